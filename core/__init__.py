@@ -1,0 +1,1 @@
+"""What `gan` and `nst` both stand on: the engine, statistics, layers, phases, schedules."""

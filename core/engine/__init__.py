@@ -1,0 +1,45 @@
+"""The only place that knows which backend runs.
+
+Model code is written in `keras.ops` as if every variable were mutable. These verbs make that true
+on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` over all variables,
+`jax.value_and_grad`, `jax.jit`):
+
+    setup(devices, deterministic)        before anything is built
+    value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
+    input_grad(fn, x)                    d sum(fn(x)) / dx, differentiable again
+    apply(optimizer, gradients, variables)
+    compile(fn, variables, xla)          one compiled call; `variables`: all it may read or write
+    shard(batch)                         a batch from the host, spread over the devices
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from core.engine import tensorflow as _engine
+elif keras.backend.backend() == "jax":
+    from core.engine import jax as _engine
+else:
+    raise ImportError(
+        f"Keras runs on '{keras.backend.backend()}'; this project runs on 'tensorflow' or 'jax'. "
+        "Set KERAS_BACKEND (or --backend) to one of them."
+    )
+
+setup = _engine.setup
+value_and_grad = _engine.value_and_grad
+input_grad = _engine.input_grad
+apply = _engine.apply
+compile = _engine.compile
+shard = _engine.shard
+describe_devices = _engine.describe_devices
+on_cpu = _engine.on_cpu
+
+__all__ = [
+    "apply",
+    "compile",
+    "describe_devices",
+    "input_grad",
+    "on_cpu",
+    "setup",
+    "shard",
+    "value_and_grad",
+]

@@ -1,0 +1,145 @@
+"""The engine on JAX: every variable is mapped in a `keras.StatelessScope`, so that code which
+assigns to variables is a pure function, which `jax.value_and_grad` and `jax.jit` take."""
+
+import jax
+import jax.numpy as jnp
+import keras
+
+from core.errors import InputError
+
+
+class _Scope(keras.StatelessScope):
+    """A scope that starts from the values of the scope around it and knows what was assigned."""
+
+    def __init__(self, values):
+        super().__init__(initialize_variables=False)
+        outer = keras.src.backend.common.stateless_scope.get_stateless_scope()
+        self.state_mapping = dict(outer.state_mapping) if outer else {}
+        self.state_mapping |= values
+        self.assigned = {}
+
+    def add_update(self, update):
+        super().add_update(update)
+        self.assigned[id(update[0])] = update[0]
+
+    def updates(self):
+        """`{id: new value}` of the variables that were assigned to."""
+        return {key: self.state_mapping[key] for key in self.assigned}
+
+
+def _by_id(variables, values):
+    return {id(v): x for v, x in zip(variables, values, strict=True)}
+
+
+def setup(devices: int | str = 1, deterministic: bool = True) -> int:
+    """Spreads the batch over `devices` (a number or "all"); returns how many that are.
+
+    Every device holds all variables and a share of each batch; a step gives the result that one
+    device would give on the whole batch. Must run before the first variable is made.
+
+    Raises:
+        InputError: more devices than the machine has.
+    """
+    available = keras.distribution.list_devices()
+    count = len(available) if devices == "all" else int(devices)
+    if not 1 <= count <= len(available):
+        raise InputError(
+            f"--devices={devices}: JAX sees {len(available)} ({', '.join(available[:4])}…). Give a "
+            f"number from 1 to {len(available)}, or 'all'. (CPU devices for a trial: set "
+            "XLA_FLAGS=--xla_force_host_platform_device_count=4.)"
+        )
+    if count > 1:
+        parallel = keras.distribution.DataParallel(devices=available[:count])
+        keras.distribution.set_distribution(parallel)
+    return count
+
+
+def value_and_grad(loss_fn, variables):
+    """`((loss, aux), gradients)` of `loss_fn() -> (loss, aux)` with respect to `variables`."""
+    assigned = {}
+
+    def pure(values):
+        with _Scope(_by_id(variables, values)) as scope:
+            loss, aux = loss_fn()
+        assigned.update(scope.assigned)
+        return loss, (aux, scope.updates())
+
+    with keras.src.backend.common.variables.AutocastScope(None):
+        values = [v.value for v in variables]
+    (loss, (aux, updates)), gradients = jax.value_and_grad(pure, has_aux=True)(values)
+    for key, variable in assigned.items():
+        variable.assign(updates[key])
+    return (loss, aux), gradients
+
+
+def input_grad(fn, x):
+    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+
+    What `fn` assigns to variables is dropped.
+    """
+
+    def total(x):
+        with _Scope({}):
+            return jnp.sum(fn(x).astype("float32"))
+
+    return jax.grad(total)(x)
+
+
+def apply(optimizer, gradients, variables):
+    """One update of `variables`."""
+    own = optimizer.variables
+    new, new_own = optimizer.stateless_apply(
+        [v.value for v in own], list(gradients), [v.value for v in variables]
+    )
+    for variable, value in zip([*variables, *own], [*new, *new_own], strict=True):
+        variable.assign(value)
+
+
+def compile(fn, variables, xla: bool = True):
+    """`fn` as one compiled call that reads and writes `variables`, which must be all it touches.
+
+    The old values are given to the compiler to reuse (donated): memory holds one copy.
+    """
+    variables = list(variables)
+
+    def pure(values, args):
+        with _Scope(_by_id(variables, values)) as scope:
+            out = fn(*args)
+        mapping = scope.state_mapping
+        return out, [mapping[id(v)] for v in variables]
+
+    compiled = jax.jit(pure, donate_argnums=0)
+
+    def call(*args):
+        out, values = compiled([v.value for v in variables], args)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return out
+
+    return call
+
+
+def shard(batch):
+    """A batch on the device, or its rows spread over the devices of `setup`."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return {name: jnp.asarray(value) for name, value in batch.items()}
+    return {name: _spread(distribution, jnp.asarray(value)) for name, value in batch.items()}
+
+
+def _spread(distribution, value):
+    layout = distribution.get_data_layout(value.shape)
+    return jax.device_put(value, layout.backend_layout)
+
+
+def describe_devices() -> str:
+    """What the networks run on, in words."""
+    distribution = keras.distribution.distribution()
+    count = 1 if distribution is None else distribution.device_mesh.devices.size
+    device = jax.devices()[0]
+    return f"{count} x {device.device_kind} (JAX)"
+
+
+def on_cpu() -> bool:
+    """No accelerator is in use."""
+    return jax.default_backend() == "cpu"

@@ -1,0 +1,67 @@
+"""Layers that more than one family is made of."""
+
+import keras
+from keras import ops
+
+from core.stats import instance_norm
+
+# N(0, 0.02): DCGAN (Radford et al. 2015, section 4), and pix2pix and CycleGAN after it.
+NORMAL_INIT = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
+
+
+@keras.saving.register_keras_serializable("core")
+class PaddedConv2D(keras.layers.Conv2D):
+    """Convolution with `pad` pixels put on every side first, as PyTorch's `padding=pad` does.
+
+    Keras' `padding="same"` pads a strided or an even kernel unevenly and so shifts the picture:
+    3x3 stride 2 gets 0 before and 1 after, 4x4 stride 1 gets 1 before and 2 after.
+
+    Args:
+        pad: pixels on each side.
+        pad_mode: "constant" (zeros) or "reflect" (mirrored without the border pixel).
+        The rest as `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters, kernel_size, pad=0, pad_mode="constant", **kwargs):
+        kwargs = {"kernel_initializer": NORMAL_INIT} | kwargs
+        super().__init__(filters, kernel_size, padding="valid", **kwargs)
+        self.pad = pad
+        self.pad_mode = pad_mode
+
+    def call(self, inputs):
+        if self.pad:
+            sides = (self.pad, self.pad)
+            inputs = ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode=self.pad_mode)
+        return super().call(inputs)
+
+    def compute_output_shape(self, input_shape):
+        n, h, w, c = input_shape
+        grow = 2 * self.pad
+        padded = (n, None if h is None else h + grow, None if w is None else w + grow, c)
+        return super().compute_output_shape(padded)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("padding")
+        return config | {"pad": self.pad, "pad_mode": self.pad_mode}
+
+
+@keras.saving.register_keras_serializable("core")
+class InstanceNorm(keras.layers.Layer):
+    """Instance normalisation without learned scale and offset, `[N, H, W, C]`.
+
+    `epsilon` is PyTorch's 1e-5; Keras' normalisation layers default to 1e-3.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, x):
+        return instance_norm(x, self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon}

@@ -1,0 +1,131 @@
+"""An algorithm is a list of phases; this is the step that they make together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import keras
+from keras import ops
+
+from core import engine
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One update: a loss, the variables it trains, and when.
+
+    Attributes:
+        name: of the phase, for logs and messages ("G", "D", "D_r1").
+        variables: what `optimizer` updates; nothing else changes by gradient.
+        optimizer: built on `variables`.
+        loss: `batch -> (loss, logs, outputs)`. `loss` is a scalar, `logs` named scalars,
+            `outputs` named tensors that the later phases of the step find in their batch
+            (fakes are computed once).
+        interval: the phase runs at every `interval`-th step (lazy regularisation).
+        learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
+    """
+
+    name: str
+    variables: Sequence
+    optimizer: keras.optimizers.Optimizer
+    loss: Callable
+    interval: int = 1
+    learning_rate: Callable | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training in which shapes stay as they are (a level of progressive growing).
+
+    Attributes:
+        batch_size: images a step.
+        size: height and width of the images in pixels.
+        start: images seen when it begins.
+        end: images seen when it ends, None for the last one.
+    """
+
+    batch_size: int
+    size: int
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass
+class Algorithm:
+    """What the training loop needs of a model. Subclasses fill `networks` and `phases`.
+
+    Attributes:
+        networks: by name; saved, and counted in the dry run.
+        extra: further variables by name of group: EMA, pools, seeds.
+        phases: in the order in which they run.
+        passes: how many images go through each network for one image of the batch, for the
+            estimate of memory; 1 where it is not said.
+        xla: compile the step with XLA on TensorFlow.
+    """
+
+    stages: Sequence[Stage]
+    networks: dict[str, keras.Model]
+    phases: list[Phase] = field(default_factory=list)
+    extra: dict[str, Sequence] = field(default_factory=dict)
+    passes: dict[str, int] = field(default_factory=dict)
+    xla: bool = False
+
+    def __post_init__(self):
+        self.images = keras.Variable(0, dtype="int32", trainable=False, name="images")
+        self._compiled = {}
+
+    def stage(self, images: int) -> Stage:
+        """The stage that training is in after `images`."""
+        return next(s for s in reversed(self.stages) if s.start <= images)
+
+    def enter(self, stage: Stage) -> None:
+        """Called by the loop when a stage begins, not when it is resumed."""
+
+    def after_phases(self, batch_size: int) -> None:
+        """Part of every compiled step, after its last phase (EMA)."""
+
+    def groups(self) -> dict[str, list]:
+        """Every variable there is, by group: what a checkpoint holds."""
+        groups = {name: network.variables for name, network in self.networks.items()}
+        groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in self.phases}
+        groups |= {name: list(variables) for name, variables in self.extra.items()}
+        return groups | {"counter": [self.images]}
+
+    def variables(self) -> list:
+        """Every variable once."""
+        return list({id(v): v for vs in self.groups().values() for v in vs}.values())
+
+    def step(self, batch: dict, step: int) -> dict:
+        """Runs the phases that are due at the step of this number; returns their logs."""
+        due = tuple(p.name for p in self.phases if step % p.interval == 0)
+        if due not in self._compiled:
+            phases = [p for p in self.phases if p.name in due]
+            self._compiled[due] = engine.compile(
+                lambda batch: self._update(batch, phases), self.variables(), self.xla
+            )
+        return self._compiled[due](batch)
+
+    def _update(self, batch, phases):
+        batch_size = next(iter(batch.values())).shape[0]
+        batch, logs = dict(batch), {}
+        for phase in phases:
+            phase_logs, outputs = _run_phase(phase, batch, self.images)
+            logs |= phase_logs
+            batch |= outputs
+        self.after_phases(batch_size)
+        self.images.assign_add(batch_size)
+        return logs
+
+
+def _run_phase(phase, batch, images):
+    """One gradient and one update; returns the logs and the outputs of the phase."""
+    if phase.learning_rate is not None:
+        phase.optimizer.learning_rate = phase.learning_rate(ops.cast(images.value, "float32"))
+
+    def scaled_loss():
+        loss, logs, outputs = phase.loss(batch)
+        # only LossScaleOptimizer (mixed_float16) changes the loss here
+        return phase.optimizer.scale_loss(loss), ({f"loss/{phase.name}": loss} | logs, outputs)
+
+    (_, (logs, outputs)), gradients = engine.value_and_grad(scaled_loss, phase.variables)
+    engine.apply(phase.optimizer, gradients, phase.variables)
+    return logs, outputs

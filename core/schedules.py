@@ -1,0 +1,26 @@
+"""Schedules over the number of images seen."""
+
+from keras import ops
+
+
+def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: float):
+    """Constant, then linear towards 0, changing once an epoch.
+
+    In epoch e = 1, 2, ... the rate is `base * (1 - max(0, e - c) / (epochs - c + 1))` with
+    c = `decay_from * epochs`: at 200 epochs it falls from epoch 101 on and the last epoch trains
+    with base / 101.
+
+    Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 3b8170b (2020-03), train.py:78 with
+    models/networks.py `lambda_rule`. Since fd29199 (2020-07) the schedule is stepped before the
+    epoch, which starts the decay one epoch early and trains the last one with rate 0.
+
+    Args:
+        base: rate before the decay.
+        images: images seen, a float32 scalar.
+        epoch: images in one epoch.
+        epochs: length of training in epochs, not necessarily whole.
+        decay_from: fraction of training after which the decay begins.
+    """
+    constant = decay_from * epochs
+    current = ops.floor(images / epoch) + 1
+    return base * (1 - ops.maximum(0.0, current - constant) / (epochs - constant + 1))

@@ -1,0 +1,235 @@
+"""Train and use models from Python; the runner is made of the same calls.
+
+    from experiments import api
+
+    run = api.train("cyclegan", dataset="folder:summer2winter", run_dir="runs/mine")
+    picture = run.translate("photo.jpg", direction="AtoB")
+
+Set `KERAS_BACKEND` before this import to run on JAX.
+"""
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from core import engine
+from core.errors import InputError
+from core.phases import Algorithm
+from experiments import checkpoint, loop, translation
+from experiments.config import RunConfig, override
+from experiments.configs import MODELS
+from experiments.data import pictures
+from experiments.data.sources import Dataset, check_domains, open_dataset
+from experiments.names import nearest
+from experiments.rundir import RunDir, stored_config
+
+
+def model_module(model: str) -> ModuleType:
+    """`experiments/configs/<model>.py`.
+
+    Raises:
+        InputError: unknown model; names the nearest.
+    """
+    if model not in MODELS:
+        raise InputError(f"--model={model}: no such model. {nearest(model, MODELS)}")
+    return importlib.import_module(f"experiments.configs.{model}")
+
+
+def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | None = None):
+    """A preset with leaves changed by dotted key, e.g. `{"data.size": 128}`.
+
+    `images` replaces the preset's `epochs`, and the reverse. The precision "auto" becomes that of
+    this machine.
+
+    Raises:
+        InputError: unknown model, preset or key, wrong type or range.
+    """
+    presets = model_module(model).PRESETS
+    if preset not in presets:
+        raise InputError(f"--preset={preset}: {model} has none. {nearest(preset, presets)}")
+    changes = {"backend": keras.backend.backend()} | (changes or {})
+    for budget, other in (("images", "epochs"), ("epochs", "images")):
+        if budget in changes and other not in changes:
+            changes[other] = 0
+    config = override(presets[preset], changes)
+    if config.precision == "auto":
+        config = replace(config, precision=native_precision())
+    return config
+
+
+def native_precision() -> str:
+    """mixed_bfloat16 where the processor multiplies bfloat16 matrices itself, else float32."""
+    if not engine.on_cpu():
+        return "mixed_bfloat16"
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    fast = keras.backend.backend() == "tensorflow" and (
+        "avx512_bf16" in flags or "amx_bf16" in flags
+    )
+    return "mixed_bfloat16" if fast else "float32"
+
+
+def default_run_dir(config: RunConfig) -> Path:
+    """`runs/<model>/<preset>-<dataset>[-seed<n>]`."""
+    name = "".join(c if c.isalnum() else "-" for c in config.data.dataset.removeprefix("folder:"))
+    seed = f"-seed{config.seed}" if config.seed else ""
+    return Path("runs") / config.model / f"{config.preset}-{name.strip('-')}{seed}"
+
+
+@dataclass
+class Run:
+    """A model with its configuration and directory."""
+
+    config: RunConfig
+    run_dir: Path
+    algorithm: Algorithm
+    module: ModuleType
+
+    def translate(self, picture, direction: str = "AtoB") -> np.ndarray:
+        """Translates a picture at its own size.
+
+        Args:
+            picture: a path, or uint8 `[H, W, 3]`.
+            direction: "AtoB" or "BtoA".
+
+        Returns:
+            uint8 `[H, W, 3]` of the same size.
+        """
+        if isinstance(picture, (str, os.PathLike)):
+            picture = pictures.read(picture)
+        network, options = self._translator(direction)
+        limit = translation.max_pixels(options["channels"])
+        return translation.translate(network, picture, options["multiple"], limit)
+
+    def translate_folder(self, source: str, output: str, direction: str, say=print) -> int:
+        """Translates a picture or a folder of them into `output`; returns how many."""
+        network, options = self._translator(direction)
+        return translation.translate_folder(network, source, output, say=say, **options)
+
+    def _translator(self, direction):
+        if direction not in translation.DIRECTIONS:
+            raise InputError(
+                f"--direction={direction}: expected one of {', '.join(translation.DIRECTIONS)}"
+            )
+        config = self.config.algorithm
+        multiple = translation.size_multiple(config.n_downsampling)
+        return self.algorithm.translator(direction), {"multiple": multiple, "channels": config.ngf}
+
+    def evaluate(self, dataset: Dataset | None = None) -> dict[str, float]:
+        """The scores of the model's own evaluation on the test images."""
+        dataset = dataset or open_data(self.config)
+        return self.module.evaluate(self.algorithm, dataset, self.config)
+
+    def sheets(self, dataset: Dataset | None = None) -> dict[str, np.ndarray]:
+        """Pictures that show what the model does, by name."""
+        dataset = dataset or open_data(self.config)
+        return self.module.sheets(self.algorithm, dataset, self.config)
+
+
+def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset:
+    """The data set of a configuration, with the domains that its model needs."""
+    name, size = config.data.dataset, config.data.load_size
+    dataset = open_dataset(name, size=size, download=download, report=report)
+    check_domains(dataset, model_module(config.model).ROLES)
+    return dataset
+
+
+def train(
+    model: str,
+    *,
+    preset: str = "quick",
+    dataset: str | None = None,
+    run_dir: str | Path | None = None,
+    devices: int | str = 1,
+    say: Callable[[str], None] = print,
+    **changes,
+) -> Run:
+    """Trains a model, or goes on with the run in `run_dir`; returns it when the budget is spent.
+
+    Args:
+        model, preset: as `--model`, `--preset`.
+        dataset: as `--dataset`.
+        run_dir: default `runs/<model>/<preset>-<dataset>`.
+        devices: as `--devices`.
+        say: takes lines for a person.
+        changes: leaves of the configuration; `__` stands for the dot (`data__size=128`).
+
+    Raises:
+        InputError: anything given that cannot be used.
+        loop.Interrupted: SIGINT or SIGTERM came; the run was saved.
+    """
+    changes = {key.replace("__", "."): value for key, value in changes.items()}
+    if dataset:
+        changes["data.dataset"] = dataset
+    config = make_config(model, preset, changes)
+    return train_config(config, run_dir or default_run_dir(config), devices=devices, say=say)
+
+
+def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print) -> Run:
+    """`train` for a configuration that is complete."""
+    count = engine.setup(devices)
+    if config.batch_size % count:
+        raise InputError(
+            f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
+            f"{count} devices. Give --set batch_size={count * max(1, config.batch_size // count)}."
+        )
+    directory = RunDir(run_dir, config)
+    try:
+        dataset = open_data(config, say)
+        budget = config.budget(dataset.epoch)
+        run = build(config, dataset.epoch, budget, directory.path)
+        loop.train(
+            run.algorithm,
+            dataset,
+            config,
+            directory.path,
+            budget=budget,
+            evaluate=run.module.evaluate,
+            sheets=run.module.sheets,
+            say=say,
+        )
+        if left_out := dataset.left_out():
+            say(f"{len(left_out)} images could not be read and were left out:")
+            for message in left_out[:20]:
+                say(f"  {message}")
+        return run
+    finally:
+        directory.close()
+
+
+def build(config: RunConfig, epoch: int, budget: int, run_dir: Path) -> Run:
+    """A run with fresh weights, all of them a function of the seed."""
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    module = model_module(config.model)
+    try:
+        algorithm = module.build(config, epoch=epoch, budget=budget)
+    except ValueError as error:
+        raise InputError(f"configuration: {error}") from error
+    return Run(config, Path(run_dir), algorithm, module)
+
+
+def load(run_dir: str | Path, say: Callable[[str], None] = print) -> Run:
+    """A trained run from its directory, with the weights of its newest checkpoint.
+
+    Raises:
+        InputError: no run directory, or no checkpoint in it.
+    """
+    stored = Path(run_dir).expanduser() / "config.json"
+    from experiments.rundir import read_json
+
+    model = read_json(stored)["config"]["model"] if stored.exists() else MODELS[0]
+    config = stored_config(run_dir, model_module(model).PRESETS)
+    run = build(config, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
+    if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
+        raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
+    return run

@@ -1,0 +1,127 @@
+"""Checkpoints: everything training depends on, written so that a crash cannot damage them."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from core.phases import Algorithm
+
+_FORMAT = 1
+
+
+def folder(run_dir: Path) -> Path:
+    """Where the checkpoints of a run are."""
+    return Path(run_dir) / "checkpoints"
+
+
+def newest_first(run_dir: Path) -> list[Path]:
+    """The checkpoints of a run, the newest first."""
+    return sorted(folder(run_dir).glob("*.npz"), reverse=True)
+
+
+def save(run_dir: Path, algorithm: Algorithm, *, images: int, steps: int, keep: int) -> Path:
+    """Writes `checkpoints/<images>.npz` whole or not at all, then removes all but `keep`.
+
+    Raises:
+        FloatingPointError: a variable holds a value that is not finite; nothing is written.
+        OSError: it could not be written (disk full); older checkpoints are untouched.
+    """
+    arrays = {name: np.asarray(_value(v)) for name, v in _names(algorithm).items()}
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise FloatingPointError(name)
+    progress = {"format": _FORMAT, "images": images, "steps": steps}
+    path = folder(run_dir) / f"{images:012d}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_atomically(path, arrays | {"progress": np.array(json.dumps(progress))})
+    for old in newest_first(run_dir)[keep:]:
+        old.unlink()
+    return path
+
+
+def _value(variable):
+    import keras
+
+    return keras.ops.convert_to_numpy(variable.value)
+
+
+def _names(algorithm):
+    """`{"G_A/003 kernel": variable, …}`: by group, order and short name."""
+    return {
+        f"{group}/{i:03d} {variable.name}": variable
+        for group, variables in algorithm.groups().items()
+        for i, variable in enumerate(variables)
+    }
+
+
+def _write_atomically(path, arrays):
+    temporary = path.with_suffix(f".tmp{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path):
+    """Makes the rename itself survive a power cut (where a folder can be opened)."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(path, os.O_DIRECTORY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def restore(run_dir: Path, algorithm: Algorithm, report=print) -> dict | None:
+    """Loads the newest checkpoint that can be read; returns its progress, or None without any.
+
+    Args:
+        report: takes a line about a damaged checkpoint.
+
+    Raises:
+        InputError: there are checkpoints, but all are damaged, or one is of another architecture.
+    """
+    for leftover in folder(run_dir).glob("*.tmp*"):
+        leftover.unlink()
+    paths = newest_first(run_dir)
+    for path in paths:
+        try:
+            arrays = _read(path)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            report(f"checkpoint {path} is damaged ({type(error).__name__}: {error}); "
+                   "using the one before")  # fmt: skip
+            continue
+        return _assign(algorithm, arrays, path)
+    if paths:
+        raise InputError(
+            f"all {len(paths)} checkpoints in {folder(run_dir)} are damaged. Restore one from a "
+            "backup, or move the run directory away to start again."
+        )
+    return None
+
+
+def _read(path):
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _assign(algorithm, arrays, path):
+    progress = json.loads(str(arrays.pop("progress")))
+    variables = _names(algorithm)
+    wrong = sorted(set(arrays) ^ set(variables))
+    wrong += [n for n, v in variables.items() if n in arrays and arrays[n].shape != tuple(v.shape)]
+    if wrong:
+        raise InputError(
+            f"checkpoint {path} is of another architecture: {len(wrong)} of {len(variables)} "
+            f"variables do not fit, such as '{wrong[0]}'. Use the configuration it was made with."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return progress

@@ -1,0 +1,144 @@
+"""Run configurations: frozen dataclasses, overridden by `--set key=value`, stored as JSON."""
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import InputError
+from experiments.data.pipeline import DataConfig
+from experiments.names import nearest
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# may change between two runs of one run directory: nothing that is learned depends on them
+CADENCE = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images",
+           "data.threads")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that a run depends on. Budgets and intervals count images (of each domain)."""
+
+    model: str
+    preset: str
+    algorithm: Any  # the model's own, gan/<model>/config.py
+    data: DataConfig = field(default_factory=DataConfig)
+    batch_size: int = 1
+    epochs: float = 0.0  # length of training in epochs of the data set, or
+    images: int = 0  # in images; exactly one of both is above 0
+    seed: int = 0
+    backend: str = "tensorflow"  # tensorflow | jax
+    precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16 | auto
+    xla: bool = False  # compile the step with XLA on TensorFlow (JAX always does)
+    log_every: int = 100
+    sample_every: int = 1000
+    eval_every: int = 5000
+    eval_images: int = 100  # test images of each domain
+    checkpoint_every: int = 1000
+    keep: int = 2  # checkpoints
+
+    def __post_init__(self):
+        if self.precision not in (*PRECISIONS, "auto"):
+            raise ValueError(
+                f"precision={self.precision!r}: expected one of {', '.join(PRECISIONS)}, auto"
+            )
+        if (self.epochs > 0) == (self.images > 0):
+            raise ValueError(
+                f"epochs={self.epochs}, images={self.images}: expected one of them above 0"
+            )
+        for key in ("batch_size", "log_every", "sample_every", "eval_every", "eval_images",
+                    "checkpoint_every", "keep"):  # fmt: skip
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected 1 or more")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed={self.seed}: expected 0 to {2**31 - 1}")
+
+    def budget(self, epoch: int) -> int:
+        """Length of training in images, whole batches, for a data set of `epoch` images."""
+        images = self.images or round(self.epochs * epoch)
+        return max(1, -(-images // self.batch_size)) * self.batch_size
+
+
+def flatten(config) -> dict[str, Any]:
+    """`{"data.size": 64, …}`: every leaf of a nested dataclass by its dotted key."""
+    leaves = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            leaves |= {f"{f.name}.{key}": leaf for key, leaf in flatten(value).items()}
+        else:
+            leaves[f.name] = value
+    return leaves
+
+
+def override(config, changes: dict[str, Any]):
+    """A copy of `config` with leaves changed by dotted key; text is read as the leaf's type.
+
+    Raises:
+        InputError: unknown key (the nearest one is named), wrong type, value out of range.
+    """
+    known = flatten(config)
+    for key in changes:
+        if key not in known:
+            raise InputError(f"--set {key}: no such key. {_nearest(key, known)}")
+    try:
+        return _replace(config, changes)
+    except ValueError as error:
+        raise InputError(f"configuration: {error}") from error
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, str]:
+    """`["data.size=64", …]` of `--set` as a mapping.
+
+    Raises:
+        InputError: an entry without `=`.
+    """
+    changes = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: expected key=value, such as --set data.fit=crop")
+        changes[key.strip()] = value.strip()
+    return changes
+
+
+def _nearest(key, known):
+    by_leaf = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    return f"Did you mean '{by_leaf[0]}'?" if by_leaf else nearest(key, known)
+
+
+def _replace(config, changes):
+    types = typing.get_type_hints(type(config))
+    own = {k: _read(v, types[k], k) for k, v in changes.items() if "." not in k}
+    nested = {}
+    for key, value in changes.items():
+        head, dot, rest = key.partition(".")
+        if dot:
+            nested.setdefault(head, {})[rest] = value
+    own |= {head: _replace(getattr(config, head), inner) for head, inner in nested.items()}
+    return dataclasses.replace(config, **own)
+
+
+def _read(value, kind, key):
+    """A value given as text, or as JSON gives it, as the type of its field."""
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    try:
+        if kind is bool:
+            return words[str(value).lower()]
+        if kind is int and isinstance(value, float):
+            raise ValueError
+        return kind(value)
+    except (KeyError, ValueError, TypeError):
+        article = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+        raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Lines `key: old -> new` where two flat configs differ in what training depends on."""
+    keys = [k for k in {**old, **new} if k not in CADENCE]
+    missing = "(not there)"
+    return [
+        f"{key}: {old.get(key, missing)} -> {new.get(key, missing)}"
+        for key in keys
+        if old.get(key, missing) != new.get(key, missing)
+    ]

@@ -1,0 +1,261 @@
+"""Find, read, fit and write picture files with Pillow; no Keras.
+
+A *picture* is a uint8 RGB array [H, W, 3]; *images* are floats in [-1, 1], as the networks see.
+"""
+
+import difflib
+import io
+import os
+import uuid
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from core.errors import InputError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # no EPS: Pillow would run Ghostscript
+MAX_PIXELS = 2**28  # or `PIL.Image.MAX_IMAGE_PIXELS`, which stays as it is, where that is lower
+MODES = ("stretch", "crop", "pad")
+BICUBIC = Image.Resampling.BICUBIC
+TITLE_SIZE = 14
+_ADVICE = {  # the first that fits
+    FileNotFoundError: "Check the path",
+    IsADirectoryError: "Give a file; `find` lists the pictures of a folder",
+    PermissionError: "Make it readable for this user",
+    Image.DecompressionBombError: "Resize the picture first",
+    Image.UnidentifiedImageError: f"Not one of {', '.join(FORMATS)}, or damaged: convert it",
+    Exception: "Truncated or corrupted? Restore the file or leave it out",
+}
+# What Pillow warns of in damaged files is either an error below or harmless. Filtered for good:
+# `catch_warnings` around each read is not safe in the threads of a pipeline.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def find(folder: str | os.PathLike) -> list[Path]:
+    """All picture files below `folder` (maybe none), sorted by their relative POSIX path.
+
+    Chosen by suffix alone, in any case. Hidden files and folders, `._*` and `__MACOSX` are
+    skipped, linked folders not entered; linked files count, broken ones too (`read` reports them).
+
+    `InputError` where `folder`, or a folder below it, cannot be listed.
+    """
+    folder, found, errors = Path(folder), [], []
+    for place, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
+        found += [Path(place, name) for name in files if name[0] != "."]
+    if errors:
+        raise InputError(f"Cannot list pictures: {errors[0]}. Give a folder that can be read.")
+    found = [path for path in found if path.suffix.lower() in EXTENSIONS]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def read(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture file as uint8 RGB [H, W, 3], whatever its suffix.
+
+    The first frame or page, turned as its EXIF orientation says, alpha composited on white.
+    16-bit grey is scaled by 1/257; float files in [0, 1] by 255, others clipped to [0, 255].
+    Colour profiles are not applied.
+
+    Raises:
+        InputError: missing, not a regular file, unreadable, empty, not a picture, more than
+            `MAX_PIXELS` (or Pillow's own limit), truncated or corrupted. JPEG has no checksum:
+            flipped bits in its pixel data may pass.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:  # also keeps `open` from waiting for a pipe
+            raise EOFError("an empty file, 0 bytes")
+        with path.open("rb") as file:
+            return _decode(_open(file))
+    except Exception as error:  # damaged files make Pillow's decoders raise about anything
+        raise _cannot_read(f"the picture {path}", error) from error
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """As `read`, from the bytes of a file; `name` is for the message."""
+    try:
+        return _decode(_open(io.BytesIO(data)))
+    except Exception as error:  # as in `read`
+        raise _cannot_read(name, error) from error
+
+
+def _cannot_read(name, error):
+    advice = next(text for kind, text in _ADVICE.items() if isinstance(error, kind))
+    found = str(error) or type(error).__name__
+    return InputError(f"Cannot read {name}: {found}. {advice}.")
+
+
+def fit(
+    picture: np.ndarray, size: int | tuple[int, int], mode: str, resample: int = BICUBIC
+) -> np.ndarray:
+    """Resizes a picture, uint8 [H, W, 3], to uint8 [height, width, 3], with antialiasing.
+
+    Args:
+        size: an edge length, or (height, width).
+        mode: "stretch" ignores the aspect (CycleGAN's `resize_and_crop`). "crop" keeps it and
+            cuts off what sticks out. "pad" keeps all and fills up by reflection (the edge pixel
+            is not repeated). Both are centred; an odd padding is larger below or at the right.
+        resample: a Pillow filter.
+
+    Raises:
+        InputError: unknown mode, impossible size or not a picture.
+    """
+    pair = (size, size) if np.ndim(size) == 0 else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
+        raise InputError(f"A picture size is a positive integer or (height, width), got {size!r}.")
+    if mode not in MODES:
+        near = difflib.get_close_matches(str(mode).lower(), MODES, n=1, cutoff=0)[0]
+        raise InputError(f"Unknown fit mode {mode!r}; did you mean {near!r}? Modes: {MODES}.")
+    if mode == "pad":
+        return _pad(_image(picture), *pair, resample)
+    resize = Image.Image.resize if mode == "stretch" else ImageOps.fit
+    return np.array(resize(_image(picture), pair[::-1], resample))
+
+
+def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
+    """Writes a picture [H, W, 3], uint8 or float in [0, 1], as PNG: all of it or nothing.
+
+    Missing folders are made; an existing file is replaced.
+
+    Raises:
+        InputError: the file cannot be written, or `picture` has another shape, type or range.
+    """
+    path, picture = Path(path), np.asarray(picture)
+    if picture.dtype.kind == "f":
+        if not ((picture >= -1e-3) & (picture <= 1 + 1e-3)).all():  # give or take rounding; no NaN
+            raise InputError("Float pictures must lie in [0, 1]; convert [-1, 1] with `to_uint8`.")
+        picture = np.rint(picture.astype(np.float32) * 255).astype(np.uint8)
+    image, temporary = _image(picture), path.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(temporary, "PNG")
+        os.replace(temporary, path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Cannot write {path}: {error}. Choose another place.") from error
+    finally:
+        with suppress(OSError, ValueError):
+            temporary.unlink()
+
+
+def to_float(picture: np.ndarray) -> np.ndarray:
+    """uint8 [0, 255] of any shape -> float32 [-1, 1]; `InputError` for other types."""
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8:
+        raise InputError(f"to_float got {picture.dtype} values; give it uint8 pictures.")
+    return picture / np.float32(127.5) - np.float32(1)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Float [-1, 1] of any shape -> uint8 [0, 255], clipped and rounded.
+
+    `InputError` for integers (converted already?) and NaN (did the training diverge?).
+    """
+    images = np.asarray(images)
+    if images.dtype.kind in "biu" or np.isnan(images.astype(np.float32)).any():
+        found = "NaN" if images.dtype.kind not in "biu" else f"{images.dtype} values"
+        raise InputError(f"to_uint8 got {found}; give it floats in [-1, 1].")
+    return np.rint((np.clip(images.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def sheet(
+    rows: Sequence[Sequence[np.ndarray]],
+    column_titles: Sequence[str] | None = None,
+    row_titles: Sequence[str] | None = None,
+    gap: int = 2,
+    scale: int = 1,
+) -> np.ndarray:
+    """A contact sheet, uint8 [height, width, 3]: rows of pictures on white.
+
+    Pictures are uint8 [H, W, 3] of one size, drawn `scale` times as large; short rows end in white.
+    `gap` pixels go around everything. Titles (ASCII: Pillow's font has little else) stand on top
+    and at the left; one that is wider than the pictures widens its column.
+
+    Raises:
+        InputError: no pictures, several sizes, or titles that do not match in number.
+    """
+    shapes = sorted({np.shape(picture) for row in rows for picture in row})
+    counts = (row_titles, len(rows)), (column_titles, max(map(len, rows), default=0))
+    unequal = any(titles is not None and len(titles) != count for titles, count in counts)
+    if len(shapes) != 1 or gap < 0 or scale < 1 or unequal:
+        found = f"sizes {shapes}, {gap=}, {scale=} and titles for rows and columns {counts}"
+        raise InputError(f"A sheet needs pictures of one size and a title each; got {found}.")
+    grid = [[ImageOps.scale(_image(picture), scale, 0) for picture in row] for row in rows]
+    if row_titles is not None:
+        grid = [[_text(title), *row] for title, row in zip(row_titles, grid, strict=True)]
+    if column_titles is not None:
+        corner = [] if row_titles is None else [_text("")]
+        grid.insert(0, corner + [_text(title) for title in column_titles])
+    return _arrange(grid, gap)
+
+
+def _open(file):
+    """Reads the header alone and checks the size it claims."""
+    limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
+    image = Image.open(file, formats=FORMATS)
+    if not 0 < image.width * image.height <= limit:
+        raise Image.DecompressionBombError(f"{image.size} pixels, allowed are 1 to {limit}")
+    return image
+
+
+def _decode(image):
+    image.load()
+    with suppress(Exception):  # damaged EXIF next to good pixels: unturned, as viewers do
+        image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "FI":
+        grey = _grey(np.asarray(image), image.info.get("transparency"))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
+
+
+def _grey(values, transparent):
+    """Integers [0, 65535] or floats [H, W] -> uint8; the transparent value becomes white."""
+    grey = np.nan_to_num(values / np.float64(257 if values.dtype.kind != "f" else 1))
+    if values.dtype.kind == "f" and grey.min() >= 0 and grey.max() <= 1:
+        grey *= 255
+    grey = np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+    return np.where(values == transparent, np.uint8(255), grey)
+
+
+def _image(picture):
+    """A Pillow image of a uint8 [H, W, 3] array."""
+    picture = np.asarray(picture)
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
+        raise InputError(f"A picture is uint8 [H, W, 3], got {picture.dtype} {picture.shape}.")
+    return Image.fromarray(picture)
+
+
+def _pad(image, height, width, resample):
+    scale = min(height / image.height, width / image.width)
+    inner = max(1, round(image.height * scale)), max(1, round(image.width * scale))
+    widths = [(gap // 2, gap - gap // 2) for gap in (height - inner[0], width - inner[1])]
+    return np.pad(image.resize(inner[::-1], resample), [*widths, (0, 0)], mode="reflect")
+
+
+def _text(title):
+    font, title = ImageFont.load_default(TITLE_SIZE), " ".join(str(title).split())
+    size = max(1, round(font.getbbox(title)[2])), sum(font.getmetrics())
+    image = Image.new("RGB", size, "white")
+    ImageDraw.Draw(image).text((0, 0), title, font=font, fill="black")
+    return image
+
+
+def _arrange(grid, gap):
+    """Each tile centred in a column and a row as wide and high as the largest tile in it."""
+    columns = range(max(map(len, grid)))
+    widths = [max(row[c].width for row in grid if c < len(row)) for c in columns]
+    heights = [max((tile.height for tile in row), default=0) for row in grid]
+    lefts, tops = (np.cumsum([gap, *(n + gap for n in edges)]) for edges in (widths, heights))
+    ground = Image.new("RGB", (int(lefts[-1]), int(tops[-1])), "white")
+    for top, height, row in zip(tops, heights, grid, strict=False):
+        for left, width, tile in zip(lefts, widths, row, strict=False):
+            x, y = left + (width - tile.width) // 2, top + (height - tile.height) // 2
+            ground.paste(tile, (int(x), int(y)))
+    return np.array(ground)

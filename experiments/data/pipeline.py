@@ -1,0 +1,153 @@
+"""Batches for training: decode, resize, crop, flip and normalise in tf.data, in parallel.
+
+Item `i` of a run is a function of `(seed, i)` alone: which images, which crop, which flip. So the
+order does not depend on threads, and a run goes on at image `i` by starting there.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from core.errors import InputError
+from experiments.data import pictures
+from experiments.data.sources import Dataset, Source
+
+CACHE_BYTES = 2**30  # of decoded and resized images; what does not fit is decoded every time
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on and how an image becomes an input.
+
+    Sources: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, options/base_options.py:45-50 and
+    data/base_dataset.py:81-112 (stretch to `load_size`, random crop of `size`, flip).
+    """
+
+    dataset: str = "seasons"  # seasons | folder:PATH | a TensorFlow Datasets name
+    size: int = 256  # of the crops that the networks see, pixels
+    load_size: int = 286  # to which images are resized before the crop, pixels
+    fit: str = "stretch"  # stretch | crop | pad: how an image becomes square
+    flip: bool = True  # mirror half of the images left to right
+    threads: int = 0  # of the pipeline, 0 for as many as tf.data finds useful
+
+    def __post_init__(self):
+        if self.fit not in pictures.MODES:
+            raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}")
+        if not 8 <= self.size <= self.load_size:
+            raise ValueError(
+                f"size={self.size}, load_size={self.load_size}: expected 8 <= size <= load_size"
+            )
+        if self.threads < 0:
+            raise ValueError(f"threads={self.threads}: expected 0 or more")
+
+    def at(self, size: int) -> "DataConfig":
+        """The same for crops of another size (a level of progressive growing)."""
+        load_size = round(self.load_size * size / self.size)
+        return dataclasses.replace(self, size=size, load_size=load_size)
+
+
+def batches(
+    dataset: Dataset, config: DataConfig, *, size: int, batch_size: int, start: int, seed: int
+) -> Iterator[dict]:
+    """Endless training batches from image `start` of the run on.
+
+    Domains are drawn independently ("unpaired"): the first goes through a new permutation every
+    epoch, the others are drawn with replacement, as official unaligned_dataset.py:51-56.
+
+    Yields:
+        role -> float32 `[batch_size, size, size, 3]` in [-1, 1] (TensorFlow tensors).
+    """
+    config = config.at(size)
+    caches = {role: _Cache(source, config) for role, source in dataset.train.items()}
+    epoch = dataset.epoch
+
+    def item(i):
+        return {
+            role: _image(cache, _index(i, cache.size, epoch, order, seed), i, order, config, seed)
+            for order, (role, cache) in enumerate(caches.items())
+        }
+
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = True
+    if config.threads:
+        options.threading.private_threadpool_size = config.threads
+    items = tf.data.Dataset.range(start, 2**62).map(item, config.threads or tf.data.AUTOTUNE)
+    items = items.batch(batch_size, drop_remainder=True).prefetch(4).with_options(options)
+    return _reraise(iter(items), caches.values())
+
+
+def _index(i, size, epoch, order, seed):
+    """Which image of a domain item `i` shows."""
+    if order == 0:
+        key = tf.stack([tf.cast(seed, tf.int64), i // epoch])
+        return tf.random.experimental.index_shuffle(i % epoch, key, epoch - 1) % size
+    return tf.random.stateless_uniform([], _key(seed, order, i), 0, size, tf.int64)
+
+
+def _key(seed, stream, i):
+    return tf.stack([tf.cast(seed, tf.int64) * 1000 + stream, i])
+
+
+def _image(cache, index, i, order, config, seed):
+    """Loaded, cropped, flipped and normalised: float32 `[size, size, 3]`."""
+    shape = (config.load_size, config.load_size, 3)
+    image = tf.ensure_shape(tf.numpy_function(cache, [index], tf.uint8, stateful=False), shape)
+    if config.load_size > config.size:
+        span = config.load_size - config.size + 1
+        corner = tf.random.stateless_uniform([2], _key(seed, 10 + order, i), 0, span, tf.int32)
+        image = tf.slice(image, [corner[0], corner[1], 0], [config.size, config.size, 3])
+    if config.flip:
+        left = tf.random.stateless_uniform([], _key(seed, 20 + order, i)) < 0.5
+        image = tf.cond(left, lambda: image[:, ::-1], lambda: image)
+    return tf.cast(image, tf.float32) / 127.5 - 1.0
+
+
+class _Cache:
+    """Index -> uint8 `[load_size, load_size, 3]`, kept in memory as far as the room goes."""
+
+    def __init__(self, source: Source, config: DataConfig):
+        self.source, self.config, self.size = source, config, source.size
+        self.room = CACHE_BYTES // (config.load_size**2 * 3)
+        self.images, self.error = {}, None
+
+    def __call__(self, index):
+        index = int(index)
+        if index in self.images:
+            return self.images[index]
+        try:
+            image = pictures.fit(self.source.load(index), self.config.load_size, self.config.fit)
+        except InputError as error:
+            self.error = error
+            raise
+        if len(self.images) < self.room:
+            self.images[index] = image
+        return image
+
+
+def _reraise(iterator, caches):
+    """tf.data wraps what a Python function raised: the reader's own message is shown instead."""
+    try:
+        yield from iterator
+    except tf.errors.OpError:
+        for cache in caches:
+            if cache.error:
+                raise cache.error from None
+        raise
+
+
+def test_images(
+    dataset: Dataset, config: DataConfig, role: str, count: int, start: int = 0
+) -> np.ndarray:
+    """`count` test images of a domain from `start` on (fewer where it ends), no crop, no flip:
+    uint8 `[count, size, size, 3]`.
+
+    Source: the official test options (`load_size` = crop size, base_options.py, test.py).
+    """
+    source = dataset.test[role]
+    start = start if start < source.size else 0
+    loaded = [source.load(i) for i in range(start, min(start + count, source.size))]
+    return np.stack([pictures.fit(image, config.size, config.fit) for image in loaded])

@@ -1,0 +1,58 @@
+"""What a run would be: configuration, sizes, length, memory."""
+
+import math
+
+import keras
+
+from core.errors import InputError
+from experiments import api
+from experiments.config import flatten
+
+_ADAM_COPIES = 4  # a weight, its gradient, two moments
+
+
+def describe(config, run_dir) -> str:
+    """The text that `--dry_run` prints. Nothing is written; a data set is opened if it is there."""
+    try:
+        epoch = api.open_data(config, download=False).epoch
+        budget = config.budget(epoch)
+        length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
+        length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
+    except InputError as error:
+        epoch, budget = 1000, 1000
+        amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"
+        length = f"{amount} (the data set cannot be opened now: {error})"
+    algorithm = api.build(config, epoch, budget, run_dir).algorithm
+    rows = [("run_dir", run_dir), *flatten(config).items()]
+    lines = [f"{key:28} {value}" for key, value in rows] + [""]
+    lines += [
+        f"{name:28} {network.count_params():,} parameters"
+        for name, network in algorithm.networks.items()
+    ]
+    estimate = memory(algorithm, config) / 2**30
+    return "\n".join([*lines, "", f"{'length':28} {length}",
+                      f"{'memory (estimate)':28} {estimate:.1f} GiB"])  # fmt: skip
+
+
+def memory(algorithm, config) -> int:
+    """Bytes of a training step, estimated: weights and Adam, pools, and what every layer of every
+    network keeps for the gradient, once per image that passes through it."""
+    weights = sum(
+        _ADAM_COPIES * network.count_params() * 4 for network in algorithm.networks.values()
+    )
+    extra = sum(4 * math.prod(v.shape) for vs in algorithm.extra.values() for v in vs)
+    width = 4 if config.precision == "float32" else 2
+    stage = algorithm.stages[-1]
+    shape = (stage.batch_size, stage.size, stage.size, 3)
+    kept = sum(
+        algorithm.passes.get(name, 1) * width * _activations(network, shape)
+        for name, network in algorithm.networks.items()
+    )
+    return weights + extra + kept
+
+
+def _activations(network, shape):
+    """Numbers in the outputs of all layers for a batch of this shape."""
+    inputs = keras.Input(shape[1:], batch_size=shape[0])
+    clone = keras.models.clone_model(network, input_tensors=inputs)
+    return sum(math.prod(layer.output.shape) for layer in clone.layers)

@@ -1,0 +1,278 @@
+"""The one training loop. It knows phases, stages and image counts; the maths is elsewhere."""
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from core import engine
+from core.errors import InputError
+from core.phases import Algorithm
+from experiments import checkpoint
+from experiments.config import RunConfig
+from experiments.data.pipeline import batches
+from experiments.data.sources import Dataset
+from experiments.writer import Writer
+
+
+class Interrupted(Exception):
+    """Training was asked to stop and has saved; `signal` is the signal's number."""
+
+    def __init__(self, number: int, images: int):
+        super().__init__(f"stopped by {signal.Signals(number).name} after {images} images; saved")
+        self.signal = number
+
+
+def train(
+    algorithm: Algorithm,
+    dataset: Dataset,
+    config: RunConfig,
+    run_dir: Path,
+    *,
+    budget: int,
+    evaluate: Callable[..., dict[str, float]],
+    sheets: Callable[..., dict[str, np.ndarray]],
+    say: Callable[[str], None],
+) -> None:
+    """Trains until `budget` images, from the newest checkpoint of the run on.
+
+    Args:
+        evaluate: `(algorithm, dataset, config) -> scalars`, every `config.eval_every` images.
+        sheets: `(algorithm, dataset, config) -> pictures by name`, every `config.sample_every`.
+        say: takes a line for the person at the terminal.
+
+    Raises:
+        Interrupted: SIGTERM or SIGINT came; a checkpoint was saved.
+        InputError: a loss is not finite, or the disk is full; the last checkpoint is intact.
+    """
+    progress = checkpoint.restore(run_dir, algorithm, say) or {"images": 0, "steps": 0}
+    images, steps = progress["images"], progress["steps"]
+    if images:
+        say(f"going on after {images:,} of {budget:,} images")
+    run = _Run(algorithm, dataset, config, Path(run_dir), budget, evaluate, sheets, say)
+    with _Signals() as signals:
+        run.open(images)
+        try:
+            run.train(images, steps, signals)
+        except OSError as error:
+            raise run.cannot_write(error) from error
+        finally:
+            run.close()
+
+
+class _Signals:
+    """Remembers SIGINT and SIGTERM; a second one gets through to the old handler."""
+
+    def __enter__(self):
+        self.received = 0
+        self._old = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._old[number] = signal.signal(number, self._receive)
+            except ValueError:  # not in the main thread: the caller stops us otherwise
+                return self
+        return self
+
+    def _receive(self, number, frame):
+        if self.received:
+            signal.signal(number, self._old[number])
+            signal.raise_signal(number)
+        self.received = number
+
+    def __exit__(self, *_):
+        for number, old in self._old.items():
+            signal.signal(number, old)
+
+
+class _Run:
+    """The state of one call of `train`."""
+
+    def __init__(self, algorithm, dataset, config, run_dir, budget, evaluate, sheets, say):
+        self.algorithm, self.dataset, self.config = algorithm, dataset, config
+        self.run_dir, self.budget, self.say = run_dir, budget, say
+        self.evaluate, self.sheets = evaluate, sheets
+        self.pending = []  # (images after the step, its logs), not yet looked at
+        self.saved = None  # images at the last checkpoint
+        self.writer = self.bar = None
+
+    def open(self, images):
+        self.writer = Writer(self.run_dir, images)
+        self.saved = images if images else None
+        self.bar = _Progress(images, self.budget, self.say)
+
+    def close(self):
+        self.bar.close()
+        self.writer.close()
+
+    def train(self, images, steps, signals):
+        stage, data, clock = None, None, _Clock()
+        while images < self.budget:
+            if stage is None or (stage.end and images >= stage.end):
+                stage = self._next_stage(stage, images)
+                data = self._batches(stage, images)
+            logs = self.algorithm.step(engine.shard(next(data)), steps)
+            before, images, steps = images, images + stage.batch_size, steps + 1
+            self.pending.append((images, logs))
+            clock.add(stage.batch_size)
+            self.bar.move(images)
+            self._report(before, images, steps, clock)
+            if signals.received:
+                self._save(images, steps)
+                raise Interrupted(signals.received, images)
+        if self.saved != images:
+            self._save(images, steps)
+
+    def _next_stage(self, old, images):
+        stage = self.algorithm.stage(images)
+        if old is not None or images == stage.start:
+            self.algorithm.enter(stage)
+        return stage
+
+    def _batches(self, stage, images):
+        config = self.config
+        return batches(
+            self.dataset,
+            config.data,
+            size=stage.size,
+            batch_size=stage.batch_size,
+            start=images,
+            seed=config.seed,
+        )
+
+    def _report(self, before, images, steps, clock):
+        """What is due between two image counts; the checkpoint last, so that a run which goes on
+        from it has all that was due before."""
+        config, last = self.config, images >= self.budget
+
+        def due(every):
+            return last or images // every > before // every
+
+        if due(config.log_every):
+            self._log(images, clock)
+        if due(config.eval_every):
+            scores = self.evaluate(self.algorithm, self.dataset, config)
+            self.writer.scalars(images, scores)
+            self.bar.line(images, scores)
+        if due(config.sample_every):
+            for name, picture in self.sheets(self.algorithm, self.dataset, config).items():
+                self.writer.picture(images, name, picture)
+        if due(config.checkpoint_every):
+            self._save(images, steps)
+        if due(config.eval_every) or due(config.sample_every):
+            clock.restart()
+
+    def _log(self, images, clock):
+        means = self._look()
+        means["images_per_second"] = clock.rate()
+        for phase in self.algorithm.phases:
+            means[f"learning_rate/{phase.name}"] = _number(phase.optimizer.learning_rate)
+        self.writer.scalars(images, means)
+        self.bar.losses(images, means)
+        clock.restart()
+
+    def _look(self):
+        """Means of the logs since the last look; stops at the first value that is not finite."""
+        rows = [(i, {k: _number(v) for k, v in logs.items()}) for i, logs in self.pending]
+        self.pending = []
+        for images, row in rows:
+            bad = [name for name, value in row.items() if not math.isfinite(value)]
+            if bad:
+                raise self._not_finite(images, bad, row)
+        return {k: float(np.mean([row[k] for _, row in rows if k in row])) for k in rows[-1][1]}
+
+    def _not_finite(self, images, bad, row):
+        phase = next((p.name for p in self.algorithm.phases if f"loss/{p.name}" in bad), "?")
+        terms = ", ".join(f"{name} = {row[name]}" for name in bad)
+        return InputError(
+            f"phase {phase}: the loss is not finite after {images:,} images ({terms}). Training "
+            f"stopped. {self._kept()} Lower algorithm.learning_rate or use --precision=float32, "
+            "in a new --run_dir."
+        )
+
+    def _save(self, images, steps):
+        if self.pending:
+            self._look()
+        try:
+            checkpoint.save(
+                self.run_dir, self.algorithm, images=images, steps=steps, keep=self.config.keep
+            )
+        except FloatingPointError as error:
+            raise InputError(
+                f"variable '{error}' is not finite after {images:,} images, though the losses "
+                f"were. Training stopped and this state was not saved. {self._kept()} Lower "
+                "algorithm.learning_rate or use --precision=float32, in a new --run_dir."
+            ) from error
+        self.saved = images
+
+    def cannot_write(self, error):
+        """The message for a full disk."""
+        return InputError(
+            f"cannot write to {self.run_dir} ({error.strerror or error}). Training stopped. "
+            f"{self._kept()} Make room and give the same command again."
+        )
+
+    def _kept(self):
+        if self.saved is None:
+            return "No checkpoint had been saved yet."
+        return f"The checkpoint of {self.saved:,} images is kept."
+
+
+def _number(value):
+    return float(np.asarray(value))
+
+
+class _Clock:
+    """Images per second since the last restart."""
+
+    def __init__(self):
+        self.restart()
+
+    def restart(self):
+        self.images, self.start = 0, time.perf_counter()
+
+    def add(self, images):
+        self.images += images
+
+    def rate(self):
+        return self.images / max(time.perf_counter() - self.start, 1e-9)
+
+
+class _Progress:
+    """A bar on a terminal, log lines elsewhere (at most one every ten seconds, and the last)."""
+
+    def __init__(self, images, budget, say):
+        self.budget, self.say, self.last_line = budget, say, 0.0
+        self.bar = None
+        if sys.stderr.isatty():
+            self.bar = tqdm(total=budget, initial=images, unit="img", dynamic_ncols=True)
+
+    def move(self, images):
+        if self.bar is not None:
+            self.bar.update(images - self.bar.n)
+
+    def losses(self, images, means):
+        text = " ".join(f"{k[5:]} {v:.3f}" for k, v in means.items() if k.startswith("loss/"))
+        if self.bar is not None:
+            self.bar.set_postfix_str(text)
+        elif images >= self.budget or time.monotonic() - self.last_line > 10:
+            self.last_line = time.monotonic()
+            rate = means["images_per_second"]
+            left = (self.budget - images) / rate
+            self.say(f"{images:,}/{self.budget:,} images, {rate:.1f} images/s, "
+                     f"{left:.0f} s left, {text}")  # fmt: skip
+
+    def line(self, images, scores):
+        text = f"{images:,} images: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items())
+        if self.bar is not None:
+            self.bar.write(text, file=sys.stderr)
+        else:
+            self.say(text)
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,11 @@
+"""Naming the valid name nearest to a wrong one."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """ "Did you mean 'x'?", or the whole list where nothing is near."""
+    choices = list(choices)
+    close = difflib.get_close_matches(name, choices, 1, 0.5)
+    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(choices)}."

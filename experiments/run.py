@@ -1,0 +1,167 @@
+"""The runner: `python -m experiments.run --model=cyclegan`.
+
+The same command again goes on where the last one stopped.
+"""
+
+import os
+import signal
+import sys
+
+from absl import app, flags, logging
+
+from core.errors import InputError
+
+FLAGS = flags.FLAGS
+MODES = ("train", "evaluate", "translate")
+
+flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan.")
+flags.DEFINE_string("preset", "quick", "Its configuration: quick (five minutes on two CPU cores), "
+                    "paper (as published) or smoke (seconds).")  # fmt: skip
+flags.DEFINE_string("dataset", None, "'seasons' (embedded), 'folder:PATH' (trainA trainB testA "
+                    "testB) or a TensorFlow Datasets name. Default: the preset's.")  # fmt: skip
+flags.DEFINE_string("run_dir", None, "Where everything of the run is. Default: "
+                    "runs/<model>/<preset>-<dataset>.")  # fmt: skip
+flags.DEFINE_string("mode", "train", f"What to do: {', '.join(MODES)}.")
+flags.DEFINE_string("backend", None, "tensorflow or jax. Default: tensorflow.")
+flags.DEFINE_string("precision", None, "float32, mixed_bfloat16, mixed_float16 or auto (bfloat16 "
+                    "where the device has it). Default: the preset's.")  # fmt: skip
+flags.DEFINE_string("devices", "1", "JAX: data parallelism over this many devices, or 'all'.")
+flags.DEFINE_integer("seed", None, "Of the weights, the order of the data and the pools.")
+flags.DEFINE_integer("images", None, "Length of training in images of each domain.")
+flags.DEFINE_multi_string("set", [], "key=value of the configuration, such as "
+                          "--set algorithm.n_blocks=6; --dry_run shows the keys.")  # fmt: skip
+flags.DEFINE_bool("dry_run", False, "Show the configuration, sizes and memory, and stop.")
+flags.DEFINE_string("input", None, "--mode=translate: a picture or a folder of pictures.")
+flags.DEFINE_string("output", None, "--mode=translate: the folder for the results.")
+flags.DEFINE_string("direction", "AtoB", "--mode=translate: AtoB or BtoA.")
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal; results go to standard output, this does not."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(argv: list[str]) -> int:
+    """Dispatches on `--mode`; returns the exit status."""
+    logging.set_verbosity(logging.WARNING)
+    try:
+        if len(argv) > 1:
+            raise InputError(f"'{argv[1]}': not understood. Options are --name=value; --helpfull "
+                             "lists them.")  # fmt: skip
+        _check_flags()
+        _select_backend()
+        return _run()
+    except InputError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; nothing was lost that had been saved")
+        return 130
+
+
+def _check_flags():
+    """What can be refused before the slow imports."""
+    from experiments.configs import MODELS
+    from experiments.names import nearest
+
+    for name, choices in (
+        ("model", MODELS),
+        ("mode", MODES),
+        ("backend", (None, "tensorflow", "jax")),
+        ("direction", ("AtoB", "BtoA")),
+    ):
+        value = FLAGS[name].value
+        if value not in choices:
+            raise InputError(
+                f"--{name}={value}: unknown. {nearest(value, [c for c in choices if c])}"
+            )
+    if FLAGS.mode == "translate" and not (FLAGS.input and FLAGS.output):
+        raise InputError("--mode=translate: give --input=FILE|FOLDER and --output=FOLDER.")
+
+
+def _select_backend():
+    """Must run before Keras is imported for the first time."""
+    os.environ["KERAS_BACKEND"] = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if FLAGS.backend == "jax":
+        try:
+            import jax  # noqa: F401
+        except ImportError as error:
+            raise InputError(
+                "--backend=jax: JAX is not installed. pip install -e '.[jax]'"
+            ) from error
+    _import_quietly()
+
+
+def _import_quietly():
+    """Imports TensorFlow without its C++ greeting, which no option turns off."""
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _run():
+    from experiments import api, loop
+
+    if FLAGS.mode != "train":
+        return _use(api)
+    config = api.make_config(FLAGS.model, FLAGS.preset, _changes())
+    run_dir = FLAGS.run_dir or api.default_run_dir(config)
+    if FLAGS.dry_run:
+        from experiments.dry_run import describe
+
+        print(describe(config, run_dir))
+        return 0
+    say(f"training in {run_dir}")
+    try:
+        run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
+    except loop.Interrupted as stop:
+        say(f"{stop}. The same command goes on from here.")
+        return 128 + stop.signal
+    say(f"done. Pictures: {run.run_dir}/samples; curves: tensorboard --logdir {run.run_dir}")
+    _print_scores(run)
+    return 0
+
+
+def _changes():
+    from experiments.config import parse_assignments
+
+    own = {"data.dataset": FLAGS.dataset, "precision": FLAGS.precision, "seed": FLAGS.seed,
+           "images": FLAGS.images}  # fmt: skip
+    return {k: v for k, v in own.items() if v is not None} | parse_assignments(FLAGS.set)
+
+
+def _print_scores(run):
+    """The newest scores of the run, as a table on standard output."""
+    from experiments.writer import read_metrics
+
+    rows = [row for row in read_metrics(run.run_dir) if any(k.startswith("cycle_") for k in row)]
+    for key, value in (rows[-1] if rows else {}).items():
+        if key != "time":
+            print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
+
+
+def _use(api):
+    """Modes that need a trained run."""
+    run_dir = FLAGS.run_dir
+    if run_dir is None:
+        run_dir = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, _changes()))
+    run = api.load(run_dir, say)
+    if FLAGS.mode == "evaluate":
+        scores = run.evaluate()
+        for key, value in scores.items():
+            print(f"{key:24} {value:10.3f}")
+        return 0
+    written = run.translate_folder(FLAGS.input, FLAGS.output, FLAGS.direction, say)
+    say(f"{written} written to {FLAGS.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app.run(main)

@@ -1,0 +1,174 @@
+"""A run directory: one configuration, one process at a time."""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from core.errors import InputError
+from experiments.config import differences, flatten, override
+
+_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "tensorflow-datasets", "pillow")
+
+
+class RunDir:
+    """Makes or takes over the directory of a run and holds its lock until `close`.
+
+    Raises (all of the constructor):
+        InputError: not writable, in use by another process, or made with another configuration.
+    """
+
+    def __init__(self, path: str | Path, config):
+        """Args:
+        path: made if it is not there.
+        config: RunConfig; must agree with the one stored there in all that training depends on.
+        """
+        self.path = Path(path).expanduser()
+        self._make()
+        self._lock = self._take_lock()
+        try:
+            self._check(config)
+            self._store(config)
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self):
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"--run_dir={self.path}: cannot be written ({error.strerror}). Give a folder you "
+                "may write to."
+            ) from error
+
+    def _take_lock(self):
+        lock = open(self.path / "lock", "a+")  # noqa: SIM115 held until close
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            lock.close()
+            raise InputError(
+                f"--run_dir={self.path}: another process (pid {owner}) is training in it. Wait for "
+                "it, stop it, or give another --run_dir."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        return lock
+
+    def _check(self, config):
+        path = self.path / "config.json"
+        if not path.exists():
+            if any((self.path / "checkpoints").glob("*.npz")):
+                raise InputError(f"--run_dir={self.path}: has checkpoints but no config.json. "
+                                 "Restore it or give another --run_dir.")  # fmt: skip
+            return
+        lines = differences(read_json(path)["config"], flatten(config))
+        if lines:
+            raise InputError(
+                f"--run_dir={self.path} was made with another configuration:\n  "
+                + "\n  ".join(lines)
+                + "\nGive the old values to go on with it, or another --run_dir for a new run."
+            )
+
+    def _store(self, config):
+        path = self.path / "config.json"
+        first = read_json(path) if path.exists() else None
+        content = {
+            "config": flatten(config),
+            "created": first["created"] if first else _environment(),
+        }
+        if first:
+            content["resumed"] = [*first.get("resumed", []), _environment()][-20:]
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(temporary, path)
+
+    def close(self) -> None:
+        """Gives the lock back. (The system does so too when the process dies.)"""
+        self._lock.close()
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file of a run.
+
+    Raises:
+        InputError: it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read ({error}). Is this a run directory?") from error
+
+
+def stored_config(path: str | Path, presets) -> object:
+    """The configuration of a run that exists.
+
+    Args:
+        path: of the run directory.
+        presets: of its model; the stored values are laid over the preset of that name.
+
+    Raises:
+        InputError: no run directory, or one of another model.
+    """
+    path = Path(path).expanduser() / "config.json"
+    if not path.exists():
+        raise InputError(
+            f"'{path.parent}' is not a run directory (no config.json). Train first, or give the "
+            "--run_dir of a run."
+        )
+    stored = read_json(path)["config"]
+    template = presets.get(stored.get("preset"), next(iter(presets.values())))
+    if stored.get("model") != template.model:
+        raise InputError(
+            f"'{path.parent}' is a run of --model={stored.get('model')}, not {template.model}."
+        )
+    return override(template, {k: v for k, v in stored.items() if k in flatten(template)})
+
+
+def _environment():
+    """Where and with what a process ran: written beside the numbers it makes."""
+    from core import engine
+
+    return {
+        "command": " ".join(sys.argv),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": _commit(),
+        "device": engine.describe_devices(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "python": platform.python_version(),
+        "versions": {p: v for p in _PACKAGES if (v := _version(p))},
+    }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit():
+    """The commit of this checkout, with "+" when files differ from it; None outside of git."""
+
+    def git(*args):
+        done = subprocess.run(
+            ["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,202 @@
+"""What the translation models share: evaluation, sheets, translating pictures of any size."""
+
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from core.errors import InputError
+from experiments.data import pictures
+from experiments.data.pipeline import test_images
+
+ROLES = ("A", "B")
+DIRECTIONS = ("AtoB", "BtoA")
+SHEET_ROWS = 6
+TILE, OVERLAP = 512, 64  # pixels, for pictures that do not fit in memory whole
+
+
+def evaluate(algorithm, dataset, config) -> dict[str, float]:
+    """Scores on the test images.
+
+    Always the cycle error: mean absolute difference of an image and its way there and back, in
+    8-bit levels (0 to 255). Where the test set has the true counterparts also PSNR (dB, mean over
+    images, 8-bit images) and SSIM (Wang et al. 2004: Gaussian window of 11 pixels, sigma 1.5; mean
+    over channels and images) of the translation, and of doing nothing ("identity").
+    """
+    images = {r: test_images(dataset, config.data, r, config.eval_images) for r in ROLES}
+    there, again = {}, {}
+    for source, direction, back in (("A", "AtoB", "BtoA"), ("B", "BtoA", "AtoB")):
+        there[direction] = predict(algorithm.translator(direction), images[source])
+        again[source] = predict(algorithm.translator(back), there[direction])
+    scores = {f"cycle_error/{role}": _absolute(again[role], images[role]) for role in ROLES}
+    if dataset.truth:
+        for direction, target in (("AtoB", "B"), ("BtoA", "A")):
+            scores[f"psnr/{direction}"] = psnr(there[direction], images[target])
+            scores[f"ssim/{direction}"] = ssim(there[direction], images[target])
+        scores["psnr/identity"] = psnr(images["A"], images["B"])
+        scores["ssim/identity"] = ssim(images["A"], images["B"])
+    return scores
+
+
+def _absolute(a, b):
+    return float(np.abs(a.astype(np.float32) - b).mean())
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of uint8 `[N, H, W, 3]`, mean over the N images.
+
+    Equal images count as 100 dB.
+    """
+    error = np.square(a.astype(np.float32) - b).mean(axis=(1, 2, 3))
+    return float(np.mean(10 * np.log10(255**2 / np.maximum(error, 255**2 * 1e-10))))
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Structural similarity (Wang et al. 2004) of uint8 `[N, H, W, 3]`, mean over the N images."""
+    options = {"channel_axis": -1, "gaussian_weights": True, "use_sample_covariance": False}
+    pairs = zip(a, b, strict=True)
+    return float(np.mean([structural_similarity(x, y, sigma=1.5, **options) for x, y in pairs]))
+
+
+def predict(network, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
+    """Runs a translator on uint8 `[N, H, W, 3]` and returns the same."""
+    parts = []
+    for i in range(0, len(images), batch_size):
+        part = pictures.to_float(images[i : i + batch_size])
+        parts.append(pictures.to_uint8(_to_numpy(network(part, training=False))))
+    return np.concatenate(parts)
+
+
+def _to_numpy(tensor):
+    from keras import ops
+
+    return ops.convert_to_numpy(tensor).astype(np.float32)
+
+
+def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
+    """`{"translation": picture}`: both directions side by side, each on test images of its own."""
+    halves = []
+    for start, (source, target, there, back) in (
+        (0, ("A", "B", "AtoB", "BtoA")),
+        (SHEET_ROWS, ("B", "A", "BtoA", "AtoB")),
+    ):
+        images = test_images(dataset, config.data, source, SHEET_ROWS, start)
+        translated = predict(algorithm.translator(there), images)
+        columns = [images, translated, predict(algorithm.translator(back), translated)]
+        titles = [source, f"{source} to {target}", "and back"]
+        if dataset.truth:
+            columns.append(test_images(dataset, config.data, target, SHEET_ROWS, start))
+            titles.append("truth")
+        halves.append((columns, titles))
+    rows = zip(*halves[0][0], *halves[1][0], strict=False)
+    scale = max(1, 128 // config.data.size)
+    picture = pictures.sheet([list(r) for r in rows], halves[0][1] + halves[1][1], scale=scale)
+    return {"translation": picture}
+
+
+def size_multiple(n_downsampling: int) -> int:
+    """Image sizes that a generator takes are multiples of this."""
+    return 2**n_downsampling
+
+
+def translate_folder(
+    network, source: str, output: str, *, multiple: int, channels: int, say=print
+) -> int:
+    """Translates a picture, or every picture below a folder, at its own size, as PNG.
+
+    Args:
+        network: a translator.
+        source, output: a file or a folder, and the folder that takes `<name>.png`.
+        multiple: sizes that the network takes are multiples of this.
+        channels: of the network's widest full-size layer, for the memory estimate.
+        say: takes a line per picture and per one that is left out.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        InputError: nothing to translate, nothing readable, or the output cannot be written.
+    """
+    root = Path(source).expanduser()
+    if not root.exists():
+        raise InputError(f"--input={source}: does not exist. Give a picture or a folder of them.")
+    files = pictures.find(root) if root.is_dir() else [root]
+    if not files:
+        raise InputError(f"--input={source}: no pictures in this folder.")
+    names = _names(files, root if root.is_dir() else root.parent)
+    written, errors = 0, []
+    for path, name in zip(files, names, strict=True):
+        try:
+            picture = pictures.read(path)
+        except InputError as error:
+            errors.append(str(error))
+            say(f"left out: {error}")
+            continue
+        target = Path(output).expanduser() / name
+        pictures.write_png(target, translate(network, picture, multiple, max_pixels(channels)))
+        written += 1
+        say(f"{path} -> {target}")
+    if not written:
+        raise InputError(
+            f"--input={source}: none of {len(files)} pictures can be read: {errors[0]}"
+        )
+    return written
+
+
+def _names(files, root):
+    """`<stem>.png` in the same subfolder; the whole name where two would become one."""
+    stems = [path.relative_to(root).with_suffix(".png") for path in files]
+    return [
+        stem if stems.count(stem) == 1 else path.relative_to(root).with_name(f"{path.name}.png")
+        for path, stem in zip(files, stems, strict=True)
+    ]
+
+
+def max_pixels(channels: int) -> int:
+    """How large a picture may be translated whole: a quarter of the free memory, at some eight
+    float32 copies of the widest layer."""
+    import os
+
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(TILE**2, free // 4 // (channels * 4 * 8))
+
+
+def translate(network, picture: np.ndarray, multiple: int, max_pixels: int) -> np.ndarray:
+    """Translates one picture, uint8 `[H, W, 3]`, at its size.
+
+    Whole if it has at most `max_pixels` pixels; otherwise in tiles whose overlaps fade into each
+    other. (Instance norm sees one tile at a time then, so tiles can differ a little in contrast.)
+    """
+    height, width = picture.shape[:2]
+    padded = _pad_to_multiple(picture, multiple)
+    if height * width <= max_pixels:
+        return predict(network, padded[None])[0, :height, :width]
+    total = np.zeros(padded.shape, np.float32)
+    weights = np.zeros((*padded.shape[:2], 1), np.float32)
+    for top in _starts(padded.shape[0], multiple):
+        for left in _starts(padded.shape[1], multiple):
+            window = np.s_[top : top + TILE, left : left + TILE]
+            tile = padded[window]
+            fade = _fade(tile.shape[0])[:, None, None] * _fade(tile.shape[1])[None, :, None]
+            total[window] += fade * predict(network, tile[None])[0]
+            weights[window] += fade
+    return np.rint(total / weights).astype(np.uint8)[:height, :width]
+
+
+def _pad_to_multiple(picture, multiple):
+    pads = [(0, -n % multiple) for n in picture.shape[:2]]
+    # a mirror of a picture of one pixel is that pixel
+    return np.pad(picture, [*pads, (0, 0)], mode="symmetric")
+
+
+def _starts(length, multiple):
+    """First rows (or columns) of tiles that cover `length`, the last one flush with the end."""
+    last = max(0, length - TILE)
+    step = (TILE - OVERLAP) // multiple * multiple
+    return sorted({*range(0, last, step), last})
+
+
+def _fade(length):
+    """Rises over `OVERLAP` pixels, then stays 1, then falls; never 0."""
+    ramp = (np.arange(length) + 1) / OVERLAP
+    return np.minimum(1, np.minimum(ramp, ramp[::-1])).astype(np.float32)

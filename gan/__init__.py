@@ -1,0 +1,1 @@
+"""Adversarial models, a folder per paper."""

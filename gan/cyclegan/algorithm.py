@@ -1,0 +1,156 @@
+"""The two phases of CycleGAN.
+
+`G_A` translates A to B and `D_A` judges B; `G_B` translates B to A and `D_B` judges A (the
+official code's names). One Adam trains both generators, another both discriminators; the
+generators go first, and the discriminators see the fakes that were made before that update.
+
+Source: Zhu et al. 2017 (https://arxiv.org/abs/1703.10593), section 3;
+junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/cycle_gan_model.py.
+"""
+
+import functools
+
+import keras
+from keras import ops
+
+from core.ema import EMA
+from core.phases import Algorithm, Phase, Stage
+from core.schedules import linear_decay
+from gan.cyclegan.config import CycleGANConfig
+from gan.cyclegan.networks import patch_discriminator, pixel_discriminator, resnet_generator
+from gan.losses import discriminator_loss, generator_loss
+from gan.pool import ImagePool
+
+
+class CycleGAN(Algorithm):
+    """Unpaired translation between the domains A and B.
+
+    A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1].
+    """
+
+    def __init__(
+        self,
+        config: CycleGANConfig = CycleGANConfig(),  # noqa: B008 frozen
+        *,
+        size: int = 256,
+        batch_size: int = 1,
+        epoch: int = 1000,
+        epochs: float = 200,
+        seed: int = 0,
+        xla: bool = False,
+    ):
+        """Args:
+        size: of the training images in pixels, a multiple of `2 ** config.n_downsampling`.
+        batch_size: images of each domain in a step.
+        epoch, epochs: images in an epoch and length of training, for the learning rate.
+        seed: of the image pools; the initial weights follow `keras.utils.set_random_seed`.
+        xla: compile the step with XLA on TensorFlow.
+        """
+        generator = functools.partial(
+            resnet_generator,
+            ngf=config.ngf,
+            n_blocks=config.n_blocks,
+            n_downsampling=config.n_downsampling,
+            dropout=config.dropout,
+        )
+        networks = {
+            "G_A": generator(name="G_A"),
+            "G_B": generator(name="G_B"),
+            "D_A": _discriminator(config, "D_A"),
+            "D_B": _discriminator(config, "D_B"),
+        }
+        super().__init__([Stage(batch_size, size)], networks, xla=xla)
+        self.config = config
+        generated = 3 if config.lambda_identity else 2  # there, back, and the identity
+        self.passes = {"G_A": generated, "G_B": generated, "D_A": 3, "D_B": 3}
+        self.pools = {
+            d: ImagePool(config.pool_size, (size, size, 3), seed + i)
+            for i, d in enumerate(("A", "B"))
+        }
+        self.extra = {f"pool_{d}": pool.variables for d, pool in self.pools.items()}
+        self.averages = {}
+        if config.ema_half_life:
+            self.averages = {g: EMA(networks[g], config.ema_half_life) for g in ("G_A", "G_B")}
+            self.extra |= {f"{g}_ema": ema.network.variables for g, ema in self.averages.items()}
+        rate = functools.partial(_learning_rate, config=config, epoch=epoch, epochs=epochs)
+        self.phases = [
+            _phase("G", self.generator_phase, [networks["G_A"], networks["G_B"]], config, rate),
+            _phase("D", self.discriminator_phase, [networks["D_A"], networks["D_B"]], config, rate),
+        ]
+
+    def translator(self, direction: str) -> keras.Model:
+        """The generator for "AtoB" or "BtoA", with averaged weights if there are any."""
+        name = {"AtoB": "G_A", "BtoA": "G_B"}[direction]
+        return self.averages[name].network if name in self.averages else self.networks[name]
+
+    def generator_phase(self, batch):
+        """Adversarial, cycle and identity losses (equation 3 and section 5.2)."""
+        config, real_A, real_B = self.config, batch["A"], batch["B"]
+        fake_B, same_B = self._translate_and_keep("G_A", real_A, real_B)
+        fake_A, same_A = self._translate_and_keep("G_B", real_B, real_A)
+        again_A = self.networks["G_B"](fake_B, training=True)
+        again_B = self.networks["G_A"](fake_A, training=True)
+        judged_B = self.networks["D_A"](fake_B, training=True)
+        judged_A = self.networks["D_B"](fake_A, training=True)
+        logs = {
+            "loss/G_A": config.lambda_gan * generator_loss(config.gan_mode, judged_B),
+            "loss/G_B": config.lambda_gan * generator_loss(config.gan_mode, judged_A),
+            "loss/cycle_A": config.lambda_A * _l1(again_A, real_A),
+            "loss/cycle_B": config.lambda_B * _l1(again_B, real_B),
+        }
+        if config.lambda_identity:
+            identity = config.lambda_identity
+            logs["loss/idt_A"] = config.lambda_B * identity * _l1(same_B, real_B)
+            logs["loss/idt_B"] = config.lambda_A * identity * _l1(same_A, real_A)
+        return sum(logs.values()), logs, {"fake_A": fake_A, "fake_B": fake_B}
+
+    def _translate_and_keep(self, name, source, target):
+        """`G(source)`, and `G(target)`, which should change nothing, in one call."""
+        network = self.networks[name]
+        if not self.config.lambda_identity:
+            return network(source, training=True), None
+        return ops.split(network(ops.concatenate([source, target]), training=True), 2)
+
+    def discriminator_phase(self, batch):
+        """Both discriminators on reals and on pooled fakes; halved, which slows them against G."""
+        logs = {
+            "loss/D_A": self._judge("D_A", batch["B"], self.pools["B"].query(batch["fake_B"])),
+            "loss/D_B": self._judge("D_B", batch["A"], self.pools["A"].query(batch["fake_A"])),
+        }
+        return sum(logs.values()), logs, {}
+
+    def _judge(self, name, real, fake):
+        logits = self.networks[name](ops.concatenate([real, fake]), training=True)
+        return 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2))
+
+    def after_phases(self, batch_size):
+        for average in self.averages.values():
+            average.update(batch_size)
+
+
+def _discriminator(config, name):
+    if config.discriminator == "pixel":
+        return pixel_discriminator(ndf=config.ndf, name=name)
+    return patch_discriminator(ndf=config.ndf, n_layers=config.n_layers, name=name)
+
+
+def _learning_rate(images, *, config, epoch, epochs):
+    return linear_decay(
+        config.learning_rate, images, epoch=epoch, epochs=epochs, decay_from=config.decay_from
+    )
+
+
+def _phase(name, loss, networks, config, learning_rate):
+    variables = [v for network in networks for v in network.trainable_variables]
+    # epsilon as PyTorch's; Keras' default is 1e-7
+    optimizer = keras.optimizers.Adam(
+        config.learning_rate, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=1e-8
+    )
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(variables)
+    return Phase(name, variables, optimizer, loss, learning_rate=learning_rate)
+
+
+def _l1(a, b):
+    return ops.mean(ops.abs(a - b))

@@ -1,0 +1,61 @@
+"""What can be set of CycleGAN. The defaults are the paper's."""
+
+from dataclasses import dataclass
+
+from gan.losses import MODES
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """Hyper-parameters of the networks, the losses and the optimizers.
+
+    Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, options/ and models/cycle_gan_model.py.
+    The ablations of the paper's Tables 4 and 5 are `lambda_gan=0` (cycle alone), `lambda_A=0
+    lambda_B=0` (GAN alone), `lambda_B=0` (GAN + forward cycle) and `lambda_A=0` (GAN + backward
+    cycle), all with `lambda_identity=0`.
+    """
+
+    ngf: int = 64  # channels of the generators after their first convolution
+    n_blocks: int = 9  # residual blocks: 9 from 256 px on, 6 at 128 px
+    n_downsampling: int = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
+    dropout: bool = False  # 0.5 in the residual blocks
+    discriminator: str = "patch"  # patch | pixel
+    ndf: int = 64  # channels of the discriminators after their first convolution
+    n_layers: int = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
+    gan_mode: str = "lsgan"  # lsgan | vanilla | hinge
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_A: float = 10.0  # weight of the forward cycle A -> B -> A
+    lambda_B: float = 10.0  # weight of the backward cycle B -> A -> B
+    lambda_identity: float = 0.5  # relative to lambda_A and lambda_B: 0.5 gives a weight of 5
+    pool_size: int = 50  # old fakes kept per discriminator, 0 for none
+    learning_rate: float = 2e-4  # of both Adams, until the decay
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    decay_from: float = 0.5  # fraction of training after which the rate falls linearly
+    ema_half_life: float = 0.0  # of the generators' weights in images; 0: no average, as published
+
+    def __post_init__(self):
+        _one_of(self, "gan_mode", MODES)
+        _one_of(self, "discriminator", ("patch", "pixel"))
+        for key in ("ngf", "ndf", "n_layers"):
+            _at_least(self, key, 1)
+        for key in ("n_blocks", "n_downsampling", "pool_size", "lambda_gan", "lambda_A", "lambda_B",
+                    "lambda_identity", "learning_rate", "ema_half_life"):  # fmt: skip
+            _at_least(self, key, 0)
+        for key in ("beta_1", "beta_2", "decay_from"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to 1")
+        if self.lambda_gan == self.lambda_A == self.lambda_B == 0:
+            raise ValueError(
+                "lambda_gan, lambda_A and lambda_B are all 0: nothing is left to train"
+            )
+
+
+def _one_of(config, key, choices):
+    if getattr(config, key) not in choices:
+        raise ValueError(f"{key}={getattr(config, key)!r}: expected one of {', '.join(choices)}")
+
+
+def _at_least(config, key, least):
+    if not getattr(config, key) >= least:
+        raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up")

@@ -1,0 +1,106 @@
+"""The networks of CycleGAN, layer by layer as in the official code.
+
+Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py. Pictures go in and come
+out as `[N, H, W, C]` in [-1, 1].
+"""
+
+import keras
+from keras import layers
+
+from core.layers import NORMAL_INIT, InstanceNorm, PaddedConv2D
+
+
+def resnet_generator(
+    *,
+    ngf: int = 64,
+    n_blocks: int = 9,
+    n_downsampling: int = 2,
+    channels: int = 3,
+    dropout: bool = False,
+    name=None,
+) -> keras.Model:
+    """ResNet generator of Johnson et al. as CycleGAN uses it.
+
+    Args:
+        ngf: channels after the first convolution (64 in the paper).
+        n_blocks: residual blocks: 9 at 256 px and above, 6 at 128 px.
+        n_downsampling: how often the picture is halved before the blocks (2 in the paper).
+        channels: of the picture, in and out.
+        dropout: 0.5 inside each residual block (the official `--no_dropout` turns it off, and
+            CycleGAN always passes that).
+
+    Returns:
+        A model from `[N, H, W, channels]` to the same; H and W are multiples of
+        `2 ** n_downsampling`. 11,378,179 parameters at 64 and 9, 7,837,699 at 64 and 6.
+    """
+    inputs = keras.Input((None, None, channels))
+    x = _conv_norm_relu(inputs, ngf, 7, pad=3, pad_mode="reflect")
+    for i in range(n_downsampling):
+        x = _conv_norm_relu(x, ngf * 2 ** (i + 1), 3, strides=2, pad=1)
+    for _ in range(n_blocks):
+        x = _residual_block(x, dropout)
+    for i in reversed(range(n_downsampling)):
+        x = _upsample(x, ngf * 2**i)
+    x = PaddedConv2D(channels, 7, pad=3, pad_mode="reflect")(x)
+    # tanh in float32: the loss is a float32 mean over the picture
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name=name or "resnet_generator")
+
+
+def _conv_norm_relu(x, filters, kernel_size, **kwargs):
+    x = PaddedConv2D(filters, kernel_size, **kwargs)(x)
+    return layers.ReLU()(InstanceNorm()(x))
+
+
+def _residual_block(x, dropout):
+    """conv-IN-ReLU-conv-IN and the sum; no ReLU after the sum."""
+    filters = x.shape[-1]
+    y = _conv_norm_relu(x, filters, 3, pad=1, pad_mode="reflect")
+    if dropout:
+        y = layers.Dropout(0.5)(y)
+    y = PaddedConv2D(filters, 3, pad=1, pad_mode="reflect")(y)
+    return layers.Add()([x, InstanceNorm()(y)])
+
+
+def _upsample(x, filters):
+    """PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1): 'valid' gives 2n+1 rows
+    and columns, of which the first is cut ('same' would cut the last)."""
+    x = layers.Conv2DTranspose(filters, 3, 2, padding="valid", kernel_initializer=NORMAL_INIT)(x)
+    x = layers.Cropping2D(((1, 0), (1, 0)))(x)
+    return layers.ReLU()(InstanceNorm()(x))
+
+
+def patch_discriminator(
+    *, ndf: int = 64, n_layers: int = 3, channels: int = 3, name=None
+) -> keras.Model:
+    """PatchGAN: one logit per patch (70x70 pixels at `n_layers` 3), no sigmoid.
+
+    Args:
+        ndf: channels after the first convolution (64 in the paper).
+        n_layers: strided convolutions.
+        channels: of the picture (6 when it judges a pair, as in pix2pix).
+
+    Returns:
+        A model from `[N, H, W, channels]` to `[N, H', W', 1]`, 30x30 at 256 px. 2,764,737
+        parameters at 64 and 3.
+    """
+    inputs = keras.Input((None, None, channels))
+    x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 4, strides=2, pad=1)(inputs))
+    for i in range(1, n_layers + 1):
+        strides = 2 if i < n_layers else 1
+        x = PaddedConv2D(ndf * min(2**i, 8), 4, strides=strides, pad=1)(x)
+        x = layers.LeakyReLU(0.2)(InstanceNorm()(x))
+    x = PaddedConv2D(1, 4, pad=1)(x)
+    x = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model(inputs, x, name=name or "patch_discriminator")
+
+
+def pixel_discriminator(*, ndf: int = 64, channels: int = 3, name=None) -> keras.Model:
+    """PixelGAN of pix2pix: 1x1 convolutions judge each pixel alone; `[N, H, W, 1]` logits."""
+    inputs = keras.Input((None, None, channels))
+    x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 1)(inputs))
+    x = PaddedConv2D(2 * ndf, 1, use_bias=True)(x)
+    x = layers.LeakyReLU(0.2)(InstanceNorm()(x))
+    x = PaddedConv2D(1, 1)(x)
+    x = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model(inputs, x, name=name or "pixel_discriminator")

@@ -1,0 +1,35 @@
+"""Adversarial losses on logits: `[...] -> scalar`, the mean over everything, float32."""
+
+from keras import ops
+
+MODES = ("lsgan", "vanilla", "hinge")
+
+
+def generator_loss(mode: str, fake_logits):
+    """What the generator minimises.
+
+    `lsgan`: (D - 1)^2, Mao et al. 2017 equation 9 without the factor 1/2. `vanilla`: the
+    non-saturating softplus(-D), Goodfellow et al. 2014. `hinge`: -D, Lim & Ye 2017.
+    """
+    if mode == "lsgan":
+        return ops.mean(ops.square(fake_logits - 1.0))
+    if mode == "vanilla":
+        return ops.mean(ops.softplus(-fake_logits))
+    if mode == "hinge":
+        return -ops.mean(fake_logits)
+    raise ValueError(f"gan_mode={mode!r}: expected one of {', '.join(MODES)}")
+
+
+def discriminator_loss(mode: str, real_logits, fake_logits):
+    """What the discriminator minimises: the term on reals plus the term on fakes, not halved.
+
+    `lsgan`: (D(real) - 1)^2 + D(fake)^2. `vanilla`: softplus(-D(real)) + softplus(D(fake)).
+    `hinge`: relu(1 - D(real)) + relu(1 + D(fake)).
+    """
+    if mode == "lsgan":
+        return ops.mean(ops.square(real_logits - 1.0)) + ops.mean(ops.square(fake_logits))
+    if mode == "vanilla":
+        return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
+    if mode == "hinge":
+        return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
+    raise ValueError(f"gan_mode={mode!r}: expected one of {', '.join(MODES)}")

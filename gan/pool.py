@@ -1,0 +1,56 @@
+"""History of generated images for the discriminator."""
+
+import keras
+from keras import ops
+
+
+class ImagePool:
+    """The last fakes: the discriminator sees a mixture of new and old ones.
+
+    While it fills, every image is stored and returned. Then, image by image, a coin decides: the
+    new image is returned, or it is stored in place of a random old one, which is returned.
+
+    Source: Shrivastava et al. 2017 (https://arxiv.org/abs/1612.07828), section 2.3, in the form of
+    junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, util/image_pool.py.
+    """
+
+    def __init__(self, capacity: int, shape: tuple[int, int, int], seed: int):
+        """Args:
+        capacity: images kept, 50 in the papers; 0 returns every image as it came.
+        shape: `(H, W, C)` of one image.
+        seed: of the coin and the choice.
+        """
+        self.capacity = capacity
+        self.seed = keras.random.SeedGenerator(seed)
+        self.buffer = keras.Variable(
+            ops.zeros((max(capacity, 1), *shape)), trainable=False, name="pool"
+        )
+        self.count = keras.Variable(0, dtype="int32", trainable=False, name="pool_count")
+
+    @property
+    def variables(self) -> list:
+        """All state, for the checkpoint."""
+        return [self.buffer, self.count, self.seed.state]
+
+    def query(self, images):
+        """`[N, H, W, C]` float32 new images in, as many images out; no gradient passes."""
+        if self.capacity == 0:
+            return ops.stop_gradient(images)
+        images = ops.stop_gradient(images)
+        n = images.shape[0]
+        coins = keras.random.uniform((n,), seed=self.seed)
+        slots = keras.random.randint((n,), 0, self.capacity, seed=self.seed)
+        buffer, count = ops.convert_to_tensor(self.buffer), ops.convert_to_tensor(self.count)
+        returned = []
+        for i in range(n):  # an image may push out one that came earlier in the same batch
+            filling = count < self.capacity
+            slot = ops.where(filling, count, slots[i])
+            old, new = buffer[slot], images[i]
+            swap = ops.logical_and(ops.logical_not(filling), coins[i] > 0.5)
+            returned.append(ops.where(swap, old, new))
+            stored = ops.where(ops.logical_or(filling, swap), new, old)
+            buffer = ops.scatter_update(buffer, ops.reshape(slot, (1, 1)), stored[None])
+            count = ops.minimum(count + 1, self.capacity)
+        self.buffer.assign(buffer)
+        self.count.assign(count)
+        return ops.stack(returned)

@@ -1,0 +1,39 @@
+"""Packaging. Every dependency is here for something this field needs:
+
+tensorflow, keras       the networks (JAX is the other backend, an extra)
+tensorflow-datasets     the published data sets; importlib_resources is imported by its downloads
+numpy, pillow           images
+scikit-image            SSIM, and photographs to start from
+tensorboard, tqdm       to watch a run
+absl-py                 flags
+"""
+
+from setuptools import find_packages, setup
+
+JAX = ["jax>=0.4.30"]
+
+setup(
+    name="style-transfer-and-image-gans",
+    version="0.1.0",
+    description="Style transfer and image GANs side by side, in Keras 3 on TensorFlow or JAX",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "scripts*"]),
+    install_requires=[
+        "absl-py>=2",
+        "importlib_resources",
+        "keras>=3.8",
+        "numpy>=1.26",
+        "pillow>=10.3",
+        "scikit-image>=0.22",
+        "tensorboard>=2.17",
+        "tensorflow>=2.17",
+        "tensorflow-datasets>=4.9.6",
+        "tqdm",
+    ],
+    extras_require={
+        "jax": JAX,
+        "test": ["pytest>=8", *JAX],
+        "dev": ["ruff"],
+    },
+)
