@@ -22,5 +22,5 @@ class EMA:
     def update(self, images: int) -> None:
         """Moves the copy towards the network after a step of `images` images."""
         decay = 0.5 ** (images / self.half_life)
-        for average, value in zip(self.network.variables, self.source.variables, strict=True):
+        for average, value in zip(self.network.weights, self.source.weights, strict=True):
             average.assign(value + (average - value) * decay)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from core.stats import instance_norm
+from core import engine
 
 # N(0, 0.02): DCGAN (Radford et al. 2015, section 4), and pix2pix and CycleGAN after it.
 NORMAL_INIT = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
@@ -58,7 +58,7 @@ class InstanceNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def call(self, x):
-        return instance_norm(x, self.epsilon)
+        return engine.instance_norm(x, self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return input_shape

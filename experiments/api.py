@@ -28,7 +28,7 @@ from experiments.configs import MODELS
 from experiments.data import pictures
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.names import nearest
-from experiments.rundir import RunDir, stored_config
+from experiments.rundir import RunDir, read_json, stored_config
 
 
 def model_module(model: str) -> ModuleType:
@@ -120,9 +120,21 @@ class Run:
             raise InputError(
                 f"--direction={direction}: expected one of {', '.join(translation.DIRECTIONS)}"
             )
+        self._check_imported(direction)
         config = self.config.algorithm
         multiple = translation.size_multiple(config.n_downsampling)
         return self.algorithm.translator(direction), {"multiple": multiple, "channels": config.ngf}
+
+    def _check_imported(self, direction):
+        """Refuses a direction whose network has no weights: `scripts.import_weights` fills one at a
+        time."""
+        record = self.run_dir / "imported.json"
+        name = "G_A" if direction == "AtoB" else "G_B"
+        if record.exists() and name not in read_json(record):
+            raise InputError(
+                f"--direction={direction}: {self.run_dir} was imported without {name}. Import it "
+                f"with scripts.import_weights --network={name}, or give the other direction."
+            )
 
     def evaluate(self, dataset: Dataset | None = None) -> dict[str, float]:
         """The scores of the model's own evaluation on the test images."""
@@ -137,8 +149,14 @@ class Run:
 
 def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset:
     """The data set of a configuration, with the domains that its model needs."""
-    name, size = config.data.dataset, config.data.load_size
-    dataset = open_dataset(name, size=size, download=download, report=report)
+    data = config.data
+    dataset = open_dataset(
+        data.dataset,
+        size=data.load_size,
+        paired_test=data.paired_test,
+        download=download,
+        report=report,
+    )
     check_domains(dataset, model_module(config.model).ROLES)
     return dataset
 
@@ -225,8 +243,6 @@ def load(run_dir: str | Path, say: Callable[[str], None] = print) -> Run:
         InputError: no run directory, or no checkpoint in it.
     """
     stored = Path(run_dir).expanduser() / "config.json"
-    from experiments.rundir import read_json
-
     model = read_json(stored)["config"]["model"] if stored.exists() else MODELS[0]
     config = stored_config(run_dir, model_module(model).PRESETS)
     run = build(config, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())

@@ -2,7 +2,7 @@
 
 import json
 import os
-import zipfile
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,13 @@ def _value(variable):
 
 
 def _names(algorithm):
-    """`{"G_A/003 kernel": variable, …}`: by group, order and short name."""
+    """`{"G_A/003 kernel": variable, …}`: by group, order and short name.
+
+    Without the numbers that Keras gives to layers (`conv2d_7`): they count all layers of a process,
+    so that a second model in it would get others.
+    """
     return {
-        f"{group}/{i:03d} {variable.name}": variable
+        f"{group}/{i:03d} {re.sub(r'_[0-9]+(?=_|$)', '', variable.name)}": variable
         for group, variables in algorithm.groups().items()
         for i, variable in enumerate(variables)
     }
@@ -93,12 +97,13 @@ def restore(run_dir: Path, algorithm: Algorithm, report=print) -> dict | None:
     paths = newest_first(run_dir)
     for path in paths:
         try:
-            arrays = _read(path)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            arrays, progress = _read(path)
+        except Exception as error:  # damaged zip files make numpy and zipfile raise about anything
             report(f"checkpoint {path} is damaged ({type(error).__name__}: {error}); "
                    "using the one before")  # fmt: skip
             continue
-        return _assign(algorithm, arrays, path)
+        _assign(algorithm, arrays, path)
+        return progress
     if paths:
         raise InputError(
             f"all {len(paths)} checkpoints in {folder(run_dir)} are damaged. Restore one from a "
@@ -108,12 +113,13 @@ def restore(run_dir: Path, algorithm: Algorithm, report=print) -> dict | None:
 
 
 def _read(path):
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    """All arrays, and the progress that is stored beside them."""
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return arrays, json.loads(str(arrays.pop("progress")))
 
 
 def _assign(algorithm, arrays, path):
-    progress = json.loads(str(arrays.pop("progress")))
     variables = _names(algorithm)
     wrong = sorted(set(arrays) ^ set(variables))
     wrong += [n for n, v in variables.items() if n in arrays and arrays[n].shape != tuple(v.shape)]
@@ -124,4 +130,3 @@ def _assign(algorithm, arrays, path):
         )
     for name, variable in variables.items():
         variable.assign(arrays[name])
-    return progress

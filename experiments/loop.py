@@ -52,7 +52,9 @@ def train(
     """
     progress = checkpoint.restore(run_dir, algorithm, say) or {"images": 0, "steps": 0}
     images, steps = progress["images"], progress["steps"]
-    if images:
+    if images >= budget:
+        say(f"this run is complete: {images:,} of {budget:,} images")
+    elif images:
         say(f"going on after {images:,} of {budget:,} images")
     run = _Run(algorithm, dataset, config, Path(run_dir), budget, evaluate, sheets, say)
     with _Signals() as signals:

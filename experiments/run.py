@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
             raise InputError(f"'{argv[1]}': not understood. Options are --name=value; --helpfull "
                              "lists them.")  # fmt: skip
         _check_flags()
-        _select_backend()
+        select_backend()
         return _run()
     except InputError as error:
         say(f"error: {error}")
@@ -79,7 +79,7 @@ def _check_flags():
         raise InputError("--mode=translate: give --input=FILE|FOLDER and --output=FOLDER.")
 
 
-def _select_backend():
+def select_backend():
     """Must run before Keras is imported for the first time."""
     os.environ["KERAS_BACKEND"] = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

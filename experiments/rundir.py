@@ -87,10 +87,10 @@ class RunDir:
         first = read_json(path) if path.exists() else None
         content = {
             "config": flatten(config),
-            "created": first["created"] if first else _environment(),
+            "created": first["created"] if first else environment(),
         }
         if first:
-            content["resumed"] = [*first.get("resumed", []), _environment()][-20:]
+            content["resumed"] = [*first.get("resumed", []), environment()][-20:]
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(content, indent=2) + "\n")
         os.replace(temporary, path)
@@ -137,7 +137,7 @@ def stored_config(path: str | Path, presets) -> object:
     return override(template, {k: v for k, v in stored.items() if k in flatten(template)})
 
 
-def _environment():
+def environment() -> dict:
     """Where and with what a process ran: written beside the numbers it makes."""
     from core import engine
 

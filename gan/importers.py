@@ -100,8 +100,7 @@ def _resnet_generator(state: State) -> Plan:
 
 
 def _patch_discriminator(state: State) -> Plan:
-    """Convolutions `model.0`, `.2`, `.5`, ... in steps of 3, the last at 2 + 3 * n_layers
-    (networks.py:538-582)."""
+    """Convolutions `model.0`, `.2`, `.5`, ... to 2 + 3 * n_layers (networks.py:538-582)."""
     state = _convolutions(state, _PATCH)
     n_layers = max(1, (_indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
     layers = ["model.0", *(f"model.{2 + 3 * i}" for i in range(n_layers + 1))]
@@ -160,8 +159,7 @@ def _convolutions(state: State, expected: str) -> State:
 
 def _indices(state: State, pattern: str) -> list[int]:
     """The numbers that `pattern` finds in the names, sorted."""
-    found = (re.match(pattern, name) for name in state)
-    return sorted({int(match[1]) for match in found if match})
+    return sorted({int(match[1]) for name in state if (match := re.match(pattern, name))})
 
 
 def _check_names(state: State, layers: Iterable[str]) -> None:
@@ -215,7 +213,7 @@ def _check_config(source: str, kind: str, found: dict, asked: dict) -> None:
         raise InputError(f"{kind} has no {', '.join(unknown)}; expected {', '.join(found)}.")
     wrong = {k: v for k, v in asked.items() if v is not None and v != found[k]}
     if wrong:
-        has, given, right = map(_pairs, (found, wrong, {key: found[key] for key in wrong}))
+        has, given, right = map(_pairs, (found, wrong, {k: found[k] for k in wrong}))
         raise InputError(f"{source} has {has}; asked for {given}: pass {right}, or leave it out.")
 
 
@@ -232,9 +230,8 @@ def _fill(network: keras.Model, layers: list[str], state: State) -> None:
 
 def _to_keras(name: str, state: State, shape: tuple[int, ...]) -> np.ndarray:
     """The array of that name in Keras' layout, float32, of the shape wanted and finite."""
-    value, official = state[name], shape
-    if len(shape) == 4:
-        official = tuple(shape[axis] for axis in (3, 2, 0, 1))
+    value = state[name]
+    official = tuple(shape[axis] for axis in (3, 2, 0, 1)) if len(shape) == 4 else shape
     if value.shape != official:
         raise InputError(f"has {name} of shape {value.shape}, expected {official}")
     if not np.isfinite(value).all():

@@ -10,6 +10,7 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     apply(optimizer, gradients, variables)
     compile(fn, variables, xla)          one compiled call; `variables`: all it may read or write
     shard(batch)                         a batch from the host, spread over the devices
+    instance_norm(x, epsilon)            `core.stats.instance_norm`, the fastest way there is
 """
 
 import keras
@@ -32,12 +33,14 @@ compile = _engine.compile
 shard = _engine.shard
 describe_devices = _engine.describe_devices
 on_cpu = _engine.on_cpu
+instance_norm = _engine.instance_norm
 
 __all__ = [
     "apply",
     "compile",
     "describe_devices",
     "input_grad",
+    "instance_norm",
     "on_cpu",
     "setup",
     "shard",

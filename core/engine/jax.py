@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import keras
 
 from core.errors import InputError
+from core.stats import instance_norm  # noqa: F401 XLA fuses it by itself
 
 
 class _Scope(keras.StatelessScope):

@@ -31,6 +31,7 @@ class DataConfig:
     load_size: int = 286  # to which images are resized before the crop, pixels
     fit: str = "stretch"  # stretch | crop | pad: how an image becomes square
     flip: bool = True  # mirror half of the images left to right
+    paired_test: bool = False  # test images of A and B with the same name are the same scene
     threads: int = 0  # of the pipeline, 0 for as many as tf.data finds useful
 
     def __post_init__(self):

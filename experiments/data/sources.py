@@ -85,17 +85,25 @@ class Dataset:
 
     def left_out(self) -> list[str]:
         """Messages of all images that could not be read so far."""
-        return [m for s in (*self.train.values(), *self.test.values()) for m in s.left_out.values()]
+        sources = {id(s): s for s in (*self.train.values(), *self.test.values())}  # may be shared
+        return [message for s in sources.values() for message in s.left_out.values()]
 
 
 def open_dataset(
-    name: str, *, size: int, download: bool = True, report: Callable[[str], None] = print
+    name: str,
+    *,
+    size: int,
+    paired_test: bool = False,
+    download: bool = True,
+    report: Callable[[str], None] = print,
 ) -> Dataset:
     """Opens what `--dataset` names.
 
     Args:
         name: "seasons", "folder:PATH" or a TensorFlow Datasets name.
         size: height and width at which an embedded set is drawn.
+        paired_test: of a folder of two domains: the files in testA and testB have the same names
+            and belong together, so that translation has an exact error.
         download: fetch a TensorFlow Datasets set that is not there yet.
         report: takes a line about an image that is left out.
 
@@ -105,7 +113,7 @@ def open_dataset(
     if name in EMBEDDED:
         return _seasons(size)
     if name.startswith("folder:"):
-        return _folder(name, report)
+        return _folder(name, paired_test, report)
     if "/" not in name and (near := difflib.get_close_matches(name, EMBEDDED, 1)):
         raise InputError(f"--dataset={name}: unknown. Did you mean '{near[0]}'?")
     from experiments.data.tfds import open_tfds  # slow to import, needed by few
@@ -130,7 +138,7 @@ def _seasons(size):
     return Dataset("seasons", train, test, truth=True)
 
 
-def _folder(name, report):
+def _folder(name, paired_test, report):
     """`trainA trainB testA testB`, or any nested folder of pictures as one domain."""
     from pathlib import Path
 
@@ -146,9 +154,23 @@ def _folder(name, report):
             else train[role]
             for role in "AB"
         }
-        return Dataset(name, train, test)
+        if paired_test:
+            _check_pairs(root)
+        return Dataset(name, train, test, truth=paired_test)
     source = _pictures(root, report)
     return Dataset(name, {"image": source}, {"image": source})
+
+
+def _check_pairs(root):
+    """Refuses test folders whose files do not have the same names."""
+    a, b = ([p.relative_to(f).with_suffix("") for p in pictures.find(f)]
+            for f in (root / "testA", root / "testB"))  # fmt: skip
+    if a != b:
+        odd = sorted(set(a) ^ set(b))
+        raise InputError(
+            f"data.paired_test: '{root}/testA' and '{root}/testB' need files of the same names; "
+            f"{len(odd)} have no partner, such as '{odd[0] if odd else a[0]}'."
+        )
 
 
 def _pictures(folder, report):

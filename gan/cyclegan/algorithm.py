@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from core.ema import EMA
+from core.optimizers import Adam
 from core.phases import Algorithm, Phase, Stage
 from core.schedules import linear_decay
 from gan.cyclegan.config import CycleGANConfig
@@ -142,10 +143,7 @@ def _learning_rate(images, *, config, epoch, epochs):
 
 def _phase(name, loss, networks, config, learning_rate):
     variables = [v for network in networks for v in network.trainable_variables]
-    # epsilon as PyTorch's; Keras' default is 1e-7
-    optimizer = keras.optimizers.Adam(
-        config.learning_rate, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=1e-8
-    )
+    optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2)
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)

@@ -1,0 +1,32 @@
+"""Optimizers as the official implementations have them."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("core")
+class Adam(keras.optimizers.Adam):
+    """Adam with epsilon added to the root of the bias-corrected second moment.
+
+    That is Kingma & Ba 2015 (https://arxiv.org/abs/1412.6980), Algorithm 1, and PyTorch;
+    `keras.optimizers.Adam`, as TensorFlow 1, adds it before the correction (the remark that ends
+    section 2 of the paper). Use this one for papers whose code is Torch or PyTorch.
+
+    Args:
+        learning_rate, beta_1, beta_2: as in the paper.
+        epsilon: 1e-8, PyTorch's default (Keras' is 1e-7).
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **kwargs):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index], self._velocities[index]
+        self.assign_add(m, (gradient - m) * (1 - self.beta_1))
+        self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
+        step = ops.cast(self.iterations + 1, "float32")
+        unbiased_m = m / (1 - ops.power(float(self.beta_1), step))
+        unbiased_v = v / (1 - ops.power(float(self.beta_2), step))
+        change = learning_rate * unbiased_m / (ops.sqrt(unbiased_v) + self.epsilon)
+        self.assign_sub(variable, change)

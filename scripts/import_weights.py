@@ -1,0 +1,96 @@
+"""Makes a run directory from published weights, to translate pictures with.
+
+    python -m scripts.import_weights --kind=cyclegan/resnet_generator \
+        --from=horse2zebra.pth --run_dir=runs/horse2zebra
+    python -m experiments.run --mode=translate --run_dir=runs/horse2zebra \
+        --input=photos --output=zebras --direction=AtoB
+
+A second call with `--network=G_B` adds the other direction to the same directory.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from core.errors import InputError
+from experiments.run import say, select_backend
+
+FLAGS = flags.FLAGS
+_ROLES = {
+    "cyclegan/resnet_generator": ("G_A", "G_B"),
+    "cyclegan/patch_discriminator": ("D_A", "D_B"),
+}
+
+flags.DEFINE_enum("kind", "cyclegan/resnet_generator", sorted(_ROLES), "What the file holds.")
+flags.DEFINE_string("from", None, "The .pth file of the authors' code.", required=True)
+flags.DEFINE_string("network", None, "Which network it is: G_A (A to B; the default), G_B, "
+                    "D_A (judges B; the default) or D_B.")  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Imports one file; returns the exit status."""
+    del argv
+    logging.set_verbosity(logging.WARNING)
+    try:
+        select_backend()
+        return _import()
+    except InputError as error:
+        say(f"error: {error}")
+        return 1
+
+
+def _import():
+    from experiments import api, checkpoint
+    from experiments.rundir import RunDir
+    from gan.importers import guess_config, import_network
+
+    if not FLAGS.run_dir:
+        raise InputError("--run_dir: give the directory to make, such as runs/horse2zebra.")
+    name = FLAGS.network or _ROLES[FLAGS.kind][0]
+    if name not in _ROLES[FLAGS.kind]:
+        raise InputError(f"--network={name}: a {FLAGS.kind} is one of {_ROLES[FLAGS.kind]}.")
+    path = Path(FLAGS["from"].value).expanduser()
+    network = import_network(FLAGS.kind, path)
+    config = _config(api, guess_config(FLAGS.kind, path))
+    directory = RunDir(FLAGS.run_dir, config)
+    try:
+        run = api.build(config, epoch=1, budget=1, run_dir=directory.path)
+        checkpoint.restore(directory.path, run.algorithm, say)
+        run.algorithm.networks[name].set_weights(network.get_weights())
+        checkpoint.save(directory.path, run.algorithm, images=0, steps=0, keep=config.keep)
+        imported = _record(directory.path, name, path)
+    finally:
+        directory.close()
+    say(f"{name} of {directory.path} has the {network.count_params():,} parameters of {path}.")
+    say(f"imported so far: {', '.join(sorted(imported))}")
+    return 0
+
+
+def _config(api, found):
+    """The paper's configuration in the size of the file, and of the files imported before."""
+    from experiments.config import override
+    from experiments.rundir import stored_config
+
+    changes = {f"algorithm.{key}": value for key, value in found.items()}
+    if not (Path(FLAGS.run_dir).expanduser() / "config.json").exists():
+        return api.make_config("cyclegan", "paper", changes)
+    config = stored_config(FLAGS.run_dir, api.model_module("cyclegan").PRESETS)
+    # what this file says; what it does not (ndf of a generator) stays as it is stored
+    return override(config, changes)
+
+
+def _record(run_dir, name, path):
+    """`imported.json`: which networks have weights; the rest is random and must not be used."""
+    target = run_dir / "imported.json"
+    imported = json.loads(target.read_text()) if target.exists() else {}
+    imported[name] = str(path)
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps(imported, indent=2) + "\n")
+    os.replace(temporary, target)
+    return imported
+
+
+if __name__ == "__main__":
+    app.run(main)

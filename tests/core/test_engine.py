@@ -1,0 +1,440 @@
+"""The engine's verbs and the phases' step, the same on every backend."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from core import engine
+from core.errors import InputError
+from core.phases import Algorithm, Phase, Stage
+
+pytestmark = pytest.mark.backends
+
+X = np.float32([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
+
+
+def tensor(x):
+    return ops.convert_to_tensor(np.float32(x))
+
+
+def numpy(x):
+    """A copy: a view of a JAX array could change with the next compiled call."""
+    return np.array(ops.convert_to_numpy(x.value if hasattr(x, "value") else x))
+
+
+def variable(x, **kwargs):
+    return keras.Variable(np.float32(x), **kwargs)
+
+
+COMPILED = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+
+
+def maybe_compile(fn, variables, compiled):
+    return engine.compile(fn, variables) if compiled else fn
+
+
+# --- gradients
+
+
+@COMPILED
+def test_value_and_grad(compiled):
+    """loss = mean((x w - y)^2): gradient 2 x^T (x w - y) / N."""
+    w, y = variable([[0.5], [-1.0], [2.0]]), np.float32([[1.0], [2.0]])
+
+    def loss_fn():
+        error = ops.matmul(tensor(X), w) - y
+        return ops.mean(ops.square(error)), {"error": error}
+
+    fn = maybe_compile(lambda: engine.value_and_grad(loss_fn, [w]), [w], compiled)
+    (loss, aux), (gradient,) = fn()
+    error = X @ numpy(w) - y
+    np.testing.assert_allclose(numpy(aux["error"]), error, rtol=1e-5)
+    assert float(loss) == pytest.approx(np.mean(error**2), rel=1e-5)
+    np.testing.assert_allclose(numpy(gradient), 2 * X.T @ error / 2, rtol=1e-5)
+
+
+def test_gradients_come_in_the_order_of_the_variables():
+    a, b, c = variable(2.0), variable(3.0), variable(5.0)
+    _, gradients = engine.value_and_grad(lambda: (a.value * b.value**2 * c.value, None), [b, a])
+    assert [float(g) for g in gradients] == pytest.approx([60.0, 45.0])
+
+
+@COMPILED
+def test_value_and_grad_keeps_what_the_loss_assigns(compiled):
+    w, count = variable(2.0), keras.Variable(0, dtype="int32", trainable=False)
+
+    def loss_fn():
+        count.assign_add(3)
+        return w.value**2 * ops.cast(count.value, "float32"), ops.cast(count.value, "float32")
+
+    fn = maybe_compile(lambda: engine.value_and_grad(loss_fn, [w]), [w, count], compiled)
+    for expected in (3, 6):
+        (_, aux), (gradient,) = fn()
+        assert float(aux) == expected
+        assert float(gradient) == pytest.approx(4.0 * expected)
+        assert int(count.value) == expected
+
+
+def test_value_and_grad_does_not_update():
+    w = variable(2.0)
+    engine.value_and_grad(lambda: (w.value**2, None), [w])
+    assert float(w.value) == 2.0
+
+
+@COMPILED
+def test_input_grad_of_a_linear_network_is_its_weight(compiled):
+    """R1 of D(x) = x w + b is ||w||^2, whatever x."""
+    d = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    d.set_weights([np.float32([[1.0], [2.0], [-2.0]]), np.float32([7.0])])
+    fn = maybe_compile(lambda x: engine.input_grad(d, x), d.variables, compiled)
+    gradient = numpy(fn(tensor(X)))
+    np.testing.assert_allclose(gradient, [[1, 2, -2], [1, 2, -2]], rtol=1e-6)
+    assert np.sum(gradient**2, axis=1) == pytest.approx([9.0, 9.0])
+
+
+def penalty_and_grad(penalty, variables, compiled):
+    def fn():
+        return engine.value_and_grad(lambda: (penalty(), None), variables)
+
+    (value, _), gradients = maybe_compile(fn, variables, compiled)()
+    return float(value), [numpy(g) for g in gradients]
+
+
+@COMPILED
+def test_gradient_penalty_of_a_linear_network_of_norm_1(compiled):
+    """WGAN-GP: mean((||grad|| - 1)^2) is 0, and so is its gradient; at norm 3 it is 4, and its
+    gradient 2 (3 - 1) w / 3."""
+    w = variable([[1 / 3], [2 / 3], [-2 / 3]])
+
+    def penalty():
+        gradient = engine.input_grad(lambda x: ops.matmul(x, w), tensor(X))
+        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1))
+        return ops.mean(ops.square(norm - 1.0))
+
+    value, (gradient,) = penalty_and_grad(penalty, [w], compiled)
+    assert value == pytest.approx(0, abs=1e-10)
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+    w.assign(numpy(w) * 3)
+    value, (gradient,) = penalty_and_grad(penalty, [w], compiled)
+    assert value == pytest.approx(4)
+    np.testing.assert_allclose(gradient, 4 * numpy(w) / 3, rtol=1e-5)
+
+
+def r1_by_hand(w, v):
+    """R1 of D(x) = v . tanh(x w), float64: the gradient in x is w (v * (1 - tanh^2))."""
+    slope = 1 - np.tanh(np.float64(X) @ w) ** 2
+    return np.mean(np.sum(((slope * v[:, 0]) @ w.T) ** 2, axis=1))
+
+
+def numeric_gradient(fn, x, step=1e-6):
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        high, low = x.copy(), x.copy()
+        high[index] += step
+        low[index] -= step
+        gradient[index] = (fn(high) - fn(low)) / (2 * step)
+    return gradient
+
+
+@COMPILED
+def test_gradient_of_r1_of_a_nonlinear_network(compiled):
+    rng = np.random.default_rng(0)
+    w0, v0 = rng.normal(size=(3, 4)), rng.normal(size=(4, 1))
+    w, v = variable(w0), variable(v0)
+
+    def penalty():
+        gradient = engine.input_grad(lambda x: ops.matmul(ops.tanh(ops.matmul(x, w)), v), tensor(X))
+        return ops.mean(ops.sum(ops.square(gradient), axis=1))
+
+    value, gradients = penalty_and_grad(penalty, [w, v], compiled)
+    assert value == pytest.approx(r1_by_hand(w0, v0), rel=1e-5)
+    expected_w = numeric_gradient(lambda w: r1_by_hand(w, v0), w0)
+    expected_v = numeric_gradient(lambda v: r1_by_hand(w0, v), v0)
+    np.testing.assert_allclose(gradients[0], expected_w, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gradients[1], expected_v, rtol=1e-4, atol=1e-5)
+
+
+@COMPILED
+def test_penalty_beside_a_loss_through_a_convolution(compiled):
+    """Logistic loss and R1 in one loss, as StyleGAN's first discriminator step has it."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    d = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Conv2D(2, 3, activation="tanh"), layers.Flatten(),
+         layers.Dense(1)]
+    )  # fmt: skip
+    x = tensor(np.random.default_rng(0).normal(size=(2, 4, 4, 1)))
+    variables = d.trainable_variables
+
+    def loss_fn():
+        gradient = engine.input_grad(d, x)
+        r1 = ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))
+        return ops.mean(ops.softplus(-d(x))) + 5.0 * r1, r1
+
+    fn = maybe_compile(lambda: engine.value_and_grad(loss_fn, variables), d.variables, compiled)
+    (loss, _), gradients = fn()
+    kernel, gradient = numpy(variables[0]), numpy(gradients[0])
+    direction = np.sign(gradient)
+    variables[0].assign(kernel + 1e-2 * direction)
+    high = float(fn()[0][0])
+    variables[0].assign(kernel - 1e-2 * direction)
+    low = float(fn()[0][0])
+    slope = (high - low) / 2e-2
+    assert np.abs(gradient).sum() > 0.05
+    assert slope == pytest.approx(np.abs(gradient).sum(), rel=1e-2)
+    assert low < float(loss) < high
+
+
+# --- apply and compile
+
+
+@COMPILED
+def test_apply_updates_only_its_variables(compiled):
+    a, b = variable([1.0, 2.0]), variable([3.0])
+    optimizer = keras.optimizers.SGD(0.5)
+    optimizer.build([a])
+    fn = maybe_compile(
+        lambda g: engine.apply(optimizer, [g], [a]), [a, b, *optimizer.variables], compiled
+    )
+    fn(tensor([1.0, -2.0]))
+    fn(tensor([1.0, -2.0]))
+    np.testing.assert_allclose(numpy(a), [0.0, 4.0])
+    np.testing.assert_array_equal(numpy(b), [3.0])
+    assert int(optimizer.iterations.value) == 2
+
+
+def test_apply_adam_by_hand():
+    w = variable([1.0])
+    adam = keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-8)
+    adam.build([w])
+    update = engine.compile(lambda g: engine.apply(adam, [g], [w]), [w, *adam.variables])
+    value, m, s = 1.0, 0.0, 0.0
+    for t, g in enumerate((2.0, -1.0, 0.5), 1):
+        update(tensor([g]))
+        m, s = 0.5 * m + 0.5 * g, 0.9 * s + 0.1 * g * g
+        value -= 0.1 * (m / (1 - 0.5**t)) / (np.sqrt(s / (1 - 0.9**t)) + 1e-8)
+    assert float(numpy(w)[0]) == pytest.approx(value, rel=1e-5)
+
+
+def test_compile_writes_back():
+    """Moving statistics, the state of random numbers and counters, inside a gradient."""
+    norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)
+    norm.build((None, 3))
+    seed, other_seed = keras.random.SeedGenerator(3), keras.random.SeedGenerator(3)
+    count = keras.Variable(0, dtype="int32", trainable=False)
+    rest = variable([4.0])
+    variables = [*norm.variables, seed.state, count, rest]
+
+    def fn(x):
+        def loss_fn():
+            y = norm(x, training=True)
+            return ops.mean(y * y), keras.random.uniform((4,), seed=seed)
+
+        count.assign_add(1)
+        (_, noise), _ = engine.value_and_grad(loss_fn, norm.trainable_variables)
+        return noise
+
+    compiled = engine.compile(fn, variables)
+    noises = [numpy(compiled(tensor(X))) for _ in range(3)]
+    expected = [numpy(keras.random.uniform((4,), seed=other_seed)) for _ in range(3)]
+    np.testing.assert_array_equal(noises, expected)
+    assert len({tuple(noise) for noise in noises}) == 3
+    assert int(count.value) == 3
+    np.testing.assert_allclose(numpy(norm.moving_mean), X.mean(0) * (1 - 0.9**3), rtol=1e-4)
+    variance = 0.9**3 + X.var(0) * (1 - 0.9**3)
+    np.testing.assert_allclose(numpy(norm.moving_variance), variance, rtol=1e-4)
+    np.testing.assert_array_equal(numpy(rest), [4.0])
+
+
+def test_compile_sees_values_assigned_outside():
+    """A checkpoint that is loaded between two calls."""
+    w = variable(2.0)
+    double = engine.compile(lambda: w.value * 2.0, [w])
+    assert float(double()) == 4.0
+    w.assign(5.0)
+    assert float(double()) == 10.0
+
+
+def test_shard_puts_a_batch_on_the_device():
+    batch = engine.shard({"A": X, "B": X + 1})
+    np.testing.assert_array_equal(numpy(batch["A"]), X)
+    np.testing.assert_array_equal(numpy(batch["B"]), X + 1)
+    assert ops.is_tensor(batch["A"])
+
+
+def test_setup_of_more_devices_than_there_are():
+    with pytest.raises(InputError) as caught:
+        engine.setup(4096, deterministic=False)
+    message = str(caught.value)
+    assert "--devices=4096" in message
+    if keras.backend.backend() == "tensorflow":
+        assert "--backend=jax --devices=4096" in message
+    else:
+        assert "number from 1 to" in message
+
+
+def test_setup_of_two_devices_on_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("JAX may have two")
+    with pytest.raises(InputError, match="use JAX: --backend=jax --devices=2"):
+        engine.setup(2)
+
+
+def test_setup_of_one_device():
+    assert engine.setup(1, deterministic=False) == 1
+    assert engine.describe_devices()
+
+
+# --- the step of an algorithm
+
+
+class Toy(Algorithm):
+    """Two variables; phase "a" adds 1 to `a` at every step, "b" 1 to `b` at every third."""
+
+    def __init__(self, learning_rate=None):
+        super().__init__([Stage(2, 1)], {})
+        self.a, self.b, self.seen = variable(0.0), variable(0.0), variable(0.0, trainable=False)
+        optimizers = [keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0)]
+        self.phases = [
+            self.phase("a", self.a, optimizers[0], self.loss_a, learning_rate=learning_rate),
+            self.phase("b", self.b, optimizers[1], self.loss_b, interval=3),
+        ]
+        self.extra = {"weights": [self.a, self.b, self.seen]}
+
+    @staticmethod
+    def phase(name, trained, optimizer, loss, **kwargs):
+        optimizer.build([trained])
+        return Phase(name, [trained], optimizer, loss, **kwargs)
+
+    def loss_a(self, batch):
+        loss = -self.a.value
+        return loss, {"loss/part": loss * 2.0}, {"made": self.a.value + 10.0}
+
+    def loss_b(self, batch):
+        return -self.b.value * (1.0 + 0.0 * self.a.value), {"log/made": batch["made"]}, {}
+
+    def after_phases(self, batch_size):
+        self.seen.assign(self.seen.value + self.a.value)
+
+
+BATCH = {"x": np.zeros((2, 1), "float32")}
+
+
+def test_phases_run_when_due():
+    toy, names = Toy(), []
+    for step in range(5):
+        logs = toy.step(engine.shard(BATCH), step)
+        names.append(sorted(logs))
+    assert float(toy.a.value) == 5
+    assert float(toy.b.value) == 2  # steps 0 and 3
+    assert int(toy.images.value) == 10
+    both = ["log/made", "loss/a", "loss/b", "loss/part"]
+    only_a = ["loss/a", "loss/part"]
+    assert names == [both, only_a, only_a, both, only_a]
+
+
+def test_a_phase_sees_what_the_one_before_made():
+    """The output of "a" is of before its update."""
+    toy = Toy()
+    for step, expected in ((0, 10.0), (3, 11.0)):
+        assert float(toy.step(engine.shard(BATCH), step)["log/made"]) == expected
+
+
+def test_after_phases_runs_last_in_every_step():
+    toy = Toy()
+    for step in range(3):
+        toy.step(engine.shard(BATCH), step)
+    assert float(toy.seen.value) == 1 + 2 + 3
+
+
+def test_learning_rate_follows_the_images():
+    toy = Toy(learning_rate=lambda images: 1.0 + images)
+    rates = []
+    for step in range(3):
+        before = float(toy.a.value)
+        toy.step(engine.shard(BATCH), step)
+        rates.append(float(toy.a.value) - before)
+        assert float(toy.phases[0].optimizer.learning_rate) == rates[-1]
+    assert rates == [1.0, 3.0, 5.0]
+    assert float(toy.phases[1].optimizer.learning_rate) == 1.0
+
+
+def test_every_variable_is_in_one_group():
+    toy = Toy()
+    assert set(toy.groups()) == {"optimizer_a", "optimizer_b", "weights", "counter"}
+    ids = {id(v) for v in toy.variables()}
+    assert len(ids) == len(toy.variables())
+    assert {id(toy.a), id(toy.images), id(toy.phases[0].optimizer.iterations)} <= ids
+
+
+def test_stage_of_an_image():
+    stages = [Stage(4, 8, 0, 100), Stage(2, 16, 100)]
+    algorithm = Algorithm(stages, {})
+    assert [algorithm.stage(n).size for n in (0, 99, 100, 10_000)] == [8, 8, 16, 16]
+
+
+# --- mixed precision
+
+
+@pytest.fixture
+def mixed_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+class Half(Algorithm):
+    """Dense(1) under mixed_float16; the loss is the mean of output * `batch["scale"]`."""
+
+    def __init__(self, initial_scale):
+        self.dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        self.dense.set_weights([np.float32([[1.0], [2.0], [3.0]]), np.float32([0.0])])
+        super().__init__([Stage(2, 1)], {"dense": self.dense})
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(0.5), initial_scale=initial_scale
+        )
+        optimizer.build(self.dense.trainable_variables)
+        rate = 0.25
+        self.phases = [
+            Phase("D", self.dense.trainable_variables, optimizer, self.loss,
+                  learning_rate=lambda images: rate + 0.0 * images)
+        ]  # fmt: skip
+
+    def loss(self, batch):
+        y = self.dense(batch["x"])
+        loss = ops.mean(ops.cast(y, "float32") * batch["scale"])
+        return loss, {"log/half": ops.cast(y.dtype == "float16", "float32")}, {}
+
+
+def scaled(scale):
+    return engine.shard({"x": X, "scale": np.full((2, 1), scale, "float32")})
+
+
+def test_loss_scaling(mixed_float16):
+    """The gradient of 2^-26 is 0 in float16 and not when scaled by 2^15; the log is not scaled."""
+    half = Half(initial_scale=2.0**15)
+    scale = 2.0**-26
+    before = numpy(half.dense.trainable_variables[0])
+    logs = half.step(scaled(scale), 0)
+    assert float(logs["loss/D"]) == pytest.approx(np.mean(X @ before) * scale, rel=1e-2)
+    # beside 1, 2 and 3 float32 cannot show so small a step
+    half.dense.trainable_variables[0].assign(np.zeros((3, 1), "float32"))
+    half.step(scaled(scale), 1)
+    found = numpy(half.dense.trainable_variables[0])[:, 0] / scale
+    np.testing.assert_allclose(found, -0.25 * X.mean(0), rtol=1e-2)
+
+
+def test_loss_scaling_skips_a_step_that_overflows(mixed_float16):
+    half = Half(initial_scale=2.0**15)
+    optimizer = half.phases[0].optimizer
+    before = [numpy(v) for v in half.dense.trainable_variables]
+    half.step(scaled(1e9), 0)
+    for old, new in zip(before, half.dense.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, numpy(new))
+    assert float(optimizer.dynamic_scale.value) == 2.0**14
+    half.step(scaled(1.0), 1)
+    moved = numpy(half.dense.trainable_variables[0]) - before[0]
+    np.testing.assert_allclose(moved[:, 0], -0.25 * X.mean(0), rtol=1e-2)
+    assert half.dense.trainable_variables[0].dtype == "float32"

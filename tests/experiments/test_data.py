@@ -1,0 +1,231 @@
+"""Sources and the input pipeline: every batch a function of the seed and the image count alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tiny
+import toy
+from PIL import Image
+
+from core.errors import InputError
+from experiments.data import pictures
+from experiments.data.pipeline import DataConfig, batches
+from experiments.data.pipeline import test_images as images_for_tests
+from experiments.data.sources import Dataset, Source, check_domains, open_dataset
+
+PLAIN = {"size": 8, "load_size": 8, "flip": False}
+
+
+def take(dataset, count, *, batch_size=1, start=0, seed=0, **options):
+    """The first batches, each role -> numpy."""
+    config = DataConfig(**PLAIN | options)
+    found = batches(
+        dataset, config, size=config.size, batch_size=batch_size, start=start, seed=seed
+    )
+    return [{r: x.numpy() for r, x in b.items()} for b in itertools.islice(found, count)]
+
+
+def shown(dataset, count, role="A", base=0, **options):
+    """Which images of `toy.dataset` come, by their grey."""
+    greys = [b[role][:, 0, 0, 0] for b in take(dataset, count, **options)]
+    return [round(((g + 1) * 127.5 - base) / 10) for g in np.concatenate(greys)]
+
+
+def ramps(count=6, size=16):
+    """Pictures in which every pixel is different: columns in red, rows in green, index in blue."""
+    y, x = np.mgrid[:size, :size]
+
+    def read(i):
+        return np.stack([x, y, 0 * x + i], -1).astype(np.uint8)
+
+    source = Source("ramps", count, read)
+    return Dataset("ramps", {"image": source}, {"image": source})
+
+
+def levels(image):
+    return np.rint((image + 1) * 127.5).astype(int)
+
+
+def assert_equal(one, two):
+    for a, b in zip(one, two, strict=True):
+        assert a.keys() == b.keys()
+        for role in a:
+            np.testing.assert_array_equal(a[role], b[role])
+
+
+def test_every_epoch_is_a_permutation_of_the_first_domain():
+    order = shown(toy.dataset(), 20)
+    epochs = [order[i : i + 5] for i in range(0, 20, 5)]
+    assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_the_other_domain_is_unpaired():
+    a, b = (np.array(shown(toy.dataset(), 200, r, base)) for r, base in (("A", 0), ("B", 100)))
+    assert set(b) == {0, 1, 2, 3, 4}
+    counts = np.bincount(b, minlength=5)
+    assert len(set(counts)) > 1 and counts.min() > 20  # with replacement, all alike
+    assert 0.1 < np.mean(a == b) < 0.3  # 1 in 5 by chance
+
+
+def test_a_smaller_first_domain_is_repeated():
+    small = toy.dataset(3).train["A"]
+    large = toy.dataset(7).train["B"]
+    dataset = Dataset("x", {"A": small, "B": large}, {})
+    assert dataset.epoch == 7
+    counts = np.bincount(shown(dataset, 7), minlength=3)
+    assert counts.tolist() == [3, 2, 2]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_threads_change_nothing(batch_size):
+    options = {"size": 12, "load_size": 16, "flip": True, "batch_size": batch_size}
+    one = take(ramps(), 12, threads=1, **options)
+    assert_equal(one, take(ramps(), 12, threads=4, **options))
+    assert_equal(one, take(ramps(), 12, threads=0, **options))
+
+
+@pytest.mark.parametrize("start", [2, 6, 14])
+def test_starting_at_k_is_skipping_k(start):
+    options = {"size": 12, "load_size": 16, "flip": True, "batch_size": 2}
+    whole = take(ramps(), 12, **options)
+    assert_equal(whole[start // 2 :], take(ramps(), 12 - start // 2, start=start, **options))
+
+
+def test_seeds_differ_and_repeat():
+    options = {"size": 12, "load_size": 16, "flip": True}
+    one, again, other = (take(ramps(), 12, seed=s, **options) for s in (0, 0, 1))
+    assert_equal(one, again)
+    assert any((a["image"] != b["image"]).any() for a, b in zip(one, other, strict=True))
+    assert shown(toy.dataset(), 20, seed=0) != shown(toy.dataset(), 20, seed=1)
+
+
+def test_flips():
+    found = [levels(b["image"][0])[0, :, 0] for b in take(ramps(), 60, size=16, load_size=16, flip=True)]
+    right = [row.tolist() == list(range(16)) for row in found]
+    left = [row.tolist() == list(range(15, -1, -1)) for row in found]
+    assert all(r or f for r, f in zip(right, left, strict=True))
+    assert 15 < sum(left) < 45
+    still = take(ramps(), 20, size=16, load_size=16, flip=False)
+    assert all(levels(b["image"][0])[0, :, 0].tolist() == list(range(16)) for b in still)
+
+
+def test_crops_are_cut_out_anywhere():
+    found = [levels(b["image"][0]) for b in take(ramps(), 80, size=14, load_size=16)]
+    corners = {tuple(image[0, 0, :2]) for image in found}
+    assert corners == {(x, y) for x in range(3) for y in range(3)}
+    for image in found:
+        x, y = image[0, 0, :2]
+        assert image[0, :, 0].tolist() == list(range(x, x + 14))
+        assert image[:, 0, 1].tolist() == list(range(y, y + 14))
+
+
+def test_values(pictures_of_two):
+    dataset = open_dataset(f"folder:{pictures_of_two}", size=0)
+    for batch in take(dataset, 4, batch_size=2, size=16, load_size=18, flip=True):
+        for images in batch.values():
+            assert images.shape == (2, 16, 16, 3) and images.dtype == np.float32
+            assert images.min() >= -1 and images.max() <= 1 and np.ptp(images) > 1
+
+
+@pytest.mark.parametrize("mode", pictures.MODES)
+def test_fit(mode, tmp_path):
+    """What training sees is `pictures.fit`; so are the test images, at the crop's size."""
+    tiny.noise(tmp_path, 1, 3, size=(10, 31))
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    picture = pictures.read(tmp_path / "0.png")
+    (batch,) = take(dataset, 1, size=16, load_size=16, fit=mode)
+    np.testing.assert_array_equal(levels(batch["image"][0]), pictures.fit(picture, 16, mode))
+    config = DataConfig(size=16, load_size=20, fit=mode)
+    tested = images_for_tests(dataset, config, "image", 5)
+    np.testing.assert_array_equal(tested, pictures.fit(picture, 16, mode)[None])
+
+
+def test_images_smaller_than_the_crop_are_enlarged(tmp_path):
+    tiny.noise(tmp_path, 2, 0, size=(3, 5))
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    (batch,) = take(dataset, 1, batch_size=2, size=16, load_size=18)
+    assert batch["image"].shape == (2, 16, 16, 3)
+
+
+def test_images_beyond_the_cache_are_the_same(monkeypatch, pictures_of_two):
+    dataset = open_dataset(f"folder:{pictures_of_two}", size=0)
+    options = {"size": 16, "load_size": 18, "flip": True}
+    cached = take(dataset, 12, **options)
+    monkeypatch.setattr("experiments.data.pipeline.CACHE_BYTES", 2 * 18 * 18 * 3)
+    assert_equal(cached, take(dataset, 12, **options))
+
+
+def test_folder_of_two_domains(pictures_of_two):
+    dataset = open_dataset(f"folder:{pictures_of_two}", size=0)
+    assert {r: s.size for r, s in dataset.train.items()} == {"A": 5, "B": 4}
+    assert {r: s.size for r, s in dataset.test.items()} == {"A": 2, "B": 2}
+    assert dataset.epoch == 5 and not dataset.truth
+    check_domains(dataset, ("A", "B"))
+
+
+def test_without_a_test_split_the_training_images_stand_in(tmp_path):
+    for role in "AB":
+        tiny.noise(tmp_path / f"train{role}", 2, 0)
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    assert dataset.test["A"].size == 2
+
+
+def test_nested_folder_is_one_domain(tmp_path):
+    tiny.noise(tmp_path / "a" / "b", 2, 0)
+    tiny.noise(tmp_path / "c", 1, 1, suffix=".jpg")
+    (tmp_path / "notes.txt").write_text("no picture")
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    assert dataset.train["image"].size == 3
+    with pytest.raises(InputError, match="has the domain.s. image, this model needs A, B"):
+        check_domains(dataset, ("A", "B"))
+
+
+@pytest.mark.parametrize("missing", ["trainA", "trainB"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_one_domain_missing_or_empty(tmp_path, missing, empty):
+    for name in {"trainA", "trainB"} - {missing}:
+        tiny.noise(tmp_path / name, 1, 0)
+    if empty:
+        (tmp_path / missing).mkdir()
+    with pytest.raises(InputError, match=f"{missing}' {'holds no pictures' if empty else 'is missing'}"):
+        open_dataset(f"folder:{tmp_path}", size=0)
+
+
+def test_no_folder_and_no_pictures(tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        open_dataset(f"folder:{tmp_path}/nowhere", size=0)
+    with pytest.raises(InputError, match="holds no pictures"):
+        open_dataset(f"folder:{tmp_path}", size=0)
+
+
+def test_all_damaged_is_refused_at_once_and_some_are_left_out(tmp_path):
+    tiny.noise(tmp_path, 4, 0)
+    said = []
+    (tmp_path / "0.png").write_bytes(b"")
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:200])
+    dataset = open_dataset(f"folder:{tmp_path}", size=0, report=said.append)
+    take(dataset, 8, size=16, load_size=16)
+    assert len(said) == 2 and "0.png" in said[0] and "2.png" in said[1]
+    assert len(dataset.left_out()) == 2
+    for name in "13":
+        (tmp_path / f"{name}.png").write_text("no picture")
+    with pytest.raises(InputError, match="none of its 4 images can be read"):
+        open_dataset(f"folder:{tmp_path}", size=0, report=said.append)
+
+
+def test_grey_and_transparent_files_become_rgb(tmp_path):
+    Image.new("L", (9, 9), 100).save(tmp_path / "a.png")
+    Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(tmp_path / "b.png")
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    assert dataset.train["image"].load(0)[0, 0].tolist() == [100] * 3
+    assert dataset.train["image"].load(1)[0, 0].tolist() == [255] * 3
+
+
+def test_seasons():
+    dataset = open_dataset("seasons", size=32)
+    assert {s.size for s in dataset.train.values()} == {2000} and dataset.truth
+    assert dataset.train["A"].load(7).shape == (32, 32, 3)
+    with pytest.raises(InputError, match="Did you mean 'seasons'"):
+        open_dataset("season", size=32)

@@ -1,0 +1,156 @@
+"""The loop with the smallest algorithm there is: what stops it, what is due when."""
+
+import json
+import math
+import signal
+import threading
+
+import pytest
+import tiny
+import toy
+
+from core.errors import InputError
+from experiments import checkpoint, loop
+from experiments.writer import Writer, read_metrics
+
+
+@pytest.fixture
+def config():
+    return tiny.config("unused", data__size=8, data__load_size=8, data__flip=False)
+
+
+def saved(path):
+    return [int(p.stem) for p in checkpoint.newest_first(path)]
+
+
+def test_loss_that_is_not_finite(config, tmp_path):
+    algorithm = toy.Toy(poison=lambda n: {"loss/D": math.nan, "loss/D_mse": math.inf} if n == 8 else {})
+    with pytest.raises(InputError) as error:
+        toy.train(algorithm, tmp_path, config, budget=16)
+    assert "phase D: the loss is not finite after 8 images (loss/D = nan, loss/D_mse = inf)" in str(
+        error.value
+    )
+    assert "The checkpoint of 4 images is kept" in str(error.value)
+    assert saved(tmp_path) == [4]
+
+
+def test_it_is_found_between_two_log_lines(config, tmp_path):
+    """Every step is looked at, also those whose losses are only part of a mean."""
+    config = tiny.config("unused", data__size=8, data__load_size=8, log_every=16)
+    algorithm = toy.Toy(poison=lambda n: {"loss/G": math.nan} if n == 6 else {})
+    with pytest.raises(InputError, match="phase G: .* after 6 images"):
+        toy.train(algorithm, tmp_path, config, budget=16)
+    assert saved(tmp_path) == [4]
+
+
+def test_before_the_first_checkpoint(config, tmp_path):
+    algorithm = toy.Toy(poison=lambda n: {"loss/G": math.inf})
+    with pytest.raises(InputError, match="No checkpoint had been saved yet"):
+        toy.train(algorithm, tmp_path, config, budget=16)
+    assert saved(tmp_path) == []
+
+
+def test_weights_that_are_not_finite_though_the_losses_are(config, tmp_path):
+    with pytest.raises(InputError) as error:
+        toy.train(toy.Toy(spoil_weights_at=6), tmp_path, config, budget=16)
+    assert "unused' is not finite after 8 images, though the losses were" in str(error.value)
+    assert "The checkpoint of 4 images is kept" in str(error.value)
+    assert saved(tmp_path) == [4]
+
+
+def test_a_learning_rate_that_is_far_too_high(pictures_of_two, tmp_path):
+    with pytest.raises(InputError, match="not finite after .* images"):
+        tiny.train(pictures_of_two, tmp_path / "run", [], algorithm__learning_rate=1e30)
+
+
+def test_what_is_due(config, tmp_path):
+    toy.train(toy.Toy(), tmp_path, config, budget=10)
+    rows = read_metrics(tmp_path)
+    assert [r["images"] for r in rows if "loss/G" in r] == [2, 4, 6, 8, 10]
+    assert [r["images"] for r in rows if "score" in r] == [10]  # at the end, whatever the interval
+    assert saved(tmp_path) == [10, 8]
+    assert [p.name for p in (tmp_path / "samples").iterdir()] == ["sheet-000000010.png"]
+    assert {"loss/G_mse", "images_per_second", "learning_rate/G", "time"} <= set(rows[0])
+
+
+def test_a_finished_run_changes_nothing(config, tmp_path):
+    toy.train(toy.Toy(), tmp_path, config, budget=8)
+    before = (tmp_path / "metrics.jsonl").read_bytes(), saved(tmp_path)
+    toy.train(toy.Toy(), tmp_path, config, budget=8)
+    assert before == ((tmp_path / "metrics.jsonl").read_bytes(), saved(tmp_path))
+
+
+def test_a_longer_budget_goes_on(config, tmp_path):
+    toy.train(toy.Toy(), tmp_path, config, budget=8)
+    said = []
+    toy.train(toy.Toy(), tmp_path, config, budget=12, say=said.append)
+    assert any("going on after 8 of 12 images" in line for line in said)
+    assert [r["images"] for r in read_metrics(tmp_path) if "loss/G" in r] == [2, 4, 6, 8, 10, 12]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal(config, tmp_path, number):
+    before = signal.getsignal(number)
+    algorithm = toy.Toy(poison=lambda n: signal.raise_signal(number) or {} if n == 6 else {})
+    with pytest.raises(loop.Interrupted) as stop:
+        toy.train(algorithm, tmp_path, config, budget=16)
+    assert stop.value.signal == number and "after 6 images; saved" in str(stop.value)
+    assert saved(tmp_path)[0] == 6
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_signal_stops_at_once(config, tmp_path):
+    def twice(images):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        toy.train(toy.Toy(poison=twice), tmp_path, config, budget=16)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert saved(tmp_path) == []
+
+
+def test_outside_of_the_main_thread(config, tmp_path):
+    errors = []
+
+    def work():
+        try:
+            toy.train(toy.Toy(), tmp_path, config, budget=4)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not errors and saved(tmp_path) == [4]
+
+
+def test_a_damaged_image_in_mid_training(config, tmp_path):
+    """It is left out and said; the run goes on. All of them: the reader's message."""
+
+    def read(bad):
+        def inner(i):
+            if i in bad:
+                raise InputError(f"Cannot read {i}.png: truncated.")
+            return toy.dataset().train["A"].read(i)
+
+        return inner
+
+    said = []
+    data = toy.dataset(read=read({2}), report=said.append)
+    toy.train(toy.Toy(), tmp_path / "one", config, budget=16, data=data)
+    assert said == ["left out (1 of 5): Cannot read 2.png: truncated."]
+    assert data.left_out() == ["Cannot read 2.png: truncated."]
+    data = toy.dataset(read=read({0, 1, 2, 3, 4}), report=lambda line: None)
+    with pytest.raises(InputError, match="A: none of its 5 images can be read. .*truncated"):
+        toy.train(toy.Toy(), tmp_path / "all", config, budget=16, data=data)
+
+
+def test_writer_drops_what_came_after_and_torn_lines(tmp_path):
+    lines = [json.dumps({"images": n, "x": n}) for n in (2, 4, 6)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"images": 8, "lo')
+    writer = Writer(tmp_path, 4)
+    writer.scalars(6, {"x": 60.0})
+    writer.close()
+    assert [(r["images"], r["x"]) for r in read_metrics(tmp_path)] == [(2, 2), (4, 4), (6, 60.0)]

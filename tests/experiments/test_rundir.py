@@ -1,0 +1,95 @@
+"""A run directory belongs to one configuration and one process."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tiny
+
+from core.errors import InputError
+from experiments.rundir import RunDir, stored_config
+
+PRESETS = {"smoke": tiny.config("x")}
+HOLD = "import fcntl, sys; f = open(sys.argv[1], 'a+'); fcntl.flock(f, fcntl.LOCK_EX); f.truncate(0); \
+f.write('4711'); f.flush(); print('held', flush=True); sys.stdin.read()"
+
+
+def test_another_configuration_is_refused_and_shown(tmp_path):
+    RunDir(tmp_path, tiny.config("x")).close()
+    before = (tmp_path / "config.json").read_bytes()
+    with pytest.raises(InputError) as error:
+        RunDir(tmp_path, tiny.config("y", algorithm__lambda_A=3.0, log_every=7))
+    lines = str(error.value).splitlines()
+    assert lines[0].endswith("was made with another configuration:")
+    assert lines[1:-1] == ["  algorithm.lambda_A: 10.0 -> 3.0", "  data.dataset: folder:x -> folder:y"]
+    assert (tmp_path / "config.json").read_bytes() == before
+    RunDir(tmp_path, tiny.config("x")).close()  # the refusal gave the lock back
+
+
+def test_cadence_may_change(tmp_path):
+    RunDir(tmp_path, tiny.config("x")).close()
+    RunDir(tmp_path, tiny.config("x", log_every=7, keep=3, data__threads=2)).close()
+    assert stored_config(tmp_path, PRESETS).log_every == 7
+
+
+def test_what_is_written_beside_it(tmp_path):
+    for _ in range(3):
+        RunDir(tmp_path, tiny.config("x")).close()
+    stored = json.loads((tmp_path / "config.json").read_text())
+    assert len(stored["resumed"]) == 2
+    assert stored["created"]["versions"]["keras"] and stored["created"]["device"]
+
+
+def test_a_second_process_is_refused(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=r"another process \(pid 4711\) is training in it"):
+            RunDir(tmp_path, tiny.config("x"))
+        assert not (tmp_path / "config.json").exists()
+    finally:
+        holder.communicate("")
+    RunDir(tmp_path, tiny.config("x")).close()  # the lock went with the process
+
+
+def test_the_same_process_cannot_hold_it_twice(tmp_path):
+    first = RunDir(tmp_path, tiny.config("x"))
+    with pytest.raises(InputError, match="another process"):
+        RunDir(tmp_path, tiny.config("x"))
+    first.close()
+
+
+def test_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "run", tmp_path / "file"):
+        with pytest.raises(InputError, match="cannot be written"):
+            RunDir(path, tiny.config("x"))
+
+
+def test_checkpoints_without_a_config(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "config.json").unlink()
+    with pytest.raises(InputError, match="has checkpoints but no config.json"):
+        RunDir(tmp_path / "run", tiny.config("x"))
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a": 1}', "[]", '{"config": {}}'])
+def test_damaged_config(content, tmp_path):
+    RunDir(tmp_path, tiny.config("x")).close()
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError):
+        RunDir(tmp_path, tiny.config("x"))
+    with pytest.raises(InputError):
+        stored_config(tmp_path, PRESETS)
+
+
+def test_not_a_run(tmp_path):
+    with pytest.raises(InputError, match="is not a run directory"):
+        stored_config(tmp_path / "nowhere", PRESETS)

@@ -1,0 +1,233 @@
+"""Translating pictures of any size; scores against values by hand."""
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from core.errors import InputError
+from experiments import translation
+from experiments.data import pictures
+from experiments.data.sources import open_dataset
+
+TILE, OVERLAP = 32, 8
+
+
+def invert(images, training):
+    assert not training
+    return -np.asarray(images)
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(translation, "TILE", TILE)
+    monkeypatch.setattr(translation, "OVERLAP", OVERLAP)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 1), (5, 7), (8, 8), (17, 30)])
+@pytest.mark.parametrize("multiple", [1, 4, 8])
+def test_any_size(size, multiple):
+    def network(images, training):
+        assert images.shape[1] % multiple == 0 and images.shape[2] % multiple == 0
+        return invert(images, training)
+
+    picture = noise(*size)
+    translated = translation.translate(network, picture, multiple, max_pixels=10**6)
+    np.testing.assert_array_equal(translated, 255 - picture)
+
+
+@pytest.mark.parametrize("size", [(33, 20), (20, 90), (64, 64), (75, 101), (32, 33), (200, 5), (1, 70)])
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_tiles_of_a_pointwise_network_are_seamless(small_tiles, size, multiple):
+    shapes = set()
+
+    def network(images, training):
+        shapes.add(images.shape[1:3])
+        return invert(images, training)
+
+    picture = noise(*size)
+    translated = translation.translate(network, picture, multiple, max_pixels=1)
+    np.testing.assert_array_equal(translated, 255 - picture)
+    assert all(h <= TILE and w <= TILE and h % multiple == w % multiple == 0 for h, w in shapes)
+
+
+def test_tiles_fade_into_each_other(small_tiles):
+    """Tiles of constant but different brightness: no step larger than one fade's."""
+    calls = iter(range(100))
+
+    def network(images, training):
+        return np.full_like(images, -1 + 0.5 * (next(calls) % 2))
+
+    translated = translation.translate(network, noise(32, 80), 4, max_pixels=1).astype(int)
+    assert np.ptp(translated) > 50
+    assert np.abs(np.diff(translated, axis=1)).max() <= 64 / OVERLAP + 1
+
+
+def test_max_pixels_leaves_room():
+    assert translation.max_pixels(64) >= translation.TILE**2
+    assert translation.max_pixels(4) >= translation.max_pixels(64)
+
+
+def run(source, output, **options):
+    said = []
+    written = translation.translate_folder(
+        invert, str(source), str(output), multiple=4, channels=4, say=said.append, **options
+    )
+    return written, said
+
+
+def test_folder_structure_and_names(tmp_path):
+    tiny.noise(tmp_path / "in" / "a" / "b", 1, 0)
+    tiny.noise(tmp_path / "in", 1, 1)
+    tiny.noise(tmp_path / "in", 1, 2, suffix=".bmp")
+    written, said = run(tmp_path / "in", tmp_path / "out")
+    found = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png"))
+    assert found == ["0.bmp.png", "0.png.png", "a/b/0.png"]
+    assert written == len(said) == 3
+    for name, source in (("0.bmp.png", "0.bmp"), ("0.png.png", "0.png"), ("a/b/0.png", "a/b/0.png")):
+        expected = 255 - pictures.read(tmp_path / "in" / source)
+        np.testing.assert_array_equal(pictures.read(tmp_path / "out" / name), expected)
+
+
+def test_names_that_meet_by_way_of_a_suffix(tmp_path):
+    """`a.jpg` and `a.png` become `a.jpg.png` and `a.png.png`, which another file may be called."""
+    for name in ("a.bmp", "a.png", "a.bmp.png"):
+        Image.fromarray(noise(4, 4)).save(tmp_path / name)
+    written, _ = run(tmp_path, tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == written == 3
+
+
+def test_grey_and_transparent(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("L", (6, 5), 100).save(tmp_path / "in" / "grey.png")
+    Image.new("RGBA", (6, 5), (10, 20, 30, 255)).save(tmp_path / "in" / "alpha.png")
+    run(tmp_path / "in", tmp_path / "out")
+    assert pictures.read(tmp_path / "out" / "grey.png")[0, 0].tolist() == [155, 155, 155]
+    assert pictures.read(tmp_path / "out" / "alpha.png")[4, 5].tolist() == [245, 235, 225]
+
+
+def test_one_file(tmp_path):
+    tiny.noise(tmp_path / "in", 2, 0)
+    assert run(tmp_path / "in" / "1.png", tmp_path / "out")[0] == 1
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["1.png"]
+
+
+def test_unreadable_ones_are_left_out(tmp_path):
+    tiny.noise(tmp_path / "in", 3, 0)
+    (tmp_path / "in" / "1.png").write_bytes(b"damaged")
+    written, said = run(tmp_path / "in", tmp_path / "out")
+    assert written == 2 and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "2.png"]
+    assert [line for line in said if line.startswith("left out: ") and "1.png" in line]
+
+
+def test_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match="does not exist"):
+        run(tmp_path / "nowhere", tmp_path / "out")
+    with pytest.raises(InputError, match="no pictures in this folder"):
+        run(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in" / "0.png").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="none of 1 pictures can be read"):
+        run(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    tiny.noise(tmp_path / "in", 1, 0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Cannot write"):
+        run(tmp_path / "in", tmp_path / "file" / "out")
+
+
+def test_psnr():
+    black = np.zeros((2, 12, 12, 3), np.uint8)
+    assert translation.psnr(black, black) == 100
+    assert translation.psnr(black, black + 255) == pytest.approx(0)
+    other = black.copy()
+    other[0] += 16  # 20 log10(255 / 16) = 24.05 for one, 100 for the other
+    assert translation.psnr(black, other) == pytest.approx((24.0485 + 100) / 2, abs=1e-3)
+
+
+def test_ssim():
+    picture = noise(32, 32)[None]
+    assert translation.ssim(picture, picture) == pytest.approx(1)
+    # constant pictures: only the term of the means is left, (2ab + c) / (a^2 + b^2 + c)
+    a, b, c = 100.0, 150.0, (0.01 * 255) ** 2
+    expected = (2 * a * b + c) / (a * a + b * b + c)
+    flat = [np.full((1, 32, 32, 3), value, np.uint8) for value in (100, 150)]
+    assert translation.ssim(*flat) == pytest.approx(expected, abs=1e-6)
+
+
+class Inverter:
+    """Both directions invert."""
+
+    def translator(self, direction):
+        assert direction in ("AtoB", "BtoA")
+        return invert
+
+
+class Darkener(Inverter):
+    """There: 8 levels darker. Back: nothing."""
+
+    def translator(self, direction):
+        return lambda x, training: x - 16 / 255 if direction == "AtoB" else x
+
+
+def constant_pairs(tmp_path, a=100, b=155):
+    for role, level in (("A", a), ("B", b)):
+        for split in ("train", "test"):
+            folder = tmp_path / f"{split}{role}"
+            folder.mkdir()
+            for i in range(3):
+                Image.new("RGB", (16, 16), (level, level, level)).save(folder / f"{i}.png")
+    return tiny.config(tmp_path, data__paired_test=True)
+
+
+def opened(config):
+    return open_dataset(config.data.dataset, size=16, paired_test=config.data.paired_test)
+
+
+def test_evaluate_by_hand(tmp_path):
+    config = constant_pairs(tmp_path)
+    scores = translation.evaluate(Inverter(), opened(config), config)
+    identity = 10 * np.log10(255**2 / 55**2)
+    assert set(scores) == {"cycle_error/A", "cycle_error/B", "psnr/AtoB", "psnr/BtoA", "ssim/AtoB",
+                           "ssim/BtoA", "psnr/identity", "ssim/identity"}  # fmt: skip
+    assert scores["cycle_error/A"] == scores["cycle_error/B"] == 0
+    assert scores["psnr/AtoB"] == scores["psnr/BtoA"] == 100  # 255 - 100 = 155
+    assert scores["ssim/AtoB"] == pytest.approx(1)
+    assert scores["psnr/identity"] == pytest.approx(identity, rel=1e-5)
+    assert scores["ssim/identity"] < 1
+
+
+def test_directions_are_not_mixed_up(tmp_path):
+    config = constant_pairs(tmp_path, a=100, b=92)
+    scores = translation.evaluate(Darkener(), opened(config), config)
+    assert scores["psnr/AtoB"] == 100 and scores["psnr/BtoA"] == pytest.approx(scores["psnr/identity"])
+    assert scores["cycle_error/A"] == scores["cycle_error/B"] == 8
+
+
+def test_without_truth_only_the_cycle(pictures_of_two):
+    config = tiny.config(pictures_of_two)
+    scores = translation.evaluate(Inverter(), opened(config), config)
+    assert set(scores) == {"cycle_error/A", "cycle_error/B"}
+
+
+def test_sheets(tmp_path):
+    config = constant_pairs(tmp_path)
+    with_truth = translation.sheets(Inverter(), opened(config), config)["translation"]
+    without = translation.sheets(Inverter(), open_dataset(config.data.dataset, size=16), config)
+    scale, gap = 128 // 16, 2
+    assert with_truth.shape[1] == 8 * (16 * scale + gap) + gap
+    assert without["translation"].shape[1] == 6 * (16 * scale + gap) + gap
+    assert with_truth.shape[0] > 3 * (16 * scale + gap)
+    assert with_truth.dtype == np.uint8
+
+
+def test_scores_are_counted_over_the_asked_number(tmp_path):
+    config = constant_pairs(tmp_path)
+    Image.new("RGB", (16, 16), (0, 0, 0)).save(tmp_path / "testA" / "2.png")
+    few = tiny.config(tmp_path, data__paired_test=True, eval_images=2)
+    assert translation.evaluate(Inverter(), opened(few), few)["psnr/AtoB"] == 100
+    assert translation.evaluate(Inverter(), opened(config), config)["psnr/AtoB"] < 100
