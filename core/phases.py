@@ -97,15 +97,15 @@ class Algorithm:
     def step(self, batch: dict, step: int) -> dict:
         """Runs the phases that are due at the step of this number; returns their logs."""
         due = tuple(p.name for p in self.phases if step % p.interval == 0)
-        if due not in self._compiled:
+        key = (due, len(next(iter(batch.values()))))
+        if key not in self._compiled:
             phases = [p for p in self.phases if p.name in due]
-            self._compiled[due] = engine.compile(
-                lambda batch: self._update(batch, phases), self.variables(), self.xla
+            self._compiled[key] = engine.compile(
+                lambda batch: self._update(batch, phases, key[1]), self.variables(), self.xla
             )
-        return self._compiled[due](batch)
+        return self._compiled[key](batch)
 
-    def _update(self, batch, phases):
-        batch_size = next(iter(batch.values())).shape[0]
+    def _update(self, batch, phases, batch_size):
         batch, logs = dict(batch), {}
         for phase in phases:
             phase_logs, outputs = _run_phase(phase, batch, self.images)

@@ -8,7 +8,7 @@ def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: 
 
     In epoch e = 1, 2, ... the rate is `base * (1 - max(0, e - c) / (epochs - c + 1))` with
     c = `decay_from * epochs`: at 200 epochs it falls from epoch 101 on and the last epoch trains
-    with base / 101.
+    with base / 101. After the last epoch it falls on to 0 and stays there.
 
     Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 3b8170b (2020-03), train.py:78 with
     models/networks.py `lambda_rule`. Since fd29199 (2020-07) the schedule is stepped before the
@@ -23,4 +23,5 @@ def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: 
     """
     constant = decay_from * epochs
     current = ops.floor(images / epoch) + 1
-    return base * (1 - ops.maximum(0.0, current - constant) / (epochs - constant + 1))
+    decay = ops.maximum(0.0, current - constant) / (epochs - constant + 1)
+    return base * ops.maximum(0.0, 1.0 - decay)

@@ -11,7 +11,7 @@ Set `KERAS_BACKEND` before this import to run on JAX.
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +28,7 @@ from experiments.configs import MODELS
 from experiments.data import pictures
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.names import nearest
-from experiments.rundir import RunDir, read_json, stored_config
+from experiments.rundir import RunDir, read_config, read_json, stored_config
 
 
 def model_module(model: str) -> ModuleType:
@@ -45,8 +45,7 @@ def model_module(model: str) -> ModuleType:
 def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | None = None):
     """A preset with leaves changed by dotted key, e.g. `{"data.size": 128}`.
 
-    `images` replaces the preset's `epochs`, and the reverse. The precision "auto" becomes that of
-    this machine.
+    `images` replaces the preset's `epochs`, and the reverse.
 
     Raises:
         InputError: unknown model, preset or key, wrong type or range.
@@ -58,24 +57,7 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
-    config = override(presets[preset], changes)
-    if config.precision == "auto":
-        config = replace(config, precision=native_precision())
-    return config
-
-
-def native_precision() -> str:
-    """mixed_bfloat16 where the processor multiplies bfloat16 matrices itself, else float32."""
-    if not engine.on_cpu():
-        return "mixed_bfloat16"
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return "float32"
-    fast = keras.backend.backend() == "tensorflow" and (
-        "avx512_bf16" in flags or "amx_bf16" in flags
-    )
-    return "mixed_bfloat16" if fast else "float32"
+    return override(presets[preset], changes)
 
 
 def default_run_dir(config: RunConfig) -> Path:
@@ -194,6 +176,8 @@ def train(
 
 def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print) -> Run:
     """`train` for a configuration that is complete."""
+    if devices != "all" and not str(devices).isdigit():
+        raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
     count = engine.setup(devices)
     if config.batch_size % count:
         raise InputError(
@@ -243,7 +227,7 @@ def load(run_dir: str | Path, say: Callable[[str], None] = print) -> Run:
         InputError: no run directory, or no checkpoint in it.
     """
     stored = Path(run_dir).expanduser() / "config.json"
-    model = read_json(stored)["config"]["model"] if stored.exists() else MODELS[0]
+    model = read_config(stored)["config"]["model"] if stored.exists() else MODELS[0]
     config = stored_config(run_dir, model_module(model).PRESETS)
     run = build(config, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
     if checkpoint.restore(run.run_dir, run.algorithm, say) is None:

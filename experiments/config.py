@@ -1,6 +1,7 @@
 """Run configurations: frozen dataclasses, overridden by `--set key=value`, stored as JSON."""
 
 import dataclasses
+import math
 import typing
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,7 @@ class RunConfig:
     images: int = 0  # in images; exactly one of both is above 0
     seed: int = 0
     backend: str = "tensorflow"  # tensorflow | jax
-    precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16 | auto
+    precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
     xla: bool = False  # compile the step with XLA on TensorFlow (JAX always does)
     log_every: int = 100
     sample_every: int = 1000
@@ -38,11 +39,11 @@ class RunConfig:
     keep: int = 2  # checkpoints
 
     def __post_init__(self):
-        if self.precision not in (*PRECISIONS, "auto"):
+        if self.precision not in PRECISIONS:
             raise ValueError(
-                f"precision={self.precision!r}: expected one of {', '.join(PRECISIONS)}, auto"
+                f"precision={self.precision!r}: expected one of {', '.join(PRECISIONS)}"
             )
-        if (self.epochs > 0) == (self.images > 0):
+        if (self.epochs > 0) == (self.images > 0) or self.epochs == math.inf:
             raise ValueError(
                 f"epochs={self.epochs}, images={self.images}: expected one of them above 0"
             )

@@ -23,8 +23,8 @@ flags.DEFINE_string("run_dir", None, "Where everything of the run is. Default: "
                     "runs/<model>/<preset>-<dataset>.")  # fmt: skip
 flags.DEFINE_string("mode", "train", f"What to do: {', '.join(MODES)}.")
 flags.DEFINE_string("backend", None, "tensorflow or jax. Default: tensorflow.")
-flags.DEFINE_string("precision", None, "float32, mixed_bfloat16, mixed_float16 or auto (bfloat16 "
-                    "where the device has it). Default: the preset's.")  # fmt: skip
+flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16. Default: the "
+                    "preset's.")  # fmt: skip
 flags.DEFINE_string("devices", "1", "JAX: data parallelism over this many devices, or 'all'.")
 flags.DEFINE_integer("seed", None, "Of the weights, the order of the data and the pools.")
 flags.DEFINE_integer("images", None, "Length of training in images of each domain.")

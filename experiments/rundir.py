@@ -74,7 +74,7 @@ class RunDir:
                 raise InputError(f"--run_dir={self.path}: has checkpoints but no config.json. "
                                  "Restore it or give another --run_dir.")  # fmt: skip
             return
-        lines = differences(read_json(path)["config"], flatten(config))
+        lines = differences(read_config(path)["config"], flatten(config))
         if lines:
             raise InputError(
                 f"--run_dir={self.path} was made with another configuration:\n  "
@@ -84,10 +84,10 @@ class RunDir:
 
     def _store(self, config):
         path = self.path / "config.json"
-        first = read_json(path) if path.exists() else None
+        first = read_config(path) if path.exists() else None
         content = {
             "config": flatten(config),
-            "created": first["created"] if first else environment(),
+            "created": first.get("created") if first else environment(),
         }
         if first:
             content["resumed"] = [*first.get("resumed", []), environment()][-20:]
@@ -112,6 +112,20 @@ def read_json(path: Path) -> dict:
         raise InputError(f"'{path}' cannot be read ({error}). Is this a run directory?") from error
 
 
+def read_config(path: Path) -> dict:
+    """The config.json of a run: its "config", and where it was made.
+
+    Raises:
+        InputError: it cannot be read or is something else.
+    """
+    content = read_json(path)
+    config = content.get("config") if isinstance(content, dict) else None
+    if not isinstance(config, dict) or "model" not in config:
+        raise InputError(f"'{path}' holds no configuration of a run. Restore it from a backup, or "
+                         "give another --run_dir.")  # fmt: skip
+    return content
+
+
 def stored_config(path: str | Path, presets) -> object:
     """The configuration of a run that exists.
 
@@ -128,7 +142,7 @@ def stored_config(path: str | Path, presets) -> object:
             f"'{path.parent}' is not a run directory (no config.json). Train first, or give the "
             "--run_dir of a run."
         )
-    stored = read_json(path)["config"]
+    stored = read_config(path)["config"]
     template = presets.get(stored.get("preset"), next(iter(presets.values())))
     if stored.get("model") != template.model:
         raise InputError(

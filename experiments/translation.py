@@ -1,5 +1,6 @@
 """What the translation models share: evaluation, sheets, translating pictures of any size."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -145,11 +146,11 @@ def translate_folder(
 
 def _names(files, root):
     """`<stem>.png` in the same subfolder; the whole name where two would become one."""
-    stems = [path.relative_to(root).with_suffix(".png") for path in files]
-    return [
-        stem if stems.count(stem) == 1 else path.relative_to(root).with_name(f"{path.name}.png")
-        for path, stem in zip(files, stems, strict=True)
-    ]
+    short = [path.relative_to(root).with_suffix(".png") for path in files]
+    whole = [path.relative_to(root).with_name(f"{path.name}.png") for path in files]
+    counts = Counter(short)
+    names = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
+    return names if len(set(names)) == len(names) else whole
 
 
 def max_pixels(channels: int) -> int:

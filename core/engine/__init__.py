@@ -32,7 +32,6 @@ apply = _engine.apply
 compile = _engine.compile
 shard = _engine.shard
 describe_devices = _engine.describe_devices
-on_cpu = _engine.on_cpu
 instance_norm = _engine.instance_norm
 
 __all__ = [
@@ -41,7 +40,6 @@ __all__ = [
     "describe_devices",
     "input_grad",
     "instance_norm",
-    "on_cpu",
     "setup",
     "shard",
     "value_and_grad",

@@ -106,6 +106,9 @@ def compile(fn, variables, xla: bool = True):
     def pure(values, args):
         with _Scope(_by_id(variables, values)) as scope:
             out = fn(*args)
+        known = {id(v) for v in variables}
+        if unknown := [v.path for key, v in scope.assigned.items() if key not in known]:
+            raise ValueError(f"assigned, but not among the variables given: {unknown[:3]}")
         mapping = scope.state_mapping
         return out, [mapping[id(v)] for v in variables]
 
@@ -139,8 +142,3 @@ def describe_devices() -> str:
     count = 1 if distribution is None else distribution.device_mesh.devices.size
     device = jax.devices()[0]
     return f"{count} x {device.device_kind} (JAX)"
-
-
-def on_cpu() -> bool:
-    """No accelerator is in use."""
-    return jax.default_backend() == "cpu"

@@ -1,5 +1,8 @@
 """The engine on TensorFlow: gradient tapes and `tf.function`, one accelerator."""
 
+import contextlib
+import os
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,6 +22,11 @@ def setup(devices: int | str = 1, deterministic: bool = True) -> int:
             f"--devices={devices} on the TensorFlow backend: it runs on one accelerator. For data "
             f"parallelism over several use JAX: --backend=jax --devices={devices}."
         )
+    with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
+        if not tf.config.threading.get_intra_op_parallelism_threads():
+            # the branches of a step (two generators, two discriminators) run side by side; that
+            # uses the cores better than splitting every small operation over all of them
+            tf.config.threading.set_intra_op_parallelism_threads(max(1, os.cpu_count() // 2))
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return 1
@@ -36,7 +44,10 @@ def value_and_grad(loss_fn, variables):
 
 
 def input_grad(fn, x):
-    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again."""
+    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+
+    `fn` must not assign to variables: here that would last, on JAX it would not.
+    """
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(tf.cast(fn(x), tf.float32))
@@ -134,8 +145,3 @@ def describe_devices() -> str:
     """What the networks run on, in words."""
     gpus = tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU")
     return f"{gpus[0].name} (TensorFlow)" if gpus else "CPU (TensorFlow)"
-
-
-def on_cpu() -> bool:
-    """No accelerator is in use."""
-    return not tf.config.list_physical_devices("GPU") + tf.config.list_physical_devices("TPU")

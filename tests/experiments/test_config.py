@@ -19,7 +19,10 @@ PRESETS = api.model_module("cyclegan").PRESETS
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"algorithm.n_bloks": "3"}, "algorithm.n_bloks: no such key. Did you mean 'algorithm.n_blocks'"),
+        (
+            {"algorithm.n_bloks": "3"},
+            "algorithm.n_bloks: no such key. Did you mean 'algorithm.n_blocks'",
+        ),
         ({"n_blocks": "3"}, "Did you mean 'algorithm.n_blocks'"),
         ({"data.sise": "3"}, "Did you mean 'data.size'"),
         ({"data": "3"}, "data: no such key"),
@@ -76,9 +79,14 @@ def test_frozen():
 
 @pytest.mark.parametrize(
     ("text", "key", "value"),
-    [("yes", "data.flip", True), ("False", "data.flip", False), ("3e-4", "algorithm.learning_rate", 3e-4),
-     ("7", "algorithm.lambda_A", 7.0), ("a=b", "data.dataset", "a=b")],
-)  # fmt: skip
+    [
+        ("yes", "data.flip", True),
+        ("False", "data.flip", False),
+        ("3e-4", "algorithm.learning_rate", 3e-4),
+        ("7", "algorithm.lambda_A", 7.0),
+        ("a=b", "data.dataset", "a=b"),
+    ],
+)
 def test_text_is_read_as_the_type_of_the_leaf(text, key, value):
     changes = parse_assignments([f" {key} = {text} "])
     found = flatten(override(PRESETS["smoke"], changes))[key]

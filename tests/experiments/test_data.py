@@ -102,7 +102,9 @@ def test_seeds_differ_and_repeat():
 
 
 def test_flips():
-    found = [levels(b["image"][0])[0, :, 0] for b in take(ramps(), 60, size=16, load_size=16, flip=True)]
+    found = [
+        levels(b["image"][0])[0, :, 0] for b in take(ramps(), 60, size=16, load_size=16, flip=True)
+    ]
     right = [row.tolist() == list(range(16)) for row in found]
     left = [row.tolist() == list(range(15, -1, -1)) for row in found]
     assert all(r or f for r, f in zip(right, left, strict=True))
@@ -189,7 +191,9 @@ def test_one_domain_missing_or_empty(tmp_path, missing, empty):
         tiny.noise(tmp_path / name, 1, 0)
     if empty:
         (tmp_path / missing).mkdir()
-    with pytest.raises(InputError, match=f"{missing}' {'holds no pictures' if empty else 'is missing'}"):
+    with pytest.raises(
+        InputError, match=f"{missing}' {'holds no pictures' if empty else 'is missing'}"
+    ):
         open_dataset(f"folder:{tmp_path}", size=0)
 
 

@@ -24,7 +24,9 @@ def saved(path):
 
 
 def test_loss_that_is_not_finite(config, tmp_path):
-    algorithm = toy.Toy(poison=lambda n: {"loss/D": math.nan, "loss/D_mse": math.inf} if n == 8 else {})
+    algorithm = toy.Toy(
+        poison=lambda n: {"loss/D": math.nan, "loss/D_mse": math.inf} if n == 8 else {}
+    )
     with pytest.raises(InputError) as error:
         toy.train(algorithm, tmp_path, config, budget=16)
     assert "phase D: the loss is not finite after 8 images (loss/D = nan, loss/D_mse = inf)" in str(

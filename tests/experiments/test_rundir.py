@@ -12,8 +12,15 @@ from core.errors import InputError
 from experiments.rundir import RunDir, stored_config
 
 PRESETS = {"smoke": tiny.config("x")}
-HOLD = "import fcntl, sys; f = open(sys.argv[1], 'a+'); fcntl.flock(f, fcntl.LOCK_EX); f.truncate(0); \
-f.write('4711'); f.flush(); print('held', flush=True); sys.stdin.read()"
+HOLD = """
+import fcntl, sys
+lock = open(sys.argv[1], "a+")
+fcntl.flock(lock, fcntl.LOCK_EX)
+lock.write("4711")
+lock.flush()
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_another_configuration_is_refused_and_shown(tmp_path):
@@ -23,7 +30,10 @@ def test_another_configuration_is_refused_and_shown(tmp_path):
         RunDir(tmp_path, tiny.config("y", algorithm__lambda_A=3.0, log_every=7))
     lines = str(error.value).splitlines()
     assert lines[0].endswith("was made with another configuration:")
-    assert lines[1:-1] == ["  algorithm.lambda_A: 10.0 -> 3.0", "  data.dataset: folder:x -> folder:y"]
+    assert lines[1:-1] == [
+        "  algorithm.lambda_A: 10.0 -> 3.0",
+        "  data.dataset: folder:x -> folder:y",
+    ]
     assert (tmp_path / "config.json").read_bytes() == before
     RunDir(tmp_path, tiny.config("x")).close()  # the refusal gave the lock back
 

@@ -61,7 +61,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, list) else "")
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, list) else ""
+)
 def test_bad_command_line(arguments, message, capfd, tmp_path):
     assert main("--preset=smoke", f"--run_dir={tmp_path}/run", *arguments) == 1
     assert message in error(capfd)
@@ -83,7 +85,10 @@ def test_bad_in_a_dry_run_too(capfd, tmp_path):
 )
 def test_as_a_process(arguments, message):
     done = subprocess.run(
-        [sys.executable, "-m", "experiments.run", *arguments], cwd=ROOT, text=True, capture_output=True
+        [sys.executable, "-m", "experiments.run", *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
     )
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr

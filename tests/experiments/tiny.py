@@ -35,7 +35,9 @@ def noise(folder: Path, count: int, seed: int, size=(20, 24), suffix=".png") -> 
 
 def two_domains(root: Path) -> Path:
     """trainA (5), trainB (4), testA and testB (2 each)."""
-    for seed, (name, count) in enumerate([("trainA", 5), ("trainB", 4), ("testA", 2), ("testB", 2)]):
+    for seed, (name, count) in enumerate(
+        [("trainA", 5), ("trainB", 4), ("testA", 2), ("testB", 2)]
+    ):
         noise(root / name, count, seed)
     return root
 
