@@ -120,6 +120,8 @@ class Run:
 
     def evaluate(self, dataset: Dataset | None = None) -> dict[str, float]:
         """The scores of the model's own evaluation on the test images."""
+        for direction in translation.DIRECTIONS:
+            self._check_imported(direction)
         dataset = dataset or open_data(self.config)
         return self.module.evaluate(self.algorithm, dataset, self.config)
 

@@ -77,16 +77,16 @@ def _to_numpy(tensor):
 def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
     """`{"translation": picture}`: both directions side by side, each on test images of its own."""
     halves = []
-    for start, (source, target, there, back) in (
+    for shift, (source, target, there, back) in (
         (0, ("A", "B", "AtoB", "BtoA")),
-        (SHEET_ROWS, ("B", "A", "BtoA", "AtoB")),
+        (0.5, ("B", "A", "BtoA", "AtoB")),
     ):
-        images = test_images(dataset, config.data, source, SHEET_ROWS, start)
+        images = test_images(dataset, config.data, source, SHEET_ROWS, shift)
         translated = predict(algorithm.translator(there), images)
         columns = [images, translated, predict(algorithm.translator(back), translated)]
         titles = [source, f"{source} to {target}", "and back"]
         if dataset.truth:
-            columns.append(test_images(dataset, config.data, target, SHEET_ROWS, start))
+            columns.append(test_images(dataset, config.data, target, SHEET_ROWS, shift))
             titles.append("truth")
         halves.append((columns, titles))
     rows = zip(*halves[0][0], *halves[1][0], strict=False)

@@ -73,6 +73,8 @@ def _config(api, found):
     from experiments.config import override
     from experiments.rundir import stored_config
 
+    if found.pop("channels") != 3:
+        raise InputError("this file is for pictures that are not RGB; expected 3 channels.")
     changes = {f"algorithm.{key}": value for key, value in found.items()}
     if not (Path(FLAGS.run_dir).expanduser() / "config.json").exists():
         return api.make_config("cyclegan", "paper", changes)

@@ -113,20 +113,33 @@ class _Cache:
     def __init__(self, source: Source, config: DataConfig):
         self.source, self.config, self.size = source, config, source.size
         self.room = CACHE_BYTES // (config.load_size**2 * 3)
-        self.images, self.error = {}, None
+        self.images, self.error, self.told = {}, None, False
 
     def __call__(self, index):
         index = int(index)
         if index in self.images:
             return self.images[index]
         try:
-            image = pictures.fit(self.source.load(index), self.config.load_size, self.config.fit)
+            image = self.source.load(index)
         except InputError as error:
             self.error = error
             raise
+        self._tell_if_small(image)
+        image = pictures.fit(image, self.config.load_size, self.config.fit)
         if len(self.images) < self.room:
             self.images[index] = image
         return image
+
+    def _tell_if_small(self, image):
+        """Once for a source: an image with fewer pixels than the crop has no detail to teach."""
+        height, width = image.shape[:2]
+        if min(height, width) < self.config.size and not self.told:
+            self.told = True
+            self.source.report(
+                f"{self.source.name}: has images smaller than the crop of {self.config.size} "
+                f"pixels, such as one of {width}x{height}. They are enlarged; "
+                "--set data.size=… (and data.load_size) would train on smaller crops."
+            )
 
 
 def _reraise(iterator, caches):
@@ -141,14 +154,18 @@ def _reraise(iterator, caches):
 
 
 def test_images(
-    dataset: Dataset, config: DataConfig, role: str, count: int, start: int = 0
+    dataset: Dataset, config: DataConfig, role: str, count: int, shift: float = 0.0
 ) -> np.ndarray:
-    """`count` test images of a domain from `start` on (fewer where it ends), no crop, no flip:
-    uint8 `[count, size, size, 3]`.
+    """`count` test images of a domain, evenly spaced over it (all, where it has fewer), without
+    crop and flip: uint8 `[count, size, size, 3]`.
+
+    Args:
+        shift: moves the choice by this fraction of the spacing, 0.5 gives others.
 
     Source: the official test options (`load_size` = crop size, base_options.py, test.py).
     """
     source = dataset.test[role]
-    start = start if start < source.size else 0
-    loaded = [source.load(i) for i in range(start, min(start + count, source.size))]
+    spacing = max(1.0, source.size / count)
+    chosen = sorted({int((i + shift) * spacing) for i in range(count)})
+    loaded = [source.load(i) for i in chosen if i < source.size]
     return np.stack([pictures.fit(image, config.size, config.fit) for image in loaded])

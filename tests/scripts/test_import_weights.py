@@ -1,0 +1,49 @@
+"""Published weights become a run directory that translates pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from experiments import api, translation
+from gan.importers import import_network
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "scripts.import_weights", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_one_direction_then_the_other(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (30, 22, 3), np.uint8)
+    path = tmp_path / "imported"
+    done = run(f"--from={GOLDEN / 'latest_net_G_A.pth'}", f"--run_dir={path}")
+    assert done.returncode == 0, done.stderr
+    first = api.load(path)
+    network = import_network("cyclegan/resnet_generator", GOLDEN / "latest_net_G_A.pth")
+    expected = translation.translate(network, picture, 4, 10**6)
+    assert np.array_equal(first.translate(picture), expected)
+    with pytest.raises(InputError, match="imported without G_B"):
+        first.translate(picture, "BtoA")
+    with pytest.raises(InputError, match="imported without G_B"):
+        first.evaluate()
+
+    done = run(f"--from={GOLDEN / 'latest_net_G_B.pth'}", "--network=G_B", f"--run_dir={path}")
+    assert done.returncode == 0, done.stderr
+    both = api.load(path)
+    assert np.array_equal(both.translate(picture), expected)
+    assert not np.array_equal(both.translate(picture, "BtoA"), expected)
+
+
+def test_a_whole_pickled_module_is_refused_in_one_line(tmp_path):
+    done = run(f"--from={GOLDEN / 'torch_module.pth'}", f"--run_dir={tmp_path / 'run'}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "state_dict" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
