@@ -27,7 +27,7 @@ def setup(devices: int | str = 1, deterministic: bool = True) -> int:
             # the branches of a step (two generators, two discriminators) run side by side; that
             # uses the cores better than splitting every small operation over all of them
             tf.config.threading.set_intra_op_parallelism_threads(max(1, os.cpu_count() // 2))
-    # this pass cannot handle the gradient of LeakyReLU: it gives up on the whole step, with an error
+    # this pass cannot handle the gradient of LeakyReLU: it gives up on the whole step, noisily
     tf.config.optimizer.set_experimental_options({"remapping": False})
     if deterministic:
         tf.config.experimental.enable_op_determinism()
