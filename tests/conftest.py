@@ -13,6 +13,12 @@ from experiments import run  # noqa: E402
 run.FLAGS(["pytest"])
 run.select_backend()
 
+from core import engine  # noqa: E402
+
+# before TensorFlow runs: results depend in their last bits on the number of its threads, and runs
+# in this process are compared to runs in processes of their own
+engine.setup(deterministic=False)
+
 
 @pytest.fixture(autouse=True)
 def _global_settings():

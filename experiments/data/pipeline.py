@@ -8,12 +8,16 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from core.errors import InputError
 from experiments.data import pictures
 from experiments.data.sources import Dataset, Source
+
+if keras.backend.backend() != "tensorflow":  # the accelerator is the other backend's
+    tf.config.set_visible_devices([], "GPU")
 
 CACHE_BYTES = 2**30  # of decoded and resized images; what does not fit is decoded every time
 

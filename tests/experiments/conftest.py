@@ -1,7 +1,10 @@
 """Runs that many tests look at: made once."""
 
 import pytest
-import tiny
+
+pytest.register_assert_rewrite("tiny")
+
+import tiny  # noqa: E402
 
 
 @pytest.fixture(scope="session")

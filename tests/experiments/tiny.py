@@ -73,7 +73,7 @@ def newest(run_dir: Path) -> dict[str, np.ndarray]:
 def assert_same_state(run_dir: Path, other: Path) -> None:
     """Every array of the newest checkpoints is equal bit for bit."""
     one, two = newest(run_dir), newest(other)
-    assert one.keys() == two.keys()
+    assert not one.keys() ^ two.keys()
     differ = [name for name in one if one[name].tobytes() != two[name].tobytes()]
     assert not differ
 
