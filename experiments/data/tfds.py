@@ -29,7 +29,7 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
         found = ", ".join(builder.info.features)
         raise InputError(f"--dataset={name}: has no feature 'image' but {found}. Choose another.")
     if download:
-        _download(builder, name)
+        _download(builder, name, report)
     elif not builder.is_prepared():
         raise InputError(f"--dataset={name}: not downloaded yet; training downloads it.")
     splits = builder.info.splits
@@ -54,7 +54,9 @@ def _builder(tfds, name):
         ) from error
 
 
-def _download(builder, name):
+def _download(builder, name, report):
+    if not builder.is_prepared():
+        report(f"downloading {name} (without a network this gives up after some minutes)")
     try:
         builder.download_and_prepare()
     except Exception as error:  # every kind of network failure has a type of its own
