@@ -1,4 +1,4 @@
-"""The one exception that the runner shows as a message instead of a traceback."""
+"""What the runner shows as a message instead of a traceback."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The message says what was received, what was expected and what to do.
     """
+
+
+class NotDownloadedError(InputError):
+    """A data set is not on this machine yet; training would fetch it."""

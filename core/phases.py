@@ -71,6 +71,9 @@ class Algorithm:
 
     def __post_init__(self):
         self.images = keras.Variable(0, dtype="int32", trainable=False, name="images")
+        self.current_stage = self.stages[
+            0
+        ]  # set by the loop before every stage, also a resumed one
         self._compiled = {}
 
     def stage(self, images: int) -> Stage:
@@ -86,7 +89,8 @@ class Algorithm:
     def groups(self) -> dict[str, list]:
         """Every variable there is, by group: what a checkpoint holds."""
         groups = {name: network.variables for name, network in self.networks.items()}
-        groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in self.phases}
+        optimizers = {id(p.optimizer): p for p in reversed(self.phases)}  # phases may share one
+        groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in optimizers.values()}
         groups |= {name: list(variables) for name, variables in self.extra.items()}
         return groups | {"counter": [self.images]}
 
@@ -97,11 +101,12 @@ class Algorithm:
     def step(self, batch: dict, step: int) -> dict:
         """Runs the phases that are due at the step of this number; returns their logs."""
         due = tuple(p.name for p in self.phases if step % p.interval == 0)
-        key = (due, len(next(iter(batch.values()))))
+        batch_size = len(next(iter(batch.values())))
+        key = (due, batch_size, self.current_stage)
         if key not in self._compiled:
             phases = [p for p in self.phases if p.name in due]
             self._compiled[key] = engine.compile(
-                lambda batch: self._update(batch, phases, key[1]), self.variables(), self.xla
+                lambda batch: self._update(batch, phases, batch_size), self.variables(), self.xla
             )
         return self._compiled[key](batch)
 

@@ -23,9 +23,10 @@ from core import engine
 from core.errors import InputError
 from core.phases import Algorithm
 from experiments import checkpoint, loop, translation
-from experiments.config import RunConfig, override
+from experiments.config import RunConfig, flatten, override
 from experiments.configs import MODELS
 from experiments.data import pictures
+from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.names import nearest
 from experiments.rundir import RunDir, read_config, read_json, stored_config
@@ -53,7 +54,11 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     presets = model_module(model).PRESETS
     if preset not in presets:
         raise InputError(f"--preset={preset}: {model} has none. {nearest(preset, presets)}")
-    changes = {"backend": keras.backend.backend()} | (changes or {})
+    changes = dict(changes or {})
+    fixed = {"model": model, "preset": preset, "backend": keras.backend.backend()}
+    for key, value in fixed.items():
+        if changes.setdefault(key, value) != value:
+            raise InputError(f"--set {key}={changes[key]}: give --{key}={changes[key]} instead.")
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
@@ -88,46 +93,52 @@ class Run:
         """
         if isinstance(picture, (str, os.PathLike)):
             picture = pictures.read(picture)
-        network, options = self._translator(direction)
-        limit = translation.max_pixels(options["channels"])
-        return translation.translate(network, picture, options["multiple"], limit)
+        network, limit = self._translator(direction), translation.max_pixels(self._width())
+        return translation.translate(network, picture, self.algorithm.size_multiple, limit)
 
     def translate_folder(self, source: str, output: str, direction: str, say=print) -> int:
         """Translates a picture or a folder of them into `output`; returns how many."""
-        network, options = self._translator(direction)
-        return translation.translate_folder(network, source, output, say=say, **options)
+        network, multiple = self._translator(direction), self.algorithm.size_multiple
+        options = {"multiple": multiple, "channels": self._width(), "say": say}
+        return translation.translate_folder(network, source, output, **options)
+
+    def _width(self):
+        return self.config.algorithm.ngf
 
     def _translator(self, direction):
+        if not hasattr(self.algorithm, "translator"):
+            raise InputError(f"--model={self.config.model} does not translate between domains.")
         if direction not in translation.DIRECTIONS:
             raise InputError(
                 f"--direction={direction}: expected one of {', '.join(translation.DIRECTIONS)}"
             )
         self._check_imported(direction)
-        config = self.config.algorithm
-        multiple = translation.size_multiple(config.n_downsampling)
-        return self.algorithm.translator(direction), {"multiple": multiple, "channels": config.ngf}
+        return self.algorithm.translator(direction)
 
     def _check_imported(self, direction):
         """Refuses a direction whose network has no weights: `scripts.import_weights` fills one at a
         time."""
         record = self.run_dir / "imported.json"
-        name = "G_A" if direction == "AtoB" else "G_B"
-        if record.exists() and name not in read_json(record):
+        if not record.exists() or int(self.algorithm.images.numpy()):  # or trained since
+            return
+        name = self.algorithm.translator_name(direction)
+        if name not in read_json(record):
             raise InputError(
                 f"--direction={direction}: {self.run_dir} was imported without {name}. Import it "
                 f"with scripts.import_weights --network={name}, or give the other direction."
             )
 
-    def evaluate(self, dataset: Dataset | None = None) -> dict[str, float]:
+    def evaluate(self, dataset: Dataset | None = None, say=print) -> dict[str, float]:
         """The scores of the model's own evaluation on the test images."""
-        for direction in translation.DIRECTIONS:
-            self._check_imported(direction)
-        dataset = dataset or open_data(self.config)
+        if (self.run_dir / "imported.json").exists():
+            for direction in translation.DIRECTIONS:
+                self._check_imported(direction)
+        dataset = dataset or open_data(self.config, say)
         return self.module.evaluate(self.algorithm, dataset, self.config)
 
-    def sheets(self, dataset: Dataset | None = None) -> dict[str, np.ndarray]:
+    def sheets(self, dataset: Dataset | None = None, say=print) -> dict[str, np.ndarray]:
         """Pictures that show what the model does, by name."""
-        dataset = dataset or open_data(self.config)
+        dataset = dataset or open_data(self.config, say)
         return self.module.sheets(self.algorithm, dataset, self.config)
 
 
@@ -178,36 +189,49 @@ def train(
 
 def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print) -> Run:
     """`train` for a configuration that is complete."""
-    if devices != "all" and not str(devices).isdigit():
-        raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
-    count = engine.setup(devices)
-    if config.batch_size % count:
-        raise InputError(
-            f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
-            f"{count} devices. Give --set batch_size={count * max(1, config.batch_size // count)}."
-        )
+    module = model_module(config.model)
+    _set_up(config, module, devices)
     directory = RunDir(run_dir, config)
     try:
-        dataset = open_data(config, say)
-        budget = config.budget(dataset.epoch)
-        run = build(config, dataset.epoch, budget, directory.path)
+        dataset = open_data(config, say) if module.ROLES else None
+        epoch = dataset.epoch if dataset else 1
+        budget = config.budget(epoch)
+        run = build(config, epoch, budget, directory.path)
+        directory.store(config, dataset.fingerprint() if dataset else {})
         loop.train(
             run.algorithm,
             dataset,
             config,
             directory.path,
             budget=budget,
-            evaluate=run.module.evaluate,
-            sheets=run.module.sheets,
+            batches=getattr(module, "batches", batches),
+            evaluate=module.evaluate,
+            sheets=module.sheets,
             say=say,
         )
-        if left_out := dataset.left_out():
-            say(f"{len(left_out)} images could not be read and were left out:")
-            for message in left_out[:20]:
-                say(f"  {message}")
+        _say_left_out(dataset, say)
         return run
     finally:
         directory.close()
+
+
+def _set_up(config, module, devices):
+    """The engine for a configuration."""
+    if devices != "all" and not str(devices).isdigit():
+        raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
+    count = engine.setup(devices, branches=getattr(module, "BRANCHES", 1))
+    if config.batch_size % count:
+        raise InputError(
+            f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
+            f"{count} devices. Give --set batch_size={count * max(1, config.batch_size // count)}."
+        )
+
+
+def _say_left_out(dataset, say):
+    if dataset and (messages := dataset.left_out()):
+        say(f"{len(messages)} images could not be read and were left out:")
+        for message in messages[:20]:
+            say(f"  {message}")
 
 
 def build(config: RunConfig, epoch: int, budget: int, run_dir: Path) -> Run:
@@ -222,16 +246,30 @@ def build(config: RunConfig, epoch: int, budget: int, run_dir: Path) -> Run:
     return Run(config, Path(run_dir), algorithm, module)
 
 
-def load(run_dir: str | Path, say: Callable[[str], None] = print) -> Run:
+def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) -> Run:
     """A trained run from its directory, with the weights of its newest checkpoint.
 
+    Args:
+        run_dir: of the run.
+        changes: leaves of the configuration to use it with: `data.…` other than `data.size`,
+            `precision`, `eval_images`.
+        say: takes lines for a person.
+
     Raises:
-        InputError: no run directory, or no checkpoint in it.
+        InputError: no run directory, no checkpoint in it, or a change of what was trained.
     """
     stored = Path(run_dir).expanduser() / "config.json"
     model = read_config(stored)["config"]["model"] if stored.exists() else MODELS[0]
     config = stored_config(run_dir, model_module(model).PRESETS)
-    run = build(config, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
+    changed = override(config, changes or {})
+    before, after = flatten(config), flatten(changed)
+    for key in (k for k in after if after[k] != before[k]):
+        if key not in ("precision", "eval_images") and not key.startswith("data."):
+            raise InputError(
+                f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
+                "changed afterwards. Leave it out."
+            )
+    run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
     if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
     return run

@@ -10,8 +10,6 @@ import numpy as np
 from core.errors import InputError
 from core.phases import Algorithm
 
-_FORMAT = 1
-
 
 def folder(run_dir: Path) -> Path:
     """Where the checkpoints of a run are."""
@@ -23,8 +21,11 @@ def newest_first(run_dir: Path) -> list[Path]:
     return sorted(folder(run_dir).glob("*.npz"), reverse=True)
 
 
-def save(run_dir: Path, algorithm: Algorithm, *, images: int, steps: int, keep: int) -> Path:
+def save(run_dir: Path, algorithm: Algorithm, progress: dict, *, keep: int) -> Path:
     """Writes `checkpoints/<images>.npz` whole or not at all, then removes all but `keep`.
+
+    Args:
+        progress: what `restore` gives back, JSON; has at least "images".
 
     Raises:
         FloatingPointError: a variable holds a value that is not finite; nothing is written.
@@ -34,8 +35,7 @@ def save(run_dir: Path, algorithm: Algorithm, *, images: int, steps: int, keep: 
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise FloatingPointError(name)
-    progress = {"format": _FORMAT, "images": images, "steps": steps}
-    path = folder(run_dir) / f"{images:012d}.npz"
+    path = folder(run_dir) / f"{progress['images']:012d}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_atomically(path, arrays | {"progress": np.array(json.dumps(progress))})
     for old in newest_first(run_dir)[keep:]:
@@ -83,25 +83,36 @@ def _sync_folder(path):
         os.close(descriptor)
 
 
-def restore(run_dir: Path, algorithm: Algorithm, report=print) -> dict | None:
+def restore(
+    run_dir: Path, algorithm: Algorithm, report=print, *, tidy: bool = False
+) -> dict | None:
     """Loads the newest checkpoint that can be read; returns its progress, or None without any.
 
     Args:
         report: takes a line about a damaged checkpoint.
+        tidy: remove what an interrupted save left and set damaged checkpoints aside; only for the
+            process that holds the run's lock.
 
     Raises:
         InputError: there are checkpoints, but all are damaged, or one is of another architecture.
     """
-    for leftover in folder(run_dir).glob("*.tmp*"):
-        leftover.unlink()
-    paths = newest_first(run_dir)
+    if tidy:
+        for leftover in folder(run_dir).glob("*.tmp*"):
+            leftover.unlink()
+    paths, damaged = newest_first(run_dir), []
     for path in paths:
         try:
             arrays, progress = _read(path)
+        except FileNotFoundError:  # a training process has just replaced it: look again
+            return restore(run_dir, algorithm, report)
         except Exception as error:  # damaged zip files make numpy and zipfile raise about anything
             report(f"checkpoint {path} is damaged ({type(error).__name__}: {error}); "
                    "using the one before")  # fmt: skip
+            damaged.append(path)
             continue
+        if tidy:
+            for bad in damaged:  # they must not count among those that are kept
+                bad.rename(bad.with_suffix(".damaged"))
         _assign(algorithm, arrays, path)
         return progress
     if paths:

@@ -108,15 +108,18 @@ def _nearest(key, known):
     return f"Did you mean '{by_leaf[0]}'?" if by_leaf else nearest(key, known)
 
 
-def _replace(config, changes):
+def _replace(config, changes, prefix=""):
     types = typing.get_type_hints(type(config))
-    own = {k: _read(v, types[k], k) for k, v in changes.items() if "." not in k}
+    own = {k: _read(v, types[k], prefix + k) for k, v in changes.items() if "." not in k}
     nested = {}
     for key, value in changes.items():
         head, dot, rest = key.partition(".")
         if dot:
             nested.setdefault(head, {})[rest] = value
-    own |= {head: _replace(getattr(config, head), inner) for head, inner in nested.items()}
+    own |= {
+        head: _replace(getattr(config, head), inner, f"{prefix}{head}.")
+        for head, inner in nested.items()
+    }
     return dataclasses.replace(config, **own)
 
 

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from core.errors import InputError
+from core.errors import NotDownloadedError
 from experiments import api
 from experiments.config import flatten
 
@@ -18,10 +18,10 @@ def describe(config, run_dir) -> str:
         budget = config.budget(epoch)
         length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
         length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
-    except InputError as error:
+    except NotDownloadedError as error:
         epoch, budget = 1000, 1000
         amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"
-        length = f"{amount} (the data set cannot be opened now: {error})"
+        length = f"{amount} ({error})"
     algorithm = api.build(config, epoch, budget, run_dir).algorithm
     rows = [("run_dir", run_dir), *flatten(config).items()]
     lines = [f"{key:28} {value}" for key, value in rows] + [""]

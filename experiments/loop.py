@@ -1,10 +1,11 @@
 """The one training loop. It knows phases, stages and image counts; the maths is elsewhere."""
 
+import errno
 import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,12 @@ class Interrupted(Exception):
 
 def train(
     algorithm: Algorithm,
-    dataset: Dataset,
+    dataset: Dataset | None,
     config: RunConfig,
     run_dir: Path,
     *,
     budget: int,
+    batches: Callable[..., Iterator[dict]] = batches,
     evaluate: Callable[..., dict[str, float]],
     sheets: Callable[..., dict[str, np.ndarray]],
     say: Callable[[str], None],
@@ -42,6 +44,7 @@ def train(
     """Trains until `budget` images, from the newest checkpoint of the run on.
 
     Args:
+        batches: as `experiments.data.pipeline.batches`, which it is unless a model has its own.
         evaluate: `(algorithm, dataset, config) -> scalars`, every `config.eval_every` images.
         sheets: `(algorithm, dataset, config) -> pictures by name`, every `config.sample_every`.
         say: takes a line for the person at the terminal.
@@ -50,17 +53,18 @@ def train(
         Interrupted: SIGTERM or SIGINT came; a checkpoint was saved.
         InputError: a loss is not finite, or the disk is full; the last checkpoint is intact.
     """
-    progress = checkpoint.restore(run_dir, algorithm, say) or {"images": 0, "steps": 0}
-    images, steps = progress["images"], progress["steps"]
+    progress = checkpoint.restore(run_dir, algorithm, say, tidy=True) or {"images": 0, "steps": 0}
+    images = progress["images"]
     if images >= budget:
         say(f"this run is complete: {images:,} of {budget:,} images")
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
     run = _Run(algorithm, dataset, config, Path(run_dir), budget, evaluate, sheets, say)
+    run.batches = batches
     with _Signals() as signals:
-        run.open(images)
         try:
-            run.train(images, steps, signals)
+            run.open(progress)
+            run.train(images, progress["steps"], signals)
         except OSError as error:
             raise run.cannot_write(error) from error
         finally:
@@ -98,24 +102,29 @@ class _Run:
         self.algorithm, self.dataset, self.config = algorithm, dataset, config
         self.run_dir, self.budget, self.say = run_dir, budget, say
         self.evaluate, self.sheets = evaluate, sheets
-        self.pending = []  # (images after the step, its logs), not yet looked at
+        self.pending = []  # (images after the step, its logs), not yet in a line of the log
+        self.entered = None  # index of the stage that was entered last
         self.saved = None  # images at the last checkpoint
         self.writer = self.bar = None
 
-    def open(self, images):
-        self.writer = Writer(self.run_dir, images)
-        self.saved = images if images else None
+    def open(self, progress):
+        images = progress["images"]
         self.bar = _Progress(images, self.budget, self.say)
+        self.saved = images if images else None
+        self.entered = progress.get("stage")
+        self.pending = [tuple(row) for row in progress.get("pending", [])]
+        self.writer = Writer(self.run_dir, images)
 
     def close(self):
-        self.bar.close()
-        self.writer.close()
+        for part in (self.bar, self.writer):
+            if part is not None:
+                part.close()
 
     def train(self, images, steps, signals):
         stage, data, clock = None, None, _Clock()
         while images < self.budget:
             if stage is None or (stage.end and images >= stage.end):
-                stage = self._next_stage(stage, images)
+                stage = self._next_stage(images)
                 data = self._batches(stage, images)
             logs = self.algorithm.step(engine.shard(next(data)), steps)
             before, images, steps = images, images + stage.batch_size, steps + 1
@@ -129,15 +138,19 @@ class _Run:
         if self.saved != images:
             self._save(images, steps)
 
-    def _next_stage(self, old, images):
+    def _next_stage(self, images):
+        """The stage of this image count, entered unless a checkpoint says that it has been."""
         stage = self.algorithm.stage(images)
-        if old is not None or images == stage.start:
+        self.algorithm.current_stage = stage
+        index = list(self.algorithm.stages).index(stage)
+        if index != self.entered:
             self.algorithm.enter(stage)
+            self.entered = index
         return stage
 
     def _batches(self, stage, images):
         config = self.config
-        return batches(
+        return self.batches(
             self.dataset,
             config.data,
             size=stage.size,
@@ -169,7 +182,9 @@ class _Run:
             clock.restart()
 
     def _log(self, images, clock):
-        means = self._look()
+        rows, self.pending = self._look(), []
+        names = dict.fromkeys(name for row in rows for name in row)  # lazy phases log now and then
+        means = {n: float(np.mean([row[n] for row in rows if n in row])) for n in names}
         means["images_per_second"] = clock.rate()
         for phase in self.algorithm.phases:
             means[f"learning_rate/{phase.name}"] = _number(phase.optimizer.learning_rate)
@@ -178,14 +193,13 @@ class _Run:
         clock.restart()
 
     def _look(self):
-        """Means of the logs since the last look; stops at the first value that is not finite."""
-        rows = [(i, {k: _number(v) for k, v in logs.items()}) for i, logs in self.pending]
-        self.pending = []
-        for images, row in rows:
+        """The pending logs as numbers; stops at the first value that is not finite."""
+        self.pending = [(i, {k: _number(v) for k, v in logs.items()}) for i, logs in self.pending]
+        for images, row in self.pending:
             bad = [name for name, value in row.items() if not math.isfinite(value)]
             if bad:
                 raise self._not_finite(images, bad, row)
-        return {k: float(np.mean([row[k] for _, row in rows if k in row])) for k in rows[-1][1]}
+        return [row for _, row in self.pending]
 
     def _not_finite(self, images, bad, row):
         phase = next((p.name for p in self.algorithm.phases if f"loss/{p.name}" in bad), "?")
@@ -197,12 +211,11 @@ class _Run:
         )
 
     def _save(self, images, steps):
-        if self.pending:
-            self._look()
+        self._look()
+        progress = {"images": images, "steps": steps, "stage": self.entered}
+        progress["pending"] = self.pending  # so that the next line of the log misses nothing
         try:
-            checkpoint.save(
-                self.run_dir, self.algorithm, images=images, steps=steps, keep=self.config.keep
-            )
+            checkpoint.save(self.run_dir, self.algorithm, progress, keep=self.config.keep)
         except FloatingPointError as error:
             raise InputError(
                 f"variable '{error}' is not finite after {images:,} images, though the losses "
@@ -212,10 +225,12 @@ class _Run:
         self.saved = images
 
     def cannot_write(self, error):
-        """The message for a full disk."""
+        """The message for a full disk, and for whatever else the system refuses to write."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        todo = "Make room" if full else f"Make {error.filename or self.run_dir} writable"
         return InputError(
-            f"cannot write to {self.run_dir} ({error.strerror or error}). Training stopped. "
-            f"{self._kept()} Make room and give the same command again."
+            f"cannot write to {self.run_dir} ({error}). Training stopped. {self._kept()} {todo} "
+            "and give the same command again."
         )
 
     def _kept(self):

@@ -81,9 +81,12 @@ def _check_flags():
 
 def select_backend():
     """Must run before Keras is imported for the first time."""
-    os.environ["KERAS_BACKEND"] = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in ("tensorflow", "jax"):
+        raise InputError(f"KERAS_BACKEND={backend}: expected tensorflow or jax; give --backend.")
+    os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if FLAGS.backend == "jax":
+    if backend == "jax":
         try:
             import jax  # noqa: F401
         except ImportError as error:
@@ -140,26 +143,29 @@ def _print_scores(run):
     """The newest scores of the run, as a table on standard output."""
     from experiments.writer import read_metrics
 
-    rows = [row for row in read_metrics(run.run_dir) if any(k.startswith("cycle_") for k in row)]
-    for key, value in (rows[-1] if rows else {}).items():
-        if key != "time":
-            print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
+    training = ("loss/", "learning_rate/", "images_per_second")
+    rows = [r for r in read_metrics(run.run_dir) if not any(k.startswith(training) for k in r)]
+    _print_table({k: v for k, v in (rows[-1] if rows else {}).items() if k != "time"})
+
+
+def _print_table(scores):
+    for key, value in scores.items():
+        print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
 
 
 def _use(api):
     """Modes that need a trained run."""
+    if FLAGS.dry_run or FLAGS.devices != "1":
+        raise InputError(f"--dry_run and --devices are for --mode=train, not {FLAGS.mode}.")
+    changes = _changes()
     run_dir = FLAGS.run_dir
     if run_dir is None:
-        run_dir = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, _changes()))
-    run = api.load(run_dir, say)
+        run_dir = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, changes))
+    run = api.load(run_dir, changes, say)
     if FLAGS.mode == "evaluate":
-        scores = run.evaluate()
-        for key, value in scores.items():
-            print(f"{key:24} {value:10.3f}")
+        _print_table(run.evaluate(say=say))
         return 0
-    written = run.translate_folder(FLAGS.input, FLAGS.output, FLAGS.direction, say)
-    say(f"{written} written to {FLAGS.output}")
-    return 0
+    return run.module.MODES[FLAGS.mode](run, FLAGS, say)
 
 
 if __name__ == "__main__":

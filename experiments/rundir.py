@@ -33,7 +33,6 @@ class RunDir:
         self._lock = self._take_lock()
         try:
             self._check(config)
-            self._store(config)
         except BaseException:
             self.close()
             raise
@@ -45,13 +44,13 @@ class RunDir:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(
-                f"--run_dir={self.path}: cannot be written ({error.strerror}). Give a folder you "
-                "may write to."
-            ) from error
+            raise self._unwritable(error) from error
 
     def _take_lock(self):
-        lock = open(self.path / "lock", "a+")  # noqa: SIM115 held until close
+        try:
+            lock = open(self.path / "lock", "a+")  # noqa: SIM115 held until close
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -82,15 +81,42 @@ class RunDir:
                 + "\nGive the old values to go on with it, or another --run_dir for a new run."
             )
 
-    def _store(self, config):
+    def store(self, config, data: dict[str, str]) -> None:
+        """Writes `config.json`, once the configuration has proved usable.
+
+        Args:
+            config: as in the constructor.
+            data: what the training data are, by role; must be what the run began with.
+
+        Raises:
+            InputError: the data set is another one than before, or the file cannot be written.
+        """
+        try:
+            self._write(config, data)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error):
+        return InputError(
+            f"--run_dir={self.path}: cannot be written ({error}). Make room, or give a folder you "
+            "may write to."
+        )
+
+    def _write(self, config, data):
         path = self.path / "config.json"
         first = read_config(path) if path.exists() else None
         content = {
             "config": flatten(config),
+            "data": data,
             "created": first.get("created") if first else environment(),
         }
         if first:
             content["resumed"] = [*first.get("resumed", []), environment()][-20:]
+            if first.get("data") and first["data"] != data:
+                raise InputError(
+                    f"--run_dir={self.path}: the data set has changed since this run began "
+                    f"({first['data']} then, {data} now). Restore it, or give another --run_dir."
+                )
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(content, indent=2) + "\n")
         os.replace(temporary, path)

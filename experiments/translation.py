@@ -1,5 +1,6 @@
 """What the translation models share: evaluation, sheets, translating pictures of any size."""
 
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,18 @@ ROLES = ("A", "B")
 DIRECTIONS = ("AtoB", "BtoA")
 SHEET_ROWS = 6
 TILE, OVERLAP = 512, 64  # pixels, for pictures that do not fit in memory whole
+MEMINFO = "/proc/meminfo"
+BUDGET = 2**30  # bytes for a picture where the free memory is not known
+
+
+def translate_mode(run, flags, say) -> int:
+    """`--mode=translate`: returns the exit status."""
+    written = run.translate_folder(flags.input, flags.output, flags.direction, say)
+    say(f"{written} written to {flags.output}")
+    return 0
+
+
+MODES = {"translate": translate_mode}
 
 
 def evaluate(algorithm, dataset, config) -> dict[str, float]:
@@ -95,11 +108,6 @@ def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
     return {"translation": picture}
 
 
-def size_multiple(n_downsampling: int) -> int:
-    """Image sizes that a generator takes are multiples of this."""
-    return 2**n_downsampling
-
-
 def translate_folder(
     network, source: str, output: str, *, multiple: int, channels: int, say=print
 ) -> int:
@@ -116,32 +124,70 @@ def translate_folder(
         How many were written.
 
     Raises:
-        InputError: nothing to translate, nothing readable, or the output cannot be written.
+        InputError: nothing to translate, nothing readable, the output cannot be written or would
+            overwrite an original. Nothing was written then.
     """
-    root = Path(source).expanduser()
-    if not root.exists():
-        raise InputError(f"--input={source}: does not exist. Give a picture or a folder of them.")
-    files = pictures.find(root) if root.is_dir() else [root]
-    if not files:
-        raise InputError(f"--input={source}: no pictures in this folder.")
-    names = _names(files, root if root.is_dir() else root.parent)
+    targets = _targets(source, output)
     written, errors = 0, []
-    for path, name in zip(files, names, strict=True):
+    for path, target in targets.items():
         try:
             picture = pictures.read(path)
         except InputError as error:
             errors.append(str(error))
             say(f"left out: {error}")
             continue
-        target = Path(output).expanduser() / name
+        if not written:
+            _probe(output)
         pictures.write_png(target, translate(network, picture, multiple, max_pixels(channels)))
         written += 1
         say(f"{path} -> {target}")
     if not written:
         raise InputError(
-            f"--input={source}: none of {len(files)} pictures can be read: {errors[0]}"
+            f"--input={source}: none of {len(targets)} pictures can be read: {errors[0]}"
         )
     return written
+
+
+def _targets(source, output):
+    """Picture -> the file that takes its translation; refused where that is an original."""
+    root, folder = Path(source).expanduser(), Path(output).expanduser()
+    if not root.exists():
+        raise InputError(f"--input={source}: does not exist. Give a picture or a folder of them.")
+    files = pictures.find(root) if root.is_dir() else [root]
+    if not files:
+        raise InputError(f"--input={source}: no pictures in this folder.")
+    place = root if root.is_dir() else root.parent
+    targets = [folder / name for name in _names(files, place)]
+    same = folder.exists() and folder.samefile(place)
+    originals = {_file_id(path) for path in files} - {None}
+    for target in targets:
+        if (same and root.is_dir()) or (
+            _file_id(target) and (same or _file_id(target) in originals)
+        ):
+            raise InputError(f"--output={output}: would overwrite {target}; give another folder.")
+    return dict(zip(files, targets, strict=True))
+
+
+def _file_id(path):
+    """The same for two paths of one file, whatever links and letter case they go through."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _probe(output):
+    """Makes the output folder and finds out whether files can be written there."""
+    folder = Path(output).expanduser()
+    probe = folder / f".{uuid.uuid4().hex}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--output={output}: Cannot write there: {error}. Give a folder that can "
+                         "be written to.") from error  # fmt: skip
 
 
 def _names(files, root):
@@ -154,22 +200,28 @@ def _names(files, root):
 
 
 def max_pixels(channels: int) -> int:
-    """How large a picture may be translated whole: a quarter of the free memory, at some eight
-    float32 copies of the widest layer."""
-    import os
+    """How large a picture may be translated whole: a quarter of the free memory (`BUDGET`, where
+    that is not known), at some eight float32 copies of the widest layer."""
+    return max(TILE**2, _budget() // (channels * 4 * 8))
 
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(TILE**2, free // 4 // (channels * 4 * 8))
+
+def _budget():
+    try:
+        lines = Path(MEMINFO).read_text().splitlines()
+        (free,) = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        return int(free) * 1024 // 4
+    except (OSError, ValueError, IndexError):  # macOS has no such file
+        return BUDGET
 
 
 def translate(network, picture: np.ndarray, multiple: int, max_pixels: int) -> np.ndarray:
-    """Translates one picture, uint8 `[H, W, 3]`, at its size.
+    """Translates one picture, uint8 `[H, W, 3]` of any size, at its size.
 
     Whole if it has at most `max_pixels` pixels; otherwise in tiles whose overlaps fade into each
     other. (Instance norm sees one tile at a time then, so tiles can differ a little in contrast.)
     """
     height, width = picture.shape[:2]
-    padded = _pad_to_multiple(picture, multiple)
+    padded = _pad(picture, multiple)
     if height * width <= max_pixels:
         return predict(network, padded[None])[0, :height, :width]
     total = np.zeros(padded.shape, np.float32)
@@ -184,8 +236,13 @@ def translate(network, picture: np.ndarray, multiple: int, max_pixels: int) -> n
     return np.rint(total / weights).astype(np.uint8)[:height, :width]
 
 
-def _pad_to_multiple(picture, multiple):
-    pads = [(0, -n % multiple) for n in picture.shape[:2]]
+def _pad(picture, multiple):
+    """Mirrors a picture on to sizes that the network takes.
+
+    Its first layer reflects 3 pixels and its narrowest one 1, which must be there.
+    """
+    least = max(8, 4 * multiple)
+    pads = [(0, max(least - n, -n % multiple)) for n in picture.shape[:2]]
     # a mirror of a picture of one pixel is that pixel
     return np.pad(picture, [*pads, (0, 0)], mode="symmetric")
 

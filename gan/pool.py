@@ -45,7 +45,7 @@ class ImagePool:
         for i in range(n):  # an image may push out one that came earlier in the same batch
             filling = count < self.capacity
             slot = ops.where(filling, count, slots[i])
-            old, new = buffer[slot], images[i]
+            old, new = ops.take(buffer, slot, axis=0), images[i]
             swap = ops.logical_and(ops.logical_not(filling), coins[i] > 0.5)
             returned.append(ops.where(swap, old, new))
             stored = ops.where(ops.logical_or(filling, swap), new, old)

@@ -57,9 +57,13 @@ def _import():
     directory = RunDir(FLAGS.run_dir, config)
     try:
         run = api.build(config, epoch=1, budget=1, run_dir=directory.path)
-        checkpoint.restore(directory.path, run.algorithm, say)
+        progress = checkpoint.restore(directory.path, run.algorithm, say, tidy=True)
+        if progress and progress["images"]:
+            raise InputError(f"--run_dir={FLAGS.run_dir}: has been trained. Give another one.")
         run.algorithm.networks[name].set_weights(network.get_weights())
-        checkpoint.save(directory.path, run.algorithm, images=0, steps=0, keep=config.keep)
+        directory.store(config, {})
+        progress = {"images": 0, "steps": 0}
+        checkpoint.save(directory.path, run.algorithm, progress, keep=config.keep)
         imported = _record(directory.path, name, path)
     finally:
         directory.close()

@@ -32,11 +32,13 @@ def _by_id(variables, values):
     return {id(v): x for v, x in zip(variables, values, strict=True)}
 
 
-def setup(devices: int | str = 1, deterministic: bool = True) -> int:
+def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
     """Spreads the batch over `devices` (a number or "all"); returns how many that are.
 
     Every device holds all variables and a share of each batch; a step gives the result that one
     device would give on the whole batch. Must run before the first variable is made.
+
+    `deterministic` and `branches` are for TensorFlow; XLA needs neither on a CPU.
 
     Raises:
         InputError: more devices than the machine has.
@@ -115,12 +117,18 @@ def compile(fn, variables, xla: bool = True):
     compiled = jax.jit(pure, donate_argnums=0)
 
     def call(*args):
-        out, values = compiled([v.value for v in variables], args)
+        out, values = compiled(_distinct([v.value for v in variables]), args)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         return out
 
     return call
+
+
+def _distinct(values):
+    """A buffer can be donated once: where variables hold the same array, all but one get a copy."""
+    seen = set()
+    return [jnp.copy(x) if id(x) in seen or seen.add(id(x)) else x for x in values]
 
 
 def shard(batch):

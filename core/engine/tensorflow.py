@@ -11,8 +11,15 @@ from core.errors import InputError
 from core.optimizers import Adam
 
 
-def setup(devices: int | str = 1, deterministic: bool = True) -> int:
+def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
     """Prepares the process; returns the number of devices that will be used (always 1).
+
+    Args:
+        devices: 1, "1" or "all".
+        deterministic: the same bits for the same command on the same machine.
+        branches: parts of the model's step that do not wait for each other (two generators, two
+            discriminators). They run side by side, each on its share of the cores, which uses
+            these better than splitting every small operation over all of them.
 
     Raises:
         InputError: more than one device is asked for.
@@ -24,9 +31,8 @@ def setup(devices: int | str = 1, deterministic: bool = True) -> int:
         )
     with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
         if not tf.config.threading.get_intra_op_parallelism_threads():
-            # the branches of a step (two generators, two discriminators) run side by side; that
-            # uses the cores better than splitting every small operation over all of them
-            tf.config.threading.set_intra_op_parallelism_threads(max(1, os.cpu_count() // 2))
+            threads = max(1, (os.cpu_count() or 1) // branches)
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
     # this pass cannot handle the gradient of LeakyReLU: it gives up on the whole step, noisily
     tf.config.optimizer.set_experimental_options({"remapping": False})
     if deterministic:
@@ -39,10 +45,14 @@ def value_and_grad(loss_fn, variables):
     with tf.GradientTape() as tape:
         loss, aux = loss_fn()
     gradients = tape.gradient(loss, [v.value for v in variables])
-    missing = [v.path for v, g in zip(variables, gradients, strict=True) if g is None]
-    if missing:
-        raise ValueError(f"the loss does not depend on {len(missing)} variables: {missing[:3]}")
-    return (loss, aux), gradients
+    if all(g is None for g in gradients):
+        raise ValueError("the loss does not depend on any of the variables")
+    # a loss need not depend on all: an input gradient does not on the last bias
+    zeros = (
+        tf.zeros_like(v.value) if g is None else g
+        for v, g in zip(variables, gradients, strict=True)
+    )
+    return (loss, aux), list(zeros)
 
 
 def input_grad(fn, x):
@@ -58,14 +68,16 @@ def input_grad(fn, x):
 
 def apply(optimizer, gradients, variables):
     """One update of `variables`."""
-    if _plain_adam(optimizer):
+    if _plain_adam(optimizer, variables):
         _fused_adam(optimizer, gradients, variables)
     else:
         optimizer.apply(gradients, variables)
 
 
-def _plain_adam(optimizer):
-    """Adam without clipping, decay, averages, accumulation: what one TensorFlow kernel computes."""
+def _plain_adam(optimizer, variables):
+    """Adam without clipping, decay, averages, constraints: what one TensorFlow kernel computes."""
+    if any(v.constraint is not None for v in variables):
+        return False
     if type(optimizer) not in (keras.optimizers.Adam, Adam) or optimizer.amsgrad:
         return False
     extras = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",

@@ -1,8 +1,9 @@
-"""Presets: one module per model, found by its name.
+"""One module per model, found by its name.
 
-A module offers `PRESETS` (name -> RunConfig), `DATASETS` (preset -> what `--dataset` defaults to
-is in the preset itself), `build(config, epoch, budget) -> Algorithm`, `evaluate`, `sheets` and
-`ROLES`; docs/adding_a_model.md shows one.
+A module offers `PRESETS` (name -> RunConfig), `ROLES` (the domains it needs, () for none),
+`build(config, epoch, budget) -> Algorithm`, `evaluate` and `sheets`, and may offer `MODES` (further
+values of `--mode`), `BRANCHES` (see `core.engine.setup`) and `batches` (its own data);
+docs/adding_a_model.md shows one.
 """
 
 MODELS = ("cyclegan",)

@@ -6,11 +6,13 @@ python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/ho
 
 from experiments.config import RunConfig
 from experiments.data.pipeline import DataConfig
-from experiments.translation import ROLES, evaluate, sheets, size_multiple
+from experiments.translation import MODES, ROLES, evaluate, sheets
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
 
-__all__ = ["PRESETS", "ROLES", "build", "evaluate", "sheets"]
+__all__ = ["BRANCHES", "MODES", "PRESETS", "ROLES", "build", "evaluate", "sheets"]
+
+BRANCHES = 2  # the directions A to B and B to A
 
 # `paper`: as printed and as the official code of 2017-2020 ran it; both agree, but for the learning
 # rate of single epochs (core/schedules.py). `quick`: chosen by trial on the embedded set for five
@@ -76,21 +78,37 @@ PRESETS = {
 def build(config: RunConfig, *, epoch: int, budget: int) -> CycleGAN:
     """The algorithm of a config, for a data set of `epoch` images and `budget` images in all.
 
+    The learning rate changes once an epoch, as published, where the length is given in epochs, and
+    with every step where it is given in images.
+
     Raises:
-        ValueError: an image size that the generator cannot take.
+        ValueError: an image size that the networks cannot take.
     """
-    multiple = size_multiple(config.algorithm.n_downsampling)
-    if config.data.size % multiple:
-        raise ValueError(
-            f"data.size={config.data.size}: the generator halves a picture "
-            f"{config.algorithm.n_downsampling} times and takes multiples of {multiple} pixels"
-        )
+    _check_size(config.data.size, config.algorithm)
+    stair = epoch if config.epochs else config.batch_size
     return CycleGAN(
         config.algorithm,
         size=config.data.size,
         batch_size=config.batch_size,
-        epoch=epoch,
-        epochs=budget / epoch,
+        epoch=stair,
+        epochs=budget / stair,
         seed=config.seed,
         xla=config.xla,
     )
+
+
+def _check_size(size, algorithm):
+    """The generator needs whole halvings and two pixels to reflect, the discriminator one patch."""
+    multiple = 2**algorithm.n_downsampling
+    if size % multiple or size < 2 * multiple:
+        raise ValueError(
+            f"data.size={size}: the generator halves a picture {algorithm.n_downsampling} times "
+            f"and takes multiples of {multiple} pixels from {2 * multiple} up"
+        )
+    smallest = 3 * 2**algorithm.n_layers
+    if algorithm.discriminator == "patch" and size < smallest:
+        raise ValueError(
+            f"data.size={size}: a patch discriminator of {algorithm.n_layers} layers needs "
+            f"{smallest} pixels or more; lower algorithm.n_layers or raise data.size and "
+            "data.load_size"
+        )

@@ -5,7 +5,7 @@ order does not depend on threads, and a run goes on at image `i` by starting the
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -30,7 +30,7 @@ class DataConfig:
     data/base_dataset.py:81-112 (stretch to `load_size`, random crop of `size`, flip).
     """
 
-    dataset: str = "seasons"  # seasons | folder:PATH | a TensorFlow Datasets name
+    dataset: str = "seasons"  # seasons | seasons_paired | folder:PATH | a TensorFlow Datasets name
     size: int = 256  # of the crops that the networks see, pixels
     load_size: int = 286  # to which images are resized before the crop, pixels
     fit: str = "stretch"  # stretch | crop | pad: how an image becomes square
@@ -60,19 +60,28 @@ def batches(
     """Endless training batches from image `start` of the run on.
 
     Domains are drawn independently ("unpaired"): the first goes through a new permutation every
-    epoch, the others are drawn with replacement, as official unaligned_dataset.py:51-56.
+    epoch, the others are drawn with replacement, as official unaligned_dataset.py:51-56. Those of
+    a `paired` data set show the same item, with the same crop and flip.
 
     Yields:
         role -> float32 `[batch_size, size, size, 3]` in [-1, 1] (TensorFlow tensors).
     """
     config = config.at(size)
-    caches = {role: _Cache(source, config) for role, source in dataset.train.items()}
+    caches = _caches(dataset, config)
     epoch = dataset.epoch
+    orders = {role: 0 if dataset.paired else order for order, role in enumerate(caches)}
 
     def item(i):
         return {
-            role: _image(cache, _index(i, cache.size, epoch, order, seed), i, order, config, seed)
-            for order, (role, cache) in enumerate(caches.items())
+            role: _image(
+                cache,
+                _index(i, cache.size, epoch, orders[role], seed),
+                i,
+                orders[role],
+                config,
+                seed,
+            )
+            for role, cache in caches.items()
         }
 
     options = tf.data.Options()
@@ -83,6 +92,12 @@ def batches(
     items = tf.data.Dataset.range(start, 2**62).map(item, config.threads or tf.data.AUTOTUNE)
     items = items.batch(batch_size, drop_remainder=True).prefetch(4).with_options(options)
     return _reraise(iter(items), caches.values())
+
+
+def _caches(dataset, config):
+    train = dataset.train
+    others = {r: [s for s in train.values() if s is not train[r]] for r in train}
+    return {r: _Cache(train[r], config, others[r] if dataset.paired else ()) for r in train}
 
 
 def _index(i, size, epoch, order, seed):
@@ -114,8 +129,9 @@ def _image(cache, index, i, order, config, seed):
 class _Cache:
     """Index -> uint8 `[load_size, load_size, 3]`, kept in memory as far as the room goes."""
 
-    def __init__(self, source: Source, config: DataConfig):
+    def __init__(self, source: Source, config: DataConfig, partners: Sequence[Source]):
         self.source, self.config, self.size = source, config, source.size
+        self.partners = partners
         self.room = CACHE_BYTES // (config.load_size**2 * 3)
         self.images, self.error, self.told = {}, None, False
 
@@ -124,7 +140,7 @@ class _Cache:
         if index in self.images:
             return self.images[index]
         try:
-            image = self.source.load(index)
+            image = self.source.load(index, self.partners)
         except InputError as error:
             self.error = error
             raise
@@ -163,13 +179,21 @@ def test_images(
     """`count` test images of a domain, evenly spaced over it (all, where it has fewer), without
     crop and flip: uint8 `[count, size, size, 3]`.
 
+    Damaged ones are dropped, where the data set has the truth in both domains, so that pairs stay
+    pairs: there are fewer then. The first good one stands in if none of the chosen is.
+
     Args:
         shift: moves the choice by this fraction of the spacing, 0.5 gives others.
+
+    Raises:
+        InputError: no test image can be read.
 
     Source: the official test options (`load_size` = crop size, base_options.py, test.py).
     """
     source = dataset.test[role]
+    partners = [s for s in dataset.test.values() if s is not source] if dataset.truth else []
     spacing = max(1.0, source.size / count)
     chosen = sorted({int((i + shift) * spacing) for i in range(count)})
-    loaded = [source.load(i) for i in chosen if i < source.size]
+    loaded = [source.get(i, partners) for i in chosen if i < source.size]
+    loaded = [image for image in loaded if image is not None] or [source.load(0, partners)]
     return np.stack([pictures.fit(image, config.size, config.fit) for image in loaded])

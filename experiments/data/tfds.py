@@ -6,9 +6,9 @@ index: order, resuming and threads then work as for a folder.
 
 from collections.abc import Callable
 
-from core.errors import InputError
+from core.errors import InputError, NotDownloadedError
 from experiments.data import pictures
-from experiments.data.sources import Dataset, Source
+from experiments.data.sources import Dataset, Source, suggestion
 
 MAX_BYTES = 8 * 2**30
 
@@ -20,7 +20,8 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
     domain of their "train" and "test" (or "train") images.
 
     Raises:
-        InputError: unknown name, no "image" feature, too large to hold, or it cannot be downloaded.
+        InputError: unknown name, no "image" feature, none of these splits, too large to hold, or it
+            cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -31,17 +32,27 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
     if download:
         _download(builder, name, report)
     elif not builder.is_prepared():
-        raise InputError(f"--dataset={name}: not downloaded yet; training downloads it.")
-    splits = builder.info.splits
+        raise NotDownloadedError(f"--dataset={name}: not downloaded yet; training does that.")
+    train, test = _splits(name, builder.info.splits)
+    wanted = {*train.values(), *test.values()}
+    sources = {split: _source(tfds, builder, split, report) for split in sorted(wanted)}
+    return Dataset(name, *({r: sources[s] for r, s in roles.items()} for roles in (train, test)))
+
+
+def _splits(name, splits):
+    """Role -> split, for training and for testing."""
     if "trainA" in splits:
-        names = {"train": {r: f"train{r}" for r in "AB"}, "test": {r: f"test{r}" for r in "AB"}}
+        train, test = ({role: f"{kind}{role}" for role in "AB"} for kind in ("train", "test"))
     else:
-        test = "test" if "test" in splits else "train"
-        names = {"train": {"image": "train"}, "test": {"image": test}}
-    sources = {
-        s: _source(tfds, builder, s, report) for roles in names.values() for s in roles.values()
-    }
-    return Dataset(name, *({r: sources[s] for r, s in roles.items()} for roles in names.values()))
+        train, test = {"image": "train"}, {"image": "test" if "test" in splits else "train"}
+    missing = sorted({*train.values(), *test.values()} - set(splits))
+    if missing:
+        raise InputError(
+            f"--dataset={name}: has the splits {', '.join(splits)}, but not {', '.join(missing)}. "
+            "Expected trainA, trainB, testA, testB or train (and test). Choose another set, or "
+            "export this one to a folder and use folder:PATH."
+        )
+    return train, test
 
 
 def _builder(tfds, name):
@@ -49,8 +60,7 @@ def _builder(tfds, name):
         return tfds.builder(name)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         raise InputError(
-            f"--dataset={name}: unknown. Expected 'seasons', 'folder:PATH' or a TensorFlow "
-            f"Datasets name such as 'cycle_gan/horse2zebra'. ({_first_line(error)})"
+            f"--dataset={name}: unknown. {suggestion(name)} ({_first_line(error)})"
         ) from error
 
 
@@ -87,5 +97,9 @@ def _source(tfds, builder, split, report):
     if not encoded:
         raise InputError(f"--dataset={builder.info.full_name}: split '{split}' is empty.")
     return Source(
-        split, len(encoded), lambda i: pictures.decode(encoded[i], f"{split}[{i}]"), report=report
+        split,
+        len(encoded),
+        lambda i: pictures.decode(encoded[i], f"{split}[{i}]"),
+        report=report,
+        identity=f"{builder.info.full_name} {split}",
     )

@@ -79,9 +79,19 @@ class CycleGAN(Algorithm):
             _phase("D", self.discriminator_phase, [networks["D_A"], networks["D_B"]], config, rate),
         ]
 
+    @property
+    def size_multiple(self) -> int:
+        """Heights and widths that the generators take are multiples of this."""
+        return 2**self.config.n_downsampling
+
+    @staticmethod
+    def translator_name(direction: str) -> str:
+        """The generator for "AtoB" or "BtoA"."""
+        return {"AtoB": "G_A", "BtoA": "G_B"}[direction]
+
     def translator(self, direction: str) -> keras.Model:
         """The generator for "AtoB" or "BtoA", with averaged weights if there are any."""
-        name = {"AtoB": "G_A", "BtoA": "G_B"}[direction]
+        name = self.translator_name(direction)
         return self.averages[name].network if name in self.averages else self.networks[name]
 
     def generator_phase(self, batch):

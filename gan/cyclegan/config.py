@@ -1,5 +1,6 @@
 """What can be set of CycleGAN. The defaults are the paper's."""
 
+import math
 from dataclasses import dataclass
 
 from gan.losses import MODES
@@ -42,9 +43,11 @@ class CycleGANConfig:
         for key in ("n_blocks", "n_downsampling", "pool_size", "lambda_gan", "lambda_A", "lambda_B",
                     "lambda_identity", "learning_rate", "ema_half_life"):  # fmt: skip
             _at_least(self, key, 0)
-        for key in ("beta_1", "beta_2", "decay_from"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to 1")
+        for key in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more and below 1")
+        if not 0 <= self.decay_from <= 1:
+            raise ValueError(f"decay_from={self.decay_from}: expected a number from 0 to 1")
         if self.lambda_gan == self.lambda_A == self.lambda_B == 0:
             raise ValueError(
                 "lambda_gan, lambda_A and lambda_B are all 0: nothing is left to train"
@@ -57,5 +60,5 @@ def _one_of(config, key, choices):
 
 
 def _at_least(config, key, least):
-    if not getattr(config, key) >= least:
+    if not least <= getattr(config, key) < math.inf:
         raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up")

@@ -16,7 +16,8 @@ from experiments import api, checkpoint
 
 def save(path, algorithm, images, value, keep=5):
     algorithm.unused.assign(value)
-    return checkpoint.save(path, algorithm, images=images, steps=images // 2, keep=keep)
+    progress = {"images": images, "steps": images // 2}
+    return checkpoint.save(path, algorithm, progress, keep=keep)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_training_refuses_when_all_are_damaged(finished, pictures_of_two, tmp_pa
     with pytest.raises(InputError, match="all 2 checkpoints"):
         tiny.train(pictures_of_two, run_dir, [])
     with pytest.raises(InputError, match="all 2 checkpoints"):
-        api.load(run_dir, lambda line: None)
+        api.load(run_dir, say=lambda line: None)
     changed = {p.name for p, data in kept.items() if p.read_bytes() != data}
     assert changed <= {"config.json", "lock"}  # who tried, and when
 
@@ -177,3 +178,23 @@ def test_any_damaged_byte(algorithm, tmp_path):
         assert float(algorithm.unused.value) == images / 2
         passed_over += images == 2
     assert passed_over > 100
+
+
+def test_looking_at_a_run_leaves_what_its_trainer_is_writing(tmp_path):
+    algorithm = toy.Toy()
+    save(tmp_path, algorithm, 2, 1.0)
+    writing = checkpoint.folder(tmp_path) / "000000000004.tmp4711"
+    writing.write_bytes(b"half")
+    assert checkpoint.restore(tmp_path, algorithm)["images"] == 2
+    assert writing.exists()
+    checkpoint.restore(tmp_path, algorithm, tidy=True)
+    assert not writing.exists()
+
+
+def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path):
+    algorithm = toy.Toy()
+    save(tmp_path, algorithm, 2, 1.0)
+    save(tmp_path, algorithm, 8, 1.0).write_bytes(b"damaged")
+    checkpoint.restore(tmp_path, algorithm, lambda line: None, tidy=True)
+    save(tmp_path, algorithm, 4, 1.0, keep=1)
+    assert [path.stem for path in checkpoint.newest_first(tmp_path)] == ["000000000004"]

@@ -45,7 +45,7 @@ PRESETS = api.model_module("cyclegan").PRESETS
         ({"data.size": 64}, "size=64, load_size=36: expected 8 <= size <= load_size"),
         ({"data.threads": -1}, "threads=-1: expected 0 or more"),
         ({"algorithm.gan_mode": "wgan"}, "gan_mode='wgan': expected one of lsgan"),
-        ({"algorithm.beta_1": 2}, "beta_1=2.0: expected a number from 0 to 1"),
+        ({"algorithm.beta_1": 1}, "beta_1=1.0: expected 0 or more and below 1"),
         ({"keep": 0}, "keep=0: expected 1 or more"),
     ],
 )
@@ -102,7 +102,9 @@ def test_assignment_without_equals():
 def test_round_trip(preset, tmp_path):
     config = api.make_config("cyclegan", preset, {"seed": 5, "algorithm.lambda_A": 3})
     assert override(config, json.loads(json.dumps(flatten(config)))) == config
-    RunDir(tmp_path, config).close()
+    directory = RunDir(tmp_path, config)
+    directory.store(config, {})
+    directory.close()
     assert stored_config(tmp_path, PRESETS) == config
 
 

@@ -9,7 +9,7 @@ import toy
 from PIL import Image
 
 from core.errors import InputError
-from experiments.data import pictures
+from experiments.data import pictures, seasons
 from experiments.data.pipeline import DataConfig, batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import Dataset, Source, check_domains, open_dataset
@@ -174,6 +174,22 @@ def test_without_a_test_split_the_training_images_stand_in(tmp_path):
     assert dataset.test["A"].size == 2
 
 
+def test_a_missing_test_split_is_said_once(tmp_path, pictures_of_two):
+    for role in "AB":
+        tiny.noise(tmp_path / f"train{role}", 2, 0)
+    said = []
+    open_dataset(f"folder:{tmp_path}", size=0, report=said.append)
+    assert (
+        len(said) == 1
+        and "no testA and testB: scores are of the training images in trainA and trainB" in said[0]
+    )
+    tiny.noise(tmp_path / "testA", 1, 0)
+    open_dataset(f"folder:{tmp_path}", size=0, report=said.append)
+    assert len(said) == 2 and "no testB: scores are of the training images in trainB and" in said[1]
+    open_dataset(f"folder:{pictures_of_two}", size=0, report=said.append)
+    assert len(said) == 2
+
+
 def test_nested_folder_is_one_domain(tmp_path):
     tiny.noise(tmp_path / "a" / "b", 2, 0)
     tiny.noise(tmp_path / "c", 1, 1, suffix=".jpg")
@@ -233,3 +249,109 @@ def test_seasons():
     assert dataset.train["A"].load(7).shape == (32, 32, 3)
     with pytest.raises(InputError, match="Did you mean 'seasons'"):
         open_dataset("season", size=32)
+    with pytest.raises(InputError, match="Did you mean 'seasons_paired'"):
+        open_dataset("seasons_pared", size=32)
+
+
+def test_paired_seasons_are_the_same_scenes():
+    dataset = open_dataset("seasons_paired", size=32)
+    assert dataset.paired and dataset.truth and not open_dataset("seasons", size=32).paired
+    for index in (0, 7, dataset.epoch - 1):
+        scene = seasons.draw(index, split="train", size=32)
+        for role, picture in zip("AB", scene, strict=True):
+            np.testing.assert_array_equal(dataset.train[role].load(index), picture)
+
+
+def paired(count=6, read_b=None):
+    """Ramps, and in B the same with 100 added to the index."""
+    a = ramps(count).train["image"]
+    b = Source("b", count, read_b or (lambda i: a.read(i) + np.uint8([0, 0, 100])), report=str)
+    return Dataset("pairs", {"A": a, "B": b}, {"A": a, "B": b}, truth=True, paired=True)
+
+
+def test_pairs_stay_pairs_through_crop_and_flip():
+    found = take(paired(), 40, size=12, load_size=16, flip=True, batch_size=2)
+    for batch in found:
+        a, b = levels(batch["A"]), levels(batch["B"])
+        np.testing.assert_array_equal(a + [0, 0, 100], b)
+    corners = {tuple(levels(batch["A"][0])[0, 0, :2]) for batch in found}
+    assert len(corners) > 20  # they are not all the same
+    indices = [levels(batch["A"])[:, 0, 0, 2] for batch in found]
+    assert sorted(np.concatenate(indices)[:6]) == list(range(6))
+
+
+def test_unpaired_roles_are_cropped_apart():
+    pairs = paired()
+    found = take(Dataset("x", pairs.train, {}), 20, size=12, load_size=16)
+    assert any((batch["A"][..., :2] != batch["B"][..., :2]).any() for batch in found)
+
+
+def damaged_at(*indices):
+    def read(i):
+        if i in indices:
+            raise InputError(f"Cannot read {i}")
+        return np.full((16, 16, 3), 100 + i, np.uint8)
+
+    return read
+
+
+def test_pairs_stay_pairs_beside_a_damaged_training_image():
+    for batch in take(paired(read_b=damaged_at(1, 2)), 12, size=12, load_size=16):
+        index = levels(batch["A"])[0, 0, 0, 2]
+        assert index not in (1, 2)
+        assert (levels(batch["B"]) == 100 + index).all()
+
+
+def test_paired_roles_have_one_size():
+    with pytest.raises(InputError, match="paired roles need as many images each, got .*3.*4"):
+        Dataset("x", {"A": ramps(3).train["image"], "B": ramps(4).train["image"]}, {}, paired=True)
+
+
+def test_damaged_test_images_are_dropped():
+    """Of a pair with a damaged half both; without pairs the damaged one alone; never a stand-in."""
+    pairs = paired(read_b=damaged_at(1, 4))
+    config = DataConfig(size=16, load_size=16)
+    found = {role: images_for_tests(pairs, config, role, 6)[:, 0, 0, 2] for role in "AB"}
+    assert found["A"].tolist() == [0, 2, 3, 5] and found["B"].tolist() == [100, 102, 103, 105]
+    assert len(pairs.left_out()) == 2
+    unpaired = Dataset("x", {}, paired(read_b=damaged_at(1, 4)).test)
+    assert [len(images_for_tests(unpaired, config, role, 6)) for role in "AB"] == [6, 4]
+
+
+def test_some_test_image_is_found_or_none_is_there():
+    config = DataConfig(size=16, load_size=16)
+    pairs = paired(read_b=damaged_at(0, 1))
+    assert images_for_tests(pairs, config, "A", 1)[:, 0, 0, 2].tolist() == [2]
+    with pytest.raises(InputError, match="none of its 6 images can be read.*Cannot read 0"):
+        images_for_tests(paired(read_b=damaged_at(*range(6))), config, "A", 6)
+
+
+def test_fingerprint_of_a_folder(tmp_path):
+    tiny.two_domains(tmp_path)
+
+    def fingerprint():
+        return open_dataset(f"folder:{tmp_path}", size=0).fingerprint()
+
+    first = fingerprint()
+    assert first["A"].startswith("5:") and first["B"].startswith("4:")
+    (tmp_path / "testA" / "0.png").unlink()
+    assert fingerprint() == first
+    (tmp_path / "trainA" / "4.png").rename(tmp_path / "trainA" / "5.png")
+    renamed = fingerprint()
+    assert renamed["A"].startswith("5:") and renamed["A"] != first["A"]
+    assert renamed["B"] == first["B"]
+    (tmp_path / "trainB" / "0.png").unlink()
+    assert fingerprint()["B"].startswith("3:")
+
+
+def test_fingerprint_does_not_follow_the_place(tmp_path):
+    one, two = (tiny.two_domains(tmp_path / name) for name in ("one", "two"))
+    found = [open_dataset(f"folder:{root}", size=0).fingerprint() for root in (one, two)]
+    assert found[0] == found[1]
+
+
+def test_fingerprint_of_the_embedded_sets():
+    found = [open_dataset(name, size=32).fingerprint() for name in ("seasons", "seasons_paired")]
+    assert found[0] == open_dataset("seasons", size=64).fingerprint()
+    assert all(text.startswith("2000:") for prints in found for text in prints.values())
+    assert found[0] != found[1]

@@ -1,5 +1,6 @@
 """The loop with the smallest algorithm there is: what stops it, what is due when."""
 
+import dataclasses
 import json
 import math
 import signal
@@ -10,6 +11,7 @@ import tiny
 import toy
 
 from core.errors import InputError
+from core.phases import Stage
 from experiments import checkpoint, loop
 from experiments.writer import Writer, read_metrics
 
@@ -156,3 +158,47 @@ def test_writer_drops_what_came_after_and_torn_lines(tmp_path):
     writer.scalars(6, {"x": 60.0})
     writer.close()
     assert [(r["images"], r["x"]) for r in read_metrics(tmp_path)] == [(2, 2), (4, 4), (6, 60.0)]
+
+
+def test_a_lazy_phase_is_in_the_log_whenever_it_ran(tmp_path):
+    config = tiny.config("unused", data__size=8, data__load_size=8, log_every=4)
+    algorithm = toy.Toy()
+    algorithm.phases[1] = dataclasses.replace(algorithm.phases[1], interval=2)  # steps 0, 2, 4, …
+    toy.train(algorithm, tmp_path, config, budget=8)
+    losses = [row for row in read_metrics(tmp_path) if "loss/G" in row]
+    assert [("loss/D" in row) for row in losses] == [True, True]
+
+
+def test_a_line_of_the_log_misses_nothing_when_a_checkpoint_comes_between(tmp_path):
+    options = {"data__size": 8, "data__load_size": 8, "log_every": 6, "checkpoint_every": 4}
+    config = tiny.config("unused", **options)
+    poison = {"poison": lambda images: {"loss/count": float(images)}}
+    toy.train(toy.Toy(**poison), tmp_path, config, budget=4)  # leaves 2 and 4 logged
+    rows = [row for row in read_metrics(tmp_path) if "loss/count" in row]
+    assert rows[-1]["loss/count"] == 3.0
+    toy.train(toy.Toy(**poison), tmp_path, config, budget=12)
+    rows = [row for row in read_metrics(tmp_path) if "loss/count" in row]
+    assert [row["loss/count"] for row in rows[-2:]] == [6.0, 10.0]
+
+
+class TwoStages(toy.Toy):
+    """Counts how often a stage was entered."""
+
+    def __init__(self):
+        super().__init__()
+        self.stages = [Stage(2, toy.SIZE, end=5), Stage(4, toy.SIZE, start=5)]
+
+    def enter(self, stage):
+        self.unused.assign_add(10 if stage.start else 1)
+
+
+def test_a_stage_is_entered_once_also_when_a_run_goes_on(config, tmp_path):
+    """The batch of 2 does not divide the start at 5: the checkpoint at 6 is before the entry."""
+    config = dataclasses.replace(config, checkpoint_every=2)
+    whole, parts = TwoStages(), TwoStages()
+    toy.train(whole, tmp_path / "whole", config, budget=14)
+    toy.train(parts, tmp_path / "parts", config, budget=6)
+    for budget in (10, 14):
+        parts = TwoStages()
+        toy.train(parts, tmp_path / "parts", config, budget=budget)
+    assert float(whole.unused.numpy()) == float(parts.unused.numpy()) == 11.0

@@ -23,8 +23,18 @@ sys.stdin.read()
 """
 
 
+def begin(path, config=None, data=None):
+    """A process that got as far as training."""
+    config = config or tiny.config("x")
+    directory = RunDir(path, config)
+    try:
+        directory.store(config, data or {})
+    finally:
+        directory.close()
+
+
 def test_another_configuration_is_refused_and_shown(tmp_path):
-    RunDir(tmp_path, tiny.config("x")).close()
+    begin(tmp_path)
     before = (tmp_path / "config.json").read_bytes()
     with pytest.raises(InputError) as error:
         RunDir(tmp_path, tiny.config("y", algorithm__lambda_A=3.0, log_every=7))
@@ -39,17 +49,29 @@ def test_another_configuration_is_refused_and_shown(tmp_path):
 
 
 def test_cadence_may_change(tmp_path):
-    RunDir(tmp_path, tiny.config("x")).close()
-    RunDir(tmp_path, tiny.config("x", log_every=7, keep=3, data__threads=2)).close()
+    begin(tmp_path)
+    begin(tmp_path, tiny.config("x", log_every=7, keep=3, data__threads=2))
     assert stored_config(tmp_path, PRESETS).log_every == 7
 
 
 def test_what_is_written_beside_it(tmp_path):
     for _ in range(3):
-        RunDir(tmp_path, tiny.config("x")).close()
+        begin(tmp_path)
     stored = json.loads((tmp_path / "config.json").read_text())
     assert len(stored["resumed"]) == 2
     assert stored["created"]["versions"]["keras"] and stored["created"]["device"]
+
+
+def test_a_configuration_that_proved_unusable_leaves_no_trace(tmp_path):
+    RunDir(tmp_path, tiny.config("typo")).close()  # the data set could not be opened
+    begin(tmp_path, tiny.config("right"))
+
+
+def test_another_data_set_under_the_same_name_is_refused(tmp_path):
+    begin(tmp_path, data={"A": "3:aa"})
+    begin(tmp_path, data={"A": "3:aa"})
+    with pytest.raises(InputError, match="data set has changed"):
+        begin(tmp_path, data={"A": "4:bb"})
 
 
 def test_a_second_process_is_refused(tmp_path):

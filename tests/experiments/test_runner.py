@@ -138,7 +138,7 @@ def test_train_again_evaluate_and_translate(pictures_of_two, tmp_path, capfd):
 def test_api_translate(finished, pictures_of_two):
     from experiments import api
 
-    loaded = api.load(finished, lambda line: None)
+    loaded = api.load(finished, say=lambda line: None)
     path = pictures_of_two / "testA" / "0.png"
     one = loaded.translate(path)
     np.testing.assert_array_equal(one, loaded.translate(pictures.read(path)))

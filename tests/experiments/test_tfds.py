@@ -54,6 +54,71 @@ def test_two_domains(downloaded, tmp_path):
     np.testing.assert_array_equal(again.train["A"].load(2), dataset.train["A"].load(2))
 
 
+def test_fingerprint(downloaded):
+    found = open_dataset(HORSES, size=0).fingerprint()
+    assert found["A"].startswith("3:") and found["B"].startswith("4:")
+    assert found["A"][2:] != found["B"][2:]
+    identity = open_dataset(HORSES, size=0).train["A"].identity
+    assert identity.startswith(f"{HORSES}/") and identity.endswith(" trainA")  # with the version
+
+
+class LeftAndRight(tfds.core.GeneratorBasedBuilder):
+    """A set whose splits are called neither trainA nor train."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"image": tfds.features.Image()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, manager):
+        return {name: self._generate_examples() for name in ("left", "right")}
+
+    def _generate_examples(self):
+        yield 0, {"image": np.zeros((4, 4, 3), np.uint8)}
+
+
+def test_other_splits(no_network):
+    message = "has the splits left, right, but not train. Expected trainA.* Choose another"
+    with pytest.raises(InputError, match=message):
+        open_dataset("left_and_right", size=0)
+
+
+@pytest.mark.parametrize("missing", ["trainB", "testA", "testB"])
+def test_half_of_two_domains(downloaded, tmp_path, monkeypatch, missing):
+    open_dataset(HORSES, size=0)
+    splits = {"trainA", "trainB", "testA", "testB"} - {missing}
+    monkeypatch.setattr(
+        tfds.core.DatasetInfo, "splits", property(lambda self: dict.fromkeys(splits))
+    )
+    with pytest.raises(InputError, match=f"but not {missing}"):
+        open_dataset(HORSES, size=0, download=False)
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("horse2zebra", "cycle_gan/horse2zebra"),
+        ("horse2zebras", "cycle_gan/horse2zebra"),
+        ("cycle_gan/horse_zebra", "cycle_gan/horse2zebra"),
+        ("facades", "cycle_gan/facades"),
+        ("mine", "folder:mine"),
+        ("./mine", "folder:./mine"),
+        ("mine/", "folder:mine/"),
+    ],
+)
+def test_did_you_mean(name, meant, no_network, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"--dataset={name}: unknown. Did you mean '{meant}'"):
+        open_dataset(name, size=0)
+
+
+def test_an_absolute_folder_is_suggested(no_network, tmp_path):
+    with pytest.raises(InputError, match=f"Did you mean 'folder:{tmp_path}'"):
+        open_dataset(str(tmp_path), size=0)
+
+
 def test_no_network(no_network, monkeypatch):
     # ten retries, which wait for three minutes in all
     monkeypatch.setattr("tensorflow_datasets.core.download.downloader.MAX_RETRIES", 1)

@@ -9,6 +9,7 @@ from core.errors import InputError
 from experiments import translation
 from experiments.data import pictures
 from experiments.data.sources import open_dataset
+from gan.cyclegan.networks import resnet_generator
 
 TILE, OVERLAP = 32, 8
 
@@ -67,6 +68,29 @@ def test_tiles_fade_into_each_other(small_tiles):
     translated = translation.translate(network, noise(32, 80), 4, max_pixels=1).astype(int)
     assert np.ptp(translated) > 50
     assert np.abs(np.diff(translated, axis=1)).max() <= 64 / OVERLAP + 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 2), (1, 20), (5, 4), (9, 7)])
+@pytest.mark.parametrize("n_downsampling", [0, 1, 2, 3])
+def test_tiny_pictures_and_a_real_generator(size, n_downsampling):
+    """Its reflections need pixels to reflect."""
+    network = resnet_generator(n_downsampling=n_downsampling, n_blocks=1, ngf=2)
+    multiple = 2**n_downsampling
+    translated = translation.translate(network, noise(*size), multiple, max_pixels=10**6)
+    assert translated.shape == (*size, 3) and translated.dtype == np.uint8
+
+
+def test_max_pixels_follows_the_free_memory(tmp_path, monkeypatch):
+    """Memory that the page cache holds is free, too: MemAvailable, not MemFree."""
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal: 99 kB\nMemFree: 1 kB\nMemAvailable:   67108864 kB\n")  # 64 GiB
+    monkeypatch.setattr(translation, "MEMINFO", str(file))
+    assert translation.max_pixels(64) == 2**36 // 4 // (64 * 32)
+    for text in ("MemTotal: 99 kB\n", "MemAvailable: much\n", "MemAvailable:\n"):
+        file.write_text(text)
+        assert translation.max_pixels(64) == 2**30 // (64 * 32)
+    file.unlink()
+    assert translation.max_pixels(64) == 2**30 // (64 * 32)
 
 
 def test_max_pixels_leaves_room():
@@ -147,8 +171,57 @@ def test_refused(tmp_path):
     assert not (tmp_path / "out").exists()
     tiny.noise(tmp_path / "in", 1, 0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="Cannot write"):
+    with pytest.raises(InputError, match="--output=.*file/out: Cannot write there"):
         run(tmp_path / "in", tmp_path / "file" / "out")
+
+
+def test_the_output_is_tried_before_the_first_picture(tmp_path, monkeypatch):
+    tiny.noise(tmp_path / "in", 2, 0)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(translation, "translate", lambda *_: pytest.fail("translated"))
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(InputError, match="Cannot write there: .*No space left"):
+        run(tmp_path / "in", tmp_path / "out")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "source, output",
+    [
+        ("in", "in"),
+        ("in", "in/../in"),
+        ("in", "link"),
+        ("jpg", "jpg"),  # would not overwrite, but mix
+        ("in", "in/sub"),  # 0.png -> sub/0.png
+        ("in/0.png", "in"),
+    ],
+)
+def test_originals_are_not_overwritten(tmp_path, source, output):
+    tiny.noise(tmp_path / "in", 2, 0)
+    tiny.noise(tmp_path / "in" / "sub", 1, 1)
+    tiny.noise(tmp_path / "jpg", 2, 2, suffix=".jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="--output=.*: would overwrite .*; give another folder"):
+        run(tmp_path / source, tmp_path / output)
+    assert contents(tmp_path) == before
+
+
+def test_a_picture_beside_the_one_that_is_translated_stays(tmp_path):
+    tiny.noise(tmp_path, 1, 0)
+    tiny.noise(tmp_path, 2, 1, suffix=".jpg")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="would overwrite .*0.png"):
+        run(tmp_path / "0.jpg", tmp_path)
+    assert contents(tmp_path) == before
+    assert run(tmp_path / "1.jpg", tmp_path)[0] == 1
 
 
 def test_psnr():
@@ -219,6 +292,20 @@ def test_directions_are_not_mixed_up(tmp_path):
         scores["psnr/identity"]
     )
     assert scores["cycle_error/A"] == scores["cycle_error/B"] == 8
+
+
+def test_pairs_stay_pairs_beside_a_damaged_test_image(tmp_path):
+    """Scenes of 16 greys and their inverses: every pair that is shifted would have a low PSNR."""
+    for i in range(4):
+        for split in ("train", "test"):
+            for role, level in (("A", 40 * i), ("B", 255 - 40 * i)):
+                path = tmp_path / f"{split}{role}" / f"{i}.png"
+                pictures.write_png(path, np.full((16, 16, 3), level, np.uint8))
+    (tmp_path / "testB" / "1.png").write_bytes(b"damaged")
+    config = tiny.config(tmp_path, data__paired_test=True)
+    scores = translation.evaluate(Inverter(), opened(config), config)
+    assert scores["psnr/AtoB"] == scores["psnr/BtoA"] == pytest.approx(100)
+    assert translation.sheets(Inverter(), opened(config), config)["translation"].any()
 
 
 def test_without_truth_only_the_cycle(pictures_of_two):

@@ -271,7 +271,7 @@ def test_translator_takes_the_average_if_there_is_one():
         ({"pool_size": -1}, "pool_size=-1: expected a number from 0 up"),
         ({"learning_rate": float("nan")}, "learning_rate=nan: expected a number from 0 up"),
         ({"decay_from": 1.5}, "decay_from=1.5: expected a number from 0 to 1"),
-        ({"beta_1": float("nan")}, "beta_1=nan: expected a number from 0 to 1"),
+        ({"beta_1": float("nan")}, "beta_1=nan: expected 0 or more and below 1"),
         ({"lambda_gan": 0.0, "lambda_A": 0.0, "lambda_B": 0.0}, "nothing is left to train"),
     ],
 )
