@@ -165,7 +165,10 @@ def _use(api):
     if FLAGS.mode == "evaluate":
         _print_table(run.evaluate(say=say))
         return 0
-    return run.module.MODES[FLAGS.mode](run, FLAGS, say)
+    modes = getattr(run.module, "MODES", {})
+    if FLAGS.mode not in modes:
+        raise InputError(f"--mode={FLAGS.mode}: {run.config.model} has {', '.join(modes) or 'none'}.")
+    return modes[FLAGS.mode](run, FLAGS, say)
 
 
 if __name__ == "__main__":
