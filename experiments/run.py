@@ -167,7 +167,7 @@ def _use(api):
         return 0
     modes = getattr(run.module, "MODES", {})
     if FLAGS.mode not in modes:
-        raise InputError(f"--mode={FLAGS.mode}: {run.config.model} has {', '.join(modes) or 'none'}.")
+        raise InputError(f"--mode={FLAGS.mode}: not a mode of {run.config.model}.")
     return modes[FLAGS.mode](run, FLAGS, say)
 
 
