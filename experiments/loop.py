@@ -59,8 +59,8 @@ def train(
         say(f"this run is complete: {images:,} of {budget:,} images")
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
-    run = _Run(algorithm, dataset, config, Path(run_dir), budget, evaluate, sheets, say)
-    run.batches = batches
+    run = _Run(algorithm, dataset, config, Path(run_dir), budget, say)
+    run.batches, run.evaluate, run.sheets = batches, evaluate, sheets
     with _Signals() as signals:
         try:
             run.open(progress)
@@ -98,10 +98,11 @@ class _Signals:
 class _Run:
     """The state of one call of `train`."""
 
-    def __init__(self, algorithm, dataset, config, run_dir, budget, evaluate, sheets, say):
+    batches = evaluate = sheets = None  # what `train` was given
+
+    def __init__(self, algorithm, dataset, config, run_dir, budget, say):
         self.algorithm, self.dataset, self.config = algorithm, dataset, config
         self.run_dir, self.budget, self.say = run_dir, budget, say
-        self.evaluate, self.sheets = evaluate, sheets
         self.pending = []  # (images after the step, its logs), not yet in a line of the log
         self.entered = None  # index of the stage that was entered last
         self.saved = None  # images at the last checkpoint
@@ -229,8 +230,8 @@ class _Run:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         todo = "Make room" if full else f"Make {error.filename or self.run_dir} writable"
         return InputError(
-            f"cannot write to {self.run_dir} ({error}). Training stopped. {self._kept()} {todo} "
-            "and give the same command again."
+            f"cannot write to {self.run_dir} ({error.strerror or error}). Training stopped. "
+            f"{self._kept()} {todo} and give the same command again."
         )
 
     def _kept(self):

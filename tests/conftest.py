@@ -17,7 +17,7 @@ from core import engine  # noqa: E402
 
 # before TensorFlow runs: results depend in their last bits on the number of its threads, and runs
 # in this process are compared to runs in processes of their own
-engine.setup(deterministic=False)
+engine.setup(deterministic=False, branches=2)  # as CycleGAN
 
 
 @pytest.fixture(autouse=True)
