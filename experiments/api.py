@@ -53,7 +53,7 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     """
     presets = model_module(model).PRESETS
     if preset not in presets:
-        raise InputError(f"--preset={preset}: {model} has none. {nearest(preset, presets)}")
+        raise InputError(f"--preset={preset}: no such preset. {nearest(preset, presets)}")
     changes = dict(changes or {})
     fixed = {"model": model, "preset": preset, "backend": keras.backend.backend()}
     for key, value in fixed.items():

@@ -38,7 +38,7 @@ def error(capsys):
 
 BAD = [
     (["--model=cyclgan"], "--model=cyclgan: unknown. Did you mean 'cyclegan'?"),
-    (["--preset=qick"], "--preset=qick: cyclegan has none. Did you mean 'quick'?"),
+    (["--preset=qick"], "--preset=qick: no such preset. Did you mean 'quick'?"),
     (["--mode=trian"], "--mode=trian: unknown. Did you mean 'train'?"),
     (["--backend=torch"], "--backend=torch: unknown."),
     (["--direction=BtoC"], "--direction=BtoC: unknown. Did you mean 'BtoA'?"),
