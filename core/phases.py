@@ -71,9 +71,8 @@ class Algorithm:
 
     def __post_init__(self):
         self.images = keras.Variable(0, dtype="int32", trainable=False, name="images")
-        self.current_stage = self.stages[
-            0
-        ]  # set by the loop before every stage, also a resumed one
+        # the loop sets it at the start of every stage, also of one that is resumed
+        self.current_stage = self.stages[0]
         self._compiled = {}
 
     def stage(self, images: int) -> Stage:

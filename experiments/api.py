@@ -130,9 +130,8 @@ class Run:
 
     def evaluate(self, dataset: Dataset | None = None, say=print) -> dict[str, float]:
         """The scores of the model's own evaluation on the test images."""
-        if (self.run_dir / "imported.json").exists():
-            for direction in translation.DIRECTIONS:
-                self._check_imported(direction)
+        for direction in translation.DIRECTIONS:
+            self._check_imported(direction)
         dataset = dataset or open_data(self.config, say)
         return self.module.evaluate(self.algorithm, dataset, self.config)
 
