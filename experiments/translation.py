@@ -1,15 +1,16 @@
 """What the translation models share: evaluation, sheets, translating pictures of any size."""
 
-import uuid
-from collections import Counter
+import os
 from pathlib import Path
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from core.errors import InputError
+from experiments import files
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
+from experiments.rundir import read_json
 
 ROLES = ("A", "B")
 DIRECTIONS = ("AtoB", "BtoA")
@@ -21,12 +22,65 @@ BUDGET = 2**30  # bytes for a picture where the free memory is not known
 
 def translate_mode(run, flags, say) -> int:
     """`--mode=translate`: returns the exit status."""
-    written = run.translate_folder(flags.input, flags.output, flags.direction, say)
+    algorithm = run.algorithm
+    written = translate_folder(
+        _translator(run, flags.direction),
+        flags.input,
+        flags.output,
+        multiple=algorithm.size_multiple,
+        channels=algorithm.width,
+        say=say,
+    )
     say(f"{written} written to {flags.output}")
     return 0
 
 
 MODES = {"translate": translate_mode}
+
+
+def translate_picture(run, picture, direction: str = "AtoB") -> np.ndarray:
+    """Translates a picture at its own size.
+
+    Args:
+        run: a trained translation model.
+        picture: a path, or uint8 `[H, W, 3]`.
+        direction: "AtoB" or "BtoA".
+
+    Returns:
+        uint8 `[H, W, 3]` of the same size.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        picture = pictures.read(picture)
+    algorithm = run.algorithm
+    network, limit = _translator(run, direction), max_pixels(algorithm.width)
+    return translate(network, picture, algorithm.size_multiple, limit)
+
+
+def _translator(run, direction):
+    if direction not in DIRECTIONS:
+        raise InputError(f"--direction={direction}: expected one of {', '.join(DIRECTIONS)}")
+    _check_imported(run, direction)
+    return run.algorithm.translator(direction)
+
+
+def check_ready(run) -> None:
+    """Refuses to evaluate a run of which only one direction was imported."""
+    for direction in DIRECTIONS:
+        _check_imported(run, direction)
+
+
+def _check_imported(run, direction):
+    """Refuses a direction whose network has no weights: `scripts.import_weights` fills one at a
+    time."""
+    record = run.run_dir / "imported.json"
+    if not record.exists() or int(run.algorithm.images.numpy()):  # or trained since
+        return
+    name = run.algorithm.translator_name(direction)
+    if name not in read_json(record):
+        raise InputError(
+            f"--direction={direction}: {run.run_dir} was imported without {name}. Import it "
+            f"with scripts.import_weights --network={name}, or give the other direction."
+        )
 
 
 def evaluate(algorithm, dataset, config) -> dict[str, float]:
@@ -137,7 +191,7 @@ def translate_folder(
             say(f"left out: {error}")
             continue
         if not written:
-            _probe(output)
+            files.check_folder(output)
         pictures.write_png(target, translate(network, picture, multiple, max_pixels(channels)))
         written += 1
         say(f"{path} -> {target}")
@@ -150,53 +204,18 @@ def translate_folder(
 
 def _targets(source, output):
     """Picture -> the file that takes its translation; refused where that is an original."""
-    root, folder = Path(source).expanduser(), Path(output).expanduser()
-    if not root.exists():
-        raise InputError(f"--input={source}: does not exist. Give a picture or a folder of them.")
-    files = pictures.find(root) if root.is_dir() else [root]
-    if not files:
-        raise InputError(f"--input={source}: no pictures in this folder.")
-    place = root if root.is_dir() else root.parent
-    targets = [folder / name for name in _names(files, place)]
-    same = folder.exists() and folder.samefile(place)
-    originals = {_file_id(path) for path in files} - {None}
-    for target in targets:
-        if (same and root.is_dir()) or (
-            _file_id(target) and (same or _file_id(target) in originals)
-        ):
-            raise InputError(f"--output={output}: would overwrite {target}; give another folder.")
-    return dict(zip(files, targets, strict=True))
-
-
-def _file_id(path):
-    """The same for two paths of one file, whatever links and letter case they go through."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _probe(output):
-    """Makes the output folder and finds out whether files can be written there."""
+    found, place = files.inputs("--input", source)
     folder = Path(output).expanduser()
-    probe = folder / f".{uuid.uuid4().hex}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"probe")
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"--output={output}: Cannot write there: {error}. Give a folder that can "
-                         "be written to.") from error  # fmt: skip
-
-
-def _names(files, root):
-    """`<stem>.png` in the same subfolder; the whole name where two would become one."""
-    short = [path.relative_to(root).with_suffix(".png") for path in files]
-    whole = [path.relative_to(root).with_name(f"{path.name}.png") for path in files]
-    counts = Counter(short)
-    names = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
-    return names if len(set(names)) == len(names) else whole
+    targets = [folder / name for name in files.names(found, place)]
+    if folder.exists() and folder.samefile(place):
+        originals = found if Path(source).expanduser().is_dir() else []
+        for target in targets:
+            if originals or target.exists():
+                raise InputError(
+                    f"--output={output}: would overwrite {target}; give another folder."
+                )
+    files.check_overwrites(output, targets, found)
+    return dict(zip(found, targets, strict=True))
 
 
 def max_pixels(channels: int) -> int:

@@ -113,7 +113,7 @@ def _fused_adam(optimizer, gradients, variables):
 
 def compile(fn, variables, xla: bool = False):
     """`fn` as one graph; `variables` are not needed here, a graph updates them in place."""
-    return tf.function(fn, jit_compile=xla)
+    return tf.function(fn, jit_compile=xla, autograph=False)  # there is nothing to convert
 
 
 def shard(batch):

@@ -6,4 +6,4 @@ values of `--mode`), `BRANCHES` (see `core.engine.setup`) and `batches` (its own
 docs/adding_a_model.md shows one.
 """
 
-MODELS = ("cyclegan",)
+MODELS = ("cyclegan", "gatys", "texture", "adain")

@@ -6,11 +6,13 @@ python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/ho
 
 from experiments.config import RunConfig
 from experiments.data.pipeline import DataConfig
-from experiments.translation import MODES, ROLES, evaluate, sheets
+from experiments.translation import MODES, ROLES, check_ready, evaluate, sheets
+from experiments.translation import translate_picture as translate
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
 
-__all__ = ["BRANCHES", "MODES", "PRESETS", "ROLES", "build", "evaluate", "sheets"]
+__all__ = ["BRANCHES", "MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sheets",
+           "translate"]  # fmt: skip
 
 BRANCHES = 2  # the directions A to B and B to A
 

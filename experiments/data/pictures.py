@@ -8,7 +8,7 @@ import io
 import os
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -115,6 +115,14 @@ def fit(
         return _pad(_image(picture), *pair, resample)
     resize = Image.Image.resize if mode == "stretch" else ImageOps.fit
     return np.array(resize(_image(picture), pair[::-1], resample))
+
+
+def fit_side(picture: np.ndarray, size: int, side: Callable = min) -> np.ndarray:
+    """Resizes a picture, uint8 [H, W, 3], keeping its aspect: its shorter side becomes `size`
+    pixels, or its longer one with `side=max`."""
+    scale = size / side(picture.shape[:2])
+    shape = tuple(max(1, round(n * scale)) for n in picture.shape[:2])
+    return fit(picture, shape, "stretch")
 
 
 def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:

@@ -33,14 +33,14 @@ class DataConfig:
     dataset: str = "seasons"  # seasons | seasons_paired | folder:PATH | a TensorFlow Datasets name
     size: int = 256  # of the crops that the networks see, pixels
     load_size: int = 286  # to which images are resized before the crop, pixels
-    fit: str = "stretch"  # stretch | crop | pad: how an image becomes square
+    fit: str = "stretch"  # stretch | crop | pad: how an image becomes square; side: it does not
     flip: bool = True  # mirror half of the images left to right
     paired_test: bool = False  # test images of A and B with the same name are the same scene
     threads: int = 0  # of the pipeline, 0 for as many as tf.data finds useful
 
     def __post_init__(self):
-        if self.fit not in pictures.MODES:
-            raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}")
+        if self.fit not in (*pictures.MODES, "side"):
+            raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}, side")
         if not 8 <= self.size <= self.load_size:
             raise ValueError(
                 f"size={self.size}, load_size={self.load_size}: expected 8 <= size <= load_size"
@@ -114,11 +114,13 @@ def _key(seed, stream, i):
 
 def _image(cache, index, i, order, config, seed):
     """Loaded, cropped, flipped and normalised: float32 `[size, size, 3]`."""
-    shape = (config.load_size, config.load_size, 3)
-    image = tf.ensure_shape(tf.numpy_function(cache, [index], tf.uint8, stateful=False), shape)
-    if config.load_size > config.size:
-        span = config.load_size - config.size + 1
-        corner = tf.random.stateless_uniform([2], _key(seed, 10 + order, i), 0, span, tf.int32)
+    side = None if config.fit == "side" else config.load_size
+    image = tf.numpy_function(cache, [index], tf.uint8, stateful=False)
+    image = tf.ensure_shape(image, (side, side, 3))
+    if side is None or side > config.size:
+        span = tf.cast(tf.shape(image)[:2] - config.size + 1, tf.float32)
+        corner = tf.random.stateless_uniform([2], _key(seed, 10 + order, i)) * span
+        corner = tf.cast(corner, tf.int32)
         image = tf.slice(image, [corner[0], corner[1], 0], [config.size, config.size, 3])
     if config.flip:
         left = tf.random.stateless_uniform([], _key(seed, 20 + order, i)) < 0.5
@@ -127,12 +129,13 @@ def _image(cache, index, i, order, config, seed):
 
 
 class _Cache:
-    """Index -> uint8 `[load_size, load_size, 3]`, kept in memory as far as the room goes."""
+    """Index -> uint8 `[load_size, load_size, 3]` (or longer on one side), kept in memory as far as
+    the room goes."""
 
     def __init__(self, source: Source, config: DataConfig, partners: Sequence[Source]):
         self.source, self.config, self.size = source, config, source.size
         self.partners = partners
-        self.room = CACHE_BYTES // (config.load_size**2 * 3)
+        self.room = CACHE_BYTES
         self.images, self.error, self.told = {}, None, False
 
     def __call__(self, index):
@@ -145,9 +148,14 @@ class _Cache:
             self.error = error
             raise
         self._tell_if_small(image)
-        image = pictures.fit(image, self.config.load_size, self.config.fit)
-        if len(self.images) < self.room:
+        config = self.config
+        if config.fit == "side":
+            image = pictures.fit_side(image, config.load_size)
+        else:
+            image = pictures.fit(image, config.load_size, config.fit)
+        if image.nbytes <= self.room:
             self.images[index] = image
+            self.room -= image.nbytes
         return image
 
     def _tell_if_small(self, image):
@@ -196,4 +204,5 @@ def test_images(
     chosen = sorted({int((i + shift) * spacing) for i in range(count)})
     loaded = [source.get(i, partners) for i in chosen if i < source.size]
     loaded = [image for image in loaded if image is not None] or [source.load(0, partners)]
-    return np.stack([pictures.fit(image, config.size, config.fit) for image in loaded])
+    fit = "crop" if config.fit == "side" else config.fit  # one size for all
+    return np.stack([pictures.fit(image, config.size, fit) for image in loaded])

@@ -1,9 +1,9 @@
 """Where images come from: embedded sets, folders, TensorFlow Datasets.
 
 A `Source` gives image `i` of `size`; a `Dataset` holds the sources of its splits, by role: "A" and
-"B" for two domains (unpaired, or paired when item `i` of both belongs together), "image" for one.
-`--dataset` names one: "seasons" or "seasons_paired" (embedded), "folder:PATH", or a TensorFlow
-Datasets name.
+"B" for two domains (unpaired, or paired when item `i` of both belongs together), "image" for one,
+"content" and "style" for style transfer. `--dataset` names one: "seasons", "seasons_paired" or
+"photos" (embedded), "folder:PATH", a TensorFlow Datasets name, or two of one domain with a comma.
 """
 
 import difflib
@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from experiments.data import pictures, seasons
+from experiments.data import photos, pictures, seasons
 
 TRAIN_SCENES, TEST_SCENES = 2000, 100  # per domain of the embedded set
 EMBEDDED = {
     "seasons": "summer and winter landscapes, unpaired, with the true pairs as test set",
     "seasons_paired": "the same with pairs as training set, too",
+    "photos": "photographs as content and textures as style, the ones that scikit-image brings",
 }
 CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_gan"
     *("apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo"),
@@ -146,6 +147,7 @@ def open_dataset(
     name: str,
     *,
     size: int,
+    roles: Sequence[str] = (),
     paired_test: bool = False,
     download: bool = True,
     report: Callable[[str], None] = print,
@@ -153,8 +155,10 @@ def open_dataset(
     """Opens what `--dataset` names.
 
     Args:
-        name: "seasons", "seasons_paired", "folder:PATH" or a TensorFlow Datasets name.
+        name: "seasons", "seasons_paired", "photos", "folder:PATH", a TensorFlow Datasets name, or
+            several of one domain each, separated by commas.
         size: height and width at which an embedded set is drawn.
+        roles: of the domains of a name with commas, in its order.
         paired_test: of a folder of two domains: the files in testA and testB have the same names
             and belong together, so that translation has an exact error.
         download: fetch a TensorFlow Datasets set that is not there yet.
@@ -163,6 +167,11 @@ def open_dataset(
     Raises:
         InputError: unknown name, missing or empty folder, or a set that cannot be downloaded.
     """
+    if "," in name and not os.path.isdir(os.path.expanduser(name.removeprefix("folder:"))):
+        options = {"size": size, "download": download, "report": report}
+        return _join(name, roles, [open_dataset(part, **options) for part in name.split(",")])
+    if name == "photos":
+        return _photos(size)
     if name in EMBEDDED:
         return _seasons(name, size)
     if name.startswith("folder:"):
@@ -204,6 +213,34 @@ def _seasons(name, size):
     train = {r: source("train", d, TRAIN_SCENES, *scenes[d]) for d, r in enumerate("AB")}
     test = {r: source("test", d, TEST_SCENES, 1, 0) for d, r in enumerate("AB")}
     return Dataset(name, train, test, truth=True, paired=paired)
+
+
+def _photos(size):
+    """The pictures of `experiments.data.photos`."""
+    sources = {
+        role: Source(f"photos {role}", len(names), lambda i, n=names: photos.read(n[i]),
+                     identity=" ".join(names))
+        for role, names in (("content", photos.CONTENT), ("style", photos.STYLE))
+    }  # fmt: skip
+    return Dataset("photos", sources, sources)
+
+
+def _join(name, roles, parts):
+    """Data sets of one domain each as the roles of one."""
+    if len(parts) != len(roles):
+        raise InputError(
+            f"--dataset={name}: names {len(parts)} data sets, this model takes "
+            f"{f'{len(roles)} ({chr(44).join(roles)})' if roles else 'one'}."
+        )
+    for part in parts:
+        if set(part.train) != {"image"}:
+            raise InputError(
+                f"--dataset={name}: '{part.name}' has the domains {', '.join(part.train)}; each "
+                "part of a list must have one, such as a folder of pictures."
+            )
+    train = {role: part.train["image"] for role, part in zip(roles, parts, strict=True)}
+    test = {role: part.test["image"] for role, part in zip(roles, parts, strict=True)}
+    return Dataset(name, train, test)
 
 
 def _folder(name, paired_test, report):
@@ -270,8 +307,10 @@ def check_domains(dataset: Dataset, roles: tuple[str, ...]) -> None:
         InputError: names the roles that are there and the ones that are needed.
     """
     if set(roles) - set(dataset.train):
+        advice = "A folder of two domains holds trainA, trainB and, for evaluation, testA, testB."
+        if "style" in roles:
+            advice = "Give two folders of pictures: --dataset=folder:CONTENT,folder:STYLE."
         raise InputError(
             f"--dataset={dataset.name}: has the domain(s) {', '.join(dataset.train)}, this model "
-            f"needs {', '.join(roles)}. A folder of two domains holds trainA, trainB and, for "
-            "evaluation, testA, testB."
+            f"needs {', '.join(roles)}. {advice}"
         )

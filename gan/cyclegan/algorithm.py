@@ -84,6 +84,11 @@ class CycleGAN(Algorithm):
         """Heights and widths that the generators take are multiples of this."""
         return 2**self.config.n_downsampling
 
+    @property
+    def width(self) -> int:
+        """Channels of the generators' layers at full size."""
+        return self.config.ngf
+
     @staticmethod
     def translator_name(direction: str) -> str:
         """The generator for "AtoB" or "BtoA"."""

@@ -355,3 +355,40 @@ def test_fingerprint_of_the_embedded_sets():
     assert found[0] == open_dataset("seasons", size=64).fingerprint()
     assert all(text.startswith("2000:") for prints in found for text in prints.values())
     assert found[0] != found[1]
+
+
+def test_fit_side_keeps_the_aspect_and_crops_anywhere(tmp_path):
+    tiny.noise(tmp_path, 1, 3, size=(10, 31))
+    dataset = open_dataset(f"folder:{tmp_path}", size=0)
+    whole = pictures.fit_side(pictures.read(tmp_path / "0.png"), 16)
+    assert whole.shape == (16, 50, 3)
+    lefts = set()
+    for batch in take(dataset, 40, size=16, load_size=16, fit="side"):
+        crop = levels(batch["image"][0])
+        (left,) = (x for x in range(35) if np.array_equal(whole[:, x : x + 16], crop))
+        lefts.add(left)
+    assert min(lefts) < 8 and max(lefts) > 26
+
+
+def test_two_folders_are_two_roles(tmp_path):
+    for name, count in (("a", 2), ("b", 3)):
+        tiny.noise(tmp_path / name, count, 0)
+    name = f"folder:{tmp_path}/a,folder:{tmp_path}/b"
+    dataset = open_dataset(name, size=0, roles=("content", "style"))
+    assert {role: source.size for role, source in dataset.train.items()} == {
+        "content": 2,
+        "style": 3,
+    }
+    with pytest.raises(InputError, match="names 2 data sets, this model takes one"):
+        open_dataset(name, size=0)
+    with pytest.raises(InputError, match=r"takes 3 \(x,y,z\)"):
+        open_dataset(name, size=0, roles="xyz")
+
+
+def test_photos_are_content_and_style():
+    dataset = open_dataset("photos", size=0)
+    assert set(dataset.train) == {"content", "style"}
+    for source in dataset.train.values():
+        for i in range(source.size):
+            picture = source.load(i)
+            assert picture.dtype == np.uint8 and picture.shape[2] == 3

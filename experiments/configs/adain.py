@@ -1,0 +1,170 @@
+"""AdaIN, Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868).
+
+python -m experiments.run --model=adain --dataset=folder:content,folder:style
+python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR --output=DIR
+"""
+
+import numpy as np
+
+from core.errors import InputError
+from experiments.config import RunConfig
+from experiments.data import pictures
+from experiments.data.pipeline import DataConfig, test_images
+from experiments.optimisation import columns
+from experiments.stylization import features_weights, read_mask, stylize_mode, to_uint8, to_unit
+from nst.adain.algorithm import AdaIN
+from nst.adain.config import AdaINConfig
+from nst.adain.stylize import Stylizer
+
+MODES = {"stylize": stylize_mode}
+OPTIONS = {"weights": "algorithm.weights"}
+ROLES = ("content", "style")
+SHEET = 4  # contents and styles on the sheet
+
+# `paper`: xunhuang1995/AdaIN-style @ 6d8ac28, whose default style weight of 0.01 is that of its
+# decoder-content-similar.t7; 0.1 is that of decoder.t7. Its VGG is rescaled: with their file give
+# --weights=vgg_normalised.pth --set algorithm.normalise=false. `pytorch`: naoto0804/pytorch-AdaIN @
+# 47950d0, which squashes pictures to a square instead of keeping their aspect.
+_COLUMNS = {
+    #                    paper       pytorch     quick       smoke
+    "weights":          ("imagenet", "imagenet", "imagenet", "random"),
+    "style_weight":     (1e-2,       10.0,       1e-1,       1e-2),
+    "style_reduction":  ("sum",      "mean",     "sum",      "sum"),
+    "unbiased":         (False,      True,       False,      False),
+    "style_epsilon":    (0.0,        1e-5,       1e-5,       1e-5),
+    "output_epsilon":   (1e-6,       1e-5,       1e-5,       1e-5),
+    "learning_rate":    (1e-4,       1e-4,       1e-3,       1e-4),
+    "decay":            (5e-5,       5e-5,       5e-4,       5e-5),
+}  # fmt: skip
+
+
+def _preset(name, algorithm, data, **kwargs):
+    return RunConfig(model="adain", preset=name, algorithm=algorithm, data=data, **kwargs)
+
+
+_PUBLISHED = {"dataset": "folder:content,folder:style", "size": 256, "load_size": 512}
+_PAPER, _PYTORCH, _QUICK, _SMOKE = columns(AdaINConfig, _COLUMNS)
+_LONG = {"batch_size": 8, "images": 160_000 * 8, "log_every": 800, "sample_every": 8_000,
+         "eval_every": 40_000, "checkpoint_every": 8_000}  # fmt: skip
+PRESETS = {
+    "paper": _preset("paper", _PAPER, DataConfig(**_PUBLISHED, fit="side", flip=False), **_LONG),
+    "pytorch": _preset(
+        "pytorch", _PYTORCH, DataConfig(**_PUBLISHED, fit="stretch", flip=False), **_LONG
+    ),
+    "quick": _preset(
+        "quick",
+        _QUICK,
+        DataConfig(dataset="photos", size=128, load_size=160, fit="side"),
+        batch_size=4,
+        images=2_400,
+        log_every=40,
+        sample_every=600,
+        eval_every=2_400,
+        eval_images=4,
+        checkpoint_every=600,
+    ),
+    "smoke": _preset(
+        "smoke",
+        _SMOKE,
+        DataConfig(dataset="photos", size=72, load_size=72, fit="side"),
+        batch_size=2,
+        images=8,
+        log_every=2,
+        sample_every=4,
+        eval_every=8,
+        eval_images=2,
+        checkpoint_every=4,
+    ),
+}
+
+
+def build(config: RunConfig, *, epoch: int, budget: int) -> AdaIN:
+    """The algorithm of a config; `epoch` and `budget` do not matter, the schedule counts steps.
+
+    Raises:
+        InputError: the encoder's weights cannot be had.
+        ValueError: crops that the encoder cannot see a whole field of.
+    """
+    if config.data.size < 68:
+        raise ValueError(f"data.size={config.data.size}: relu4_1 sees 68 pixels; expected 68 or "
+                         "more")  # fmt: skip
+    return AdaIN(
+        config.algorithm,
+        features_weights(config.algorithm),
+        size=config.data.size,
+        batch_size=config.batch_size,
+        xla=config.xla,
+    )
+
+
+def evaluate(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, float]:
+    """The losses, without their weights, on test pairs: mean over them."""
+    from keras import ops
+
+    images = [test_images(dataset, config.data, role, config.eval_images) for role in ROLES]
+    rows = []
+    for i in range(max(map(len, images))):  # the shorter list again from its start
+        content, style = (to_unit(x[i % len(x)])[None] for x in images)
+        rows.append([float(ops.convert_to_numpy(v)) for v in
+                     algorithm.losses(content, style).values()])  # fmt: skip
+    content, style = np.mean(rows, 0)
+    return {"test/content": float(content), "test/style": float(style)}
+
+
+def sheets(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """`{"stylized": contents x styles}`."""
+    stylizer = _stylizer(algorithm, config)
+    contents, styles = (test_images(dataset, config.data, role, SHEET) for role in ROLES)
+    blank = np.full_like(contents[0], 255)
+    rows = [[blank, *styles]]
+    for content in contents:
+        results = (stylizer(to_unit(content), [to_unit(style)]) for style in styles)
+        rows.append([content, *map(to_uint8, results)])
+    titles = ["content", *("style" for _ in styles)]
+    return {"stylized": pictures.sheet(rows, titles)}
+
+
+def _stylizer(algorithm, config):
+    """The algorithm's run time, made once."""
+    if not hasattr(algorithm, "stylizer"):
+        options = config.algorithm
+        algorithm.stylizer = Stylizer(
+            algorithm.encoder,
+            algorithm.networks["decoder"],
+            algorithm.network,
+            style_epsilon=options.style_epsilon,
+            unbiased=options.unbiased,
+        )
+    return algorithm.stylizer
+
+
+def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colours="style"):
+    """The content in the style of the styles, at the content's size.
+
+    Args:
+        run: a trained AdaIN.
+        content: uint8 `[H, W, 3]`.
+        styles: uint8 `[h, w, 3]` each.
+        alpha, weights, colours: as `nst.adain.stylize.Stylizer`.
+        masks: files, or float `[H, W]` in [0, 1], one a style; None or empty: everywhere, mixed.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: numbers out of range, or that do not match; pictures that are too small.
+    """
+    shape = content.shape[:2]
+    maps = [read_mask(m, shape) if isinstance(m, str) else m for m in masks] if masks else None
+    try:
+        picture = _stylizer(run.algorithm, run.config)(
+            to_unit(content),
+            [to_unit(style) for style in styles],
+            alpha=alpha,
+            weights=weights,
+            masks=maps,
+            colours=colours,
+        )
+    except ValueError as error:
+        raise InputError(f"--mode=stylize: {error}") from error
+    return to_uint8(picture)

@@ -1,0 +1,90 @@
+"""Which files are read, and where results go: found out before the work, not after it."""
+
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from core.errors import InputError
+from experiments.data import pictures
+
+
+def inputs(flag: str, source: str) -> tuple[list[Path], Path]:
+    """The pictures that a flag names, and the folder they are in.
+
+    Args:
+        flag: such as "--input", for messages.
+        source: a picture or a folder of them.
+
+    Raises:
+        InputError: it does not exist, or is a folder without pictures.
+    """
+    root = Path(source).expanduser()
+    if not root.exists():
+        raise InputError(f"{flag}={source}: does not exist. Give a picture or a folder of them.")
+    files = pictures.find(root) if root.is_dir() else [root]
+    if not files:
+        raise InputError(f"{flag}={source}: no pictures in this folder.")
+    return files, root if root.is_dir() else root.parent
+
+
+def names(files: list[Path], root: Path) -> list[Path]:
+    """`<stem>.png` in the same subfolder; the whole name where two would become one."""
+    short = [path.relative_to(root).with_suffix(".png") for path in files]
+    whole = [path.relative_to(root).with_name(f"{path.name}.png") for path in files]
+    counts = Counter(short)
+    found = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
+    return found if len(set(found)) == len(found) else whole
+
+
+def file_id(path: Path):
+    """The same for two paths of one file, whatever links and letter case they go through."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_overwrites(output: str, targets: list[Path], originals: list[Path]) -> None:
+    """Refuses to write over a picture that is read."""
+    own = {file_id(path) for path in originals} - {None}
+    for target in targets:
+        if file_id(target) in own:
+            raise InputError(f"--output={output}: would overwrite {target}; give another folder.")
+
+
+def check_folder(output: str) -> None:
+    """Makes the output folder and finds out whether files can be written there.
+
+    Raises:
+        InputError: they cannot.
+    """
+    folder = Path(output).expanduser()
+    probe = folder / f".{uuid.uuid4().hex}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--output={output}: Cannot write there: {error}. Give a folder that can "
+                         "be written to.") from error  # fmt: skip
+
+
+def output_file(output: str, name: str) -> Path:
+    """The file of a single result, in a folder that can be written to.
+
+    Args:
+        output: of `--output`: a `.png`, or a folder, which gets `<name>.png`.
+        name: without suffix.
+
+    Raises:
+        InputError: another suffix, or it cannot be written.
+    """
+    path = Path(output).expanduser()
+    if path.is_dir() or not path.suffix:
+        path = path / f"{name}.png"
+    elif path.suffix.lower() != ".png":
+        raise InputError(f"--output={output}: pictures are written as PNG. Give a name that ends "
+                         "in .png, or a folder.")  # fmt: skip
+    check_folder(str(path.parent))
+    return path

@@ -1,0 +1,138 @@
+"""What the models share that optimise one picture: no data set, a result at the end."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from experiments import files
+from experiments.config import CADENCE, RunConfig, flatten
+from experiments.data import pictures
+from experiments.stylization import features_weights, levels, read, to_uint8, to_unit
+from nst.colour import match_histogram
+from nst.controls import colour_result
+from nst.features import check_size, check_taps
+from nst.gatys.algorithm import Gatys
+from nst.weights import digest
+
+ROLES = ()  # no data set
+# flags of the runner that are settings here
+OPTIONS = {
+    "content": "data.content",
+    "style": "data.style",
+    "style_weights": "data.style_weights",
+    "mask": "data.mask",
+    "size": "data.size",
+    "colours": "data.colours",
+    "weights": "algorithm.weights",
+}
+SHEET_SIDE = 512  # pixels, at most
+
+
+def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
+    """Configurations from a table of one row a setting and one column a preset."""
+    count = len(next(iter(table.values())))
+    rows = [{key: row[i] for key, row in table.items()} for i in range(count)]
+    return [kind(**(fixed or {}), **row) for row in rows]
+
+
+def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
+    """The algorithm with its pictures; `epoch` and `budget` do not matter.
+
+    Raises:
+        InputError: a picture, mask or weights file that cannot be used.
+        ValueError: layers that the network does not have.
+    """
+    algorithm = config.algorithm
+    weights = features_weights(algorithm)
+    taps = [tap for term in algorithm.terms().values() for tap in term]
+    check_taps(weights.network, taps)
+    found = levels(config.data, algorithm.pyramid)
+    for level in found:
+        what = f"'{config.data.content}'" if config.data.content else "the result"
+        check_size(weights.network, taps, level.height, level.width, what)
+        for name, style in zip(config.data.style, level.styles, strict=True):
+            check_size(weights.network, algorithm.style_layers, *style.shape[:2], f"'{name}'")
+    return Gatys(algorithm, weights, found, seed=config.seed, xla=config.xla)
+
+
+def fingerprint(config: RunConfig) -> dict[str, str]:
+    """What the pictures and the weights are, by content."""
+    names = [config.data.content] if config.data.content else []
+    names += [*config.data.style, *config.data.mask]
+    found = {name: hashlib.sha256(read(name).tobytes()).hexdigest()[:16] for name in names}
+    return found | {"weights": digest(features_weights(config.algorithm))}
+
+
+def run_name(config: RunConfig, preset: RunConfig) -> str:
+    """`<preset>-<pictures>`, and a hash of the settings that are not the preset's."""
+    own, usual = flatten(config), flatten(preset)
+    changed = {k: v for k, v in own.items() if k not in CADENCE and v != usual[k]}
+    mark = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]
+    return f"{config.preset}-{config.data.label}" + (f"-{mark}" if changed else "")
+
+
+def batches(dataset, config, *, size, batch_size, start, seed) -> Iterator[dict]:
+    """Nothing, endlessly: the algorithm has its pictures."""
+    while True:
+        yield {}
+
+
+def evaluate(algorithm: Gatys, dataset, config) -> dict[str, float]:
+    """The loss and its parts for the picture as it is."""
+    total, logs, _ = algorithm.level.evaluate()
+    return {"objective/total": total} | {
+        name.replace("loss/", "objective/"): value for name, value in logs.items()
+    }
+
+
+def sheets(algorithm: Gatys, dataset, config) -> dict[str, np.ndarray]:
+    """`{"picture": as it is now, "transfer": beside what it is made from}`."""
+    level, picture = algorithm.level.level, to_uint8(algorithm.picture())
+    sources = [level.content] if level.content is not None else []
+    titles = ["content"] * len(sources) + ["style"] * len(level.styles) + ["result"]
+    row = [to_uint8(x) for x in (*sources, *level.styles)] + [picture]
+    scale = min(1.0, SHEET_SIDE / max(picture.shape[:2]))
+    shape = tuple(round(n * scale) for n in picture.shape[:2])
+    row = [pictures.fit(x, shape, "crop") for x in row]
+    return {"picture": picture, "transfer": pictures.sheet([row], titles)}
+
+
+def result(run) -> np.ndarray:
+    """The finished picture at the content's own size (a texture's: as it is), uint8 `[H, W, 3]`.
+
+    Enlarged where it was optimised smaller.
+    """
+    config = run.config.data
+    picture = to_uint8(run.algorithm.picture())
+    if not config.content:
+        source = to_unit(read(config.style[0]))
+        if config.colours == "histogram":
+            return to_uint8(match_histogram(to_unit(picture), source))
+        return picture
+    content = read(config.content)
+    if picture.shape != content.shape:
+        picture = pictures.fit(picture, content.shape[:2], "stretch")
+    return to_uint8(colour_result(to_unit(picture), to_unit(content), config.colours))
+
+
+def prepare(flags) -> None:
+    """What can be refused before the work: an output that cannot be written."""
+    if flags.output:
+        files.output_file(flags.output, "result")
+
+
+def finish(run, flags, say) -> None:
+    """Writes the result to `--output`, and beside the run's samples."""
+    picture = result(run)
+    targets = [run.run_dir / "result.png"]
+    if flags.output:
+        targets.append(files.output_file(flags.output, run.config.data.label))
+    for target in targets:
+        pictures.write_png(target, picture)
+    height, width = run.algorithm.picture().shape[:2]
+    size = f"{picture.shape[1]}x{picture.shape[0]}"
+    if (height, width) != picture.shape[:2]:
+        size += f", enlarged from {width}x{height}; --size=0 optimises at the content's size"
+    say(f"{targets[-1]}: {size}")

@@ -1,0 +1,210 @@
+"""What the style transfer models share: reading their pictures, and stylising files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from experiments import files
+from experiments.data import photos, pictures
+from nst.controls import check_colours, check_masks, colour_style, style_shares
+from nst.features import Weights, normalise
+from nst.gatys.objective import Level
+from nst.weights import load_weights
+
+EMBEDDED = "photos:"  # and a name of `experiments.data.photos`
+
+
+@dataclass(frozen=True)
+class PictureConfig:
+    """The pictures of a model that optimises one.
+
+    A picture is a file, or "photos:NAME", one of those that scikit-image brings.
+    """
+
+    content: str = "photos:chelsea"  # empty where there is none (texture synthesis)
+    style: tuple[str, ...] = ("photos:immunohistochemistry",)
+    style_weights: tuple[float, ...] = ()  # one a style; empty: equal
+    mask: tuple[str, ...] = ()  # where each style goes (white); empty: everywhere, mixed
+    size: int = 512  # of the result's longer side, pixels; 0: the content's own
+    style_scale: float = 1.0  # longer side of the styles relative to the result's
+    colours: str = "style"  # see nst.controls
+
+    def __post_init__(self):
+        if not self.style:
+            raise ValueError("style: expected at least one picture")
+        if self.size and self.size < 8:
+            raise ValueError(f"size={self.size}: expected 8 or more, or 0 for the content's own")
+        if not self.size and not self.content:
+            raise ValueError("size=0 is the content's own size, and there is no content")
+        if not 0 < self.style_scale <= 16:
+            raise ValueError(f"style_scale={self.style_scale}: expected above 0, to 16")
+        if self.mask and len(self.mask) != len(self.style):
+            raise ValueError(
+                f"{len(self.mask)} masks for {len(self.style)} styles: expected one for each style"
+            )
+        style_shares(len(self.style), self.style_weights)
+        check_colours(self.colours)
+
+    @property
+    def label(self) -> str:
+        """Short, for the name of the run's directory."""
+        return "-".join(stem(name) for name in (self.content, *self.style) if name)
+
+
+def stem(name: str) -> str:
+    """A picture's name without folder and suffix."""
+    return Path(name.removeprefix(EMBEDDED)).stem
+
+
+def read(name: str) -> np.ndarray:
+    """A picture, uint8 `[H, W, 3]`, by file or "photos:NAME".
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not name.startswith(EMBEDDED):
+        return pictures.read(Path(name).expanduser())
+    known = (*photos.CONTENT, *photos.STYLE)
+    if name.removeprefix(EMBEDDED) not in known:
+        raise InputError(f"'{name}': no such picture. Expected photos: and one of "
+                         f"{', '.join(known)}, or a file.")  # fmt: skip
+    return photos.read(name.removeprefix(EMBEDDED))
+
+
+def read_mask(name: str, shape: tuple[int, int]) -> np.ndarray:
+    """A mask, float32 `[H, W]` in [0, 1], black to white, resized to `shape`."""
+    return to_unit(pictures.fit(read(name), shape, "stretch")).mean(2)
+
+
+def to_unit(picture: np.ndarray) -> np.ndarray:
+    """uint8 -> float32 in [0, 1], as style transfer sees pictures."""
+    return picture.astype(np.float32) / 255
+
+
+def to_uint8(picture: np.ndarray) -> np.ndarray:
+    """Float in [0, 1] -> uint8, clipped and rounded."""
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def features_weights(algorithm) -> Weights:
+    """VGG's weights as a configuration wants them.
+
+    Args:
+        algorithm: has `weights`, `network`, `convention` and `normalise`; the pictures it is rescaled over are
+            those of `experiments.data.photos`, 256 pixels.
+
+    Raises:
+        InputError: see `nst.weights.load_weights`.
+    """
+    weights = load_weights(
+        algorithm.weights, algorithm.network or None, algorithm.convention or None
+    )
+    if not algorithm.normalise:
+        return weights
+    names = (*photos.CONTENT, *photos.STYLE)
+    return normalise(weights, (to_unit(pictures.fit(photos.read(n), 256, "crop")) for n in names))
+
+
+def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
+    """The pictures at the sizes of the pyramid and at the last.
+
+    Raises:
+        InputError: a picture or mask that cannot be used.
+    """
+    content = read(config.content) if config.content else None
+    styles = [read(name) for name in config.style]
+    last = config.size or max(content.shape[:2])
+    if any(size > last for size in pyramid):
+        raise InputError(f"algorithm.pyramid={','.join(map(str, pyramid))}: expected sizes up to "
+                         f"that of the result, {last}.")  # fmt: skip
+    return [_level(config, content, styles, size) for size in (*pyramid, last)]
+
+
+def _level(config, content, styles, size):
+    shape = (size, size)
+    if content is not None:
+        content = to_unit(pictures.fit_side(content, size, max))
+        shape = content.shape[:2]
+    scaled = max(1, round(size * config.style_scale))
+    styles = [to_unit(pictures.fit_side(style, scaled, max)) for style in styles]
+    if content is not None:
+        styles = [colour_style(style, content, config.colours) for style in styles]
+    masks = np.stack([read_mask(name, shape) for name in config.mask]) if config.mask else None
+    if masks is not None:
+        check_masks(masks, len(styles))
+    shares = style_shares(len(styles), config.style_weights).tolist()
+    return Level(*shape, content, styles, shares, masks)
+
+
+# --- --mode=stylize: files with a trained network
+
+
+def stylize_mode(run, flags, say) -> int:
+    """Folders of contents x folders of styles; returns the exit status."""
+    contents, root = _flag_files("--content", [flags.content] if flags.content else [])
+    styles, _ = _flag_files("--style", flags.style)
+    together = bool(flags.mask or flags.style_weights)
+    groups = [styles] if together else [[style] for style in styles]
+    targets = _targets(flags.output, contents, root, groups)
+    options = {"alpha": flags.alpha, "weights": flags.style_weights, "masks": flags.mask,
+               "colours": flags.colours or "style"}  # fmt: skip
+    style_size = 512 if flags.style_size is None else flags.style_size
+    written, error = 0, None
+    for (content, group), target in targets.items():
+        try:
+            pictured = _sized(content, flags.size or 0), [_sized(s, style_size) for s in group]
+        except InputError as unreadable:
+            error = unreadable
+            say(f"left out: {error}")
+            continue
+        pictures.write_png(target, run.stylize(*pictured, **options))
+        written += 1
+        say(f"{content} -> {target}")
+    if not written:
+        raise error
+    return 0
+
+
+def _flag_files(flag, values):
+    """Files of a flag, and their folder; embedded pictures where it is not given."""
+    if not values:
+        default = "photos:chelsea" if flag == "--content" else "photos:immunohistochemistry"
+        return [default], Path(".")
+    found = [([v], Path(".")) if v.startswith(EMBEDDED) else files.inputs(flag, v) for v in values]
+    return [path for group, _ in found for path in group], found[0][1]
+
+
+def _targets(output, contents, root, groups):
+    """`{(content, styles): file}`, all of them checked before the first is made."""
+    single = len(contents) == len(groups) == 1
+    suffixes = ["+".join(stem(str(style)) for style in group) for group in groups]
+    if len(set(suffixes)) != len(suffixes):
+        raise InputError("--style: two styles have the same name; rename one.")
+    if single and Path(output).suffix:
+        target = files.output_file(output, "")
+        found = {(contents[0], tuple(groups[0])): target}
+    else:
+        files.check_folder(output)
+        names, folder = _content_names(contents, root), Path(output).expanduser()
+        found = {
+            (content, tuple(group)): folder / name.parent / f"{name.stem}-{end}.png"
+            for content, name in zip(contents, names, strict=True)
+            for group, end in zip(groups, suffixes, strict=True)
+        }
+    read = [Path(p) for p in (*contents, *(s for g in groups for s in g))]
+    files.check_overwrites(output, list(found.values()), read)
+    return found
+
+
+def _content_names(contents, root):
+    if isinstance(contents[0], str):
+        return [Path(f"{stem(contents[0])}.png")]
+    return files.names(contents, root)
+
+
+def _sized(name, size):
+    """Read, its shorter side `size` pixels; 0: its own size."""
+    picture = read(str(name))
+    return pictures.fit_side(picture, size) if size else picture

@@ -1,0 +1,1 @@
+"""Neural style transfer: perceptual features, and a folder per paper."""

@@ -1,0 +1,52 @@
+"""What can be set of AdaIN's training. The defaults are the paper's."""
+
+import math
+from dataclasses import dataclass
+
+REDUCTIONS = ("sum", "mean")
+
+
+@dataclass(frozen=True)
+class AdaINConfig:
+    """Encoder, losses and optimizer.
+
+    "Style weight" means two things: with `style_reduction="sum"` over channels (the authors' code,
+    0.01) or "mean" (the PyTorch port, 10). See `nst.losses.moment_loss`.
+
+    Sources: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:25-42; naoto0804/pytorch-AdaIN @ 47950d0,
+    train.py:51-75, function.py:4-13.
+    """
+
+    weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
+    network: str = ""  # vgg16 | vgg19; empty: what the weights are of, VGG-19 where both exist
+    convention: str = (
+        ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
+    )
+    normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
+    content_weight: float = 1.0
+    style_weight: float = 1e-2
+    style_reduction: str = "sum"  # sum | mean, over channels
+    unbiased: bool = False  # variances divide by H * W - 1 instead of H * W
+    style_epsilon: float = 0.0  # added to the style's variances
+    output_epsilon: float = 1e-6  # added to the result's variances in the loss
+    learning_rate: float = 1e-4  # of Adam, at the start
+    decay: float = 5e-5  # after n steps the rate is learning_rate / (1 + decay * n)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+
+    def __post_init__(self):
+        if self.style_reduction not in REDUCTIONS:
+            raise ValueError(
+                f"style_reduction={self.style_reduction!r}: expected one of {', '.join(REDUCTIONS)}"
+            )
+        if self.network not in ("", "vgg16", "vgg19"):
+            raise ValueError(f"network={self.network!r}: expected vgg16, vgg19 or nothing")
+        for key in ("content_weight", "style_weight", "style_epsilon", "output_epsilon",
+                    "learning_rate", "decay"):  # fmt: skip
+            if not 0 <= getattr(self, key) < math.inf:
+                raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
+        for key in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more and below 1")
+        if self.content_weight == self.style_weight == 0:
+            raise ValueError("content_weight and style_weight are both 0: nothing is left to train")

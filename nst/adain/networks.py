@@ -1,0 +1,64 @@
+"""Encoder and decoder of AdaIN, layer by layer as published.
+
+Sources: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:122-138; naoto0804/pytorch-AdaIN @ 47950d0,
+net.py:6-92. Pictures are `[N, H, W, 3]`, RGB in [0, 1].
+"""
+
+import keras
+from keras import layers
+
+from core.layers import PaddedConv2D
+from nst.features import CHANNELS, CONVOLUTIONS, Weights, perceptual
+
+TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # of the style loss; the last is the code
+STRIDE = 8  # of the code
+# PyTorch's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which both codes start the decoder from
+TORCH_INIT = {"class_name": "VarianceScaling",
+              "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
+
+
+def encoder(weights: Weights, name: str = "encoder") -> keras.Model:
+    """VGG to relu4_1 with reflection padding and pooling that keeps odd rows.
+
+    Returns:
+        A model from `[N, H, W, 3]` to `{tap: features}` of `TAPS`; relu4_1 is `[N, ⌈H/8⌉, ⌈W/8⌉,
+        512]`. Nothing is trainable.
+    """
+    return perceptual(weights, TAPS, ceil=True, padding="reflect", name=name)
+
+
+def decoder(
+    network: str = "vgg19", channels: tuple[int, ...] = CHANNELS[:4], name: str = "decoder"
+) -> keras.Model:
+    """The encoder mirrored: 3x3 convolutions on reflected borders, nearest upsampling for pooling,
+    no normalisation, no activation at the end.
+
+    Args:
+        network: whose encoder it mirrors, "vgg19" (9 convolutions) or "vgg16" (8).
+        channels: of the encoder's blocks 1 to 4.
+
+    Returns:
+        A model from `[N, h, w, channels[3]]` to `[N, 8h, 8w, 3]`, not clamped to [0, 1]. 3,505,219
+        parameters for VGG-19.
+    """
+    inputs = keras.Input((None, None, channels[3]))
+    x = _block(inputs, channels[2], 1)
+    for block in (3, 2, 1):
+        x = layers.UpSampling2D(interpolation="nearest")(x)
+        own, below = channels[block - 1], channels[block - 2] if block > 1 else None
+        x = _block(x, own, CONVOLUTIONS[network][block - 1] - 1)
+        if below:
+            x = _block(x, below, 1)
+    x = _convolution(3)(x)
+    x = layers.Activation("linear", dtype="float32")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _block(x, filters, count):
+    for _ in range(count):
+        x = layers.ReLU()(_convolution(filters)(x))
+    return x
+
+
+def _convolution(filters):
+    return PaddedConv2D(filters, 3, pad=1, pad_mode="reflect", kernel_initializer=TORCH_INIT)

@@ -1,0 +1,234 @@
+"""Perceptual features: VGG-16 and VGG-19 with taps by name.
+
+Simonyan & Zisserman 2015 (https://arxiv.org/abs/1409.1556), configurations D and E, without the
+classifier. `conv4_2` is a convolution's output, `relu4_2` the same after the ReLU, `pool3` the
+output of the pooling that ends block 3.
+
+Pictures come as RGB in [0, 1]. What else a set of weights expects (BGR and levels less a mean, or
+division by a standard deviation) is a linear map of the three channels, which belongs to the
+weights (`nst.weights`) and is the first layer of the network.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from core.errors import InputError
+from core.layers import PaddedConv2D
+
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # by block
+CHANNELS = (64, 128, 256, 512, 512)  # by block
+POOLINGS = ("max", "average")
+PADDINGS = ("zeros", "reflect")
+
+
+class Field(NamedTuple):
+    """What a layer sees of the picture, in pixels: each of its positions `size` x `size`, the next
+    position `stride` further."""
+
+    size: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a VGG network and the colours it expects.
+
+    Attributes:
+        source: where they are from, for messages.
+        network: "vgg16" or "vgg19".
+        kernels: `{"conv1_1": (kernel [3, 3, I, O], bias [O]), …}`, from conv1_1 on without gaps.
+        colour: `(matrix [3, 3], bias [3])`: the network sees `rgb @ matrix + bias`.
+    """
+
+    source: str
+    network: str
+    kernels: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    colour: tuple[np.ndarray, np.ndarray]
+
+
+def convolutions(network: str) -> list[str]:
+    """`["conv1_1", "conv1_2", "conv2_1", …]`, in order."""
+    return [f"conv{b}_{i}" for b, n in enumerate(CONVOLUTIONS[network], 1) for i in range(1, n + 1)]
+
+
+def layer_names(network: str) -> list[str]:
+    """Every tap there is, in order: `["conv1_1", "relu1_1", …, "pool1", …, "pool5"]`."""
+    names = []
+    for block, count in enumerate(CONVOLUTIONS[network], 1):
+        for i in range(1, count + 1):
+            names += [f"conv{block}_{i}", f"relu{block}_{i}"]
+        names.append(f"pool{block}")
+    return names
+
+
+def check_taps(network: str, taps: Iterable[str]) -> None:
+    """Refuses taps that the network does not have.
+
+    Raises:
+        ValueError: names the nearest one that it has.
+    """
+    known = layer_names(network)
+    for tap in taps:
+        if tap not in known:
+            raise ValueError(f"layer '{tap}': {network} has no such layer, the nearest is "
+                             f"'{_nearest(tap, known)}' (conv, relu or pool, from {known[0]} to "
+                             f"{known[-1]})")  # fmt: skip
+
+
+def _nearest(tap, known):
+    """Keras' `block4_conv2` and torchvision-like spellings included."""
+    digits = [c for c in tap if c.isdigit()]
+    kind = next((k for k in ("pool", "conv", "relu") if k in tap.lower()), "relu")
+    block = int(digits[0]) if digits else 1
+
+    def distance(name):
+        own = [int(c) for c in name if c.isdigit()]
+        index = int(digits[1]) if len(digits) > 1 else 1
+        return (abs(own[0] - block), not name.startswith(kind), abs((own[1:] or [0])[0] - index))
+
+    return min(known, key=distance)
+
+
+def field(network: str, tap: str) -> Field:
+    """The receptive field of a tap: relu5_1 of VGG-19 sees 156 pixels, one position every 16."""
+    size, stride = 1, 1
+    for name in layer_names(network):
+        if name.startswith("conv"):
+            size += 2 * stride
+        elif name.startswith("pool"):
+            size, stride = size + stride, 2 * stride
+        if name == tap:
+            return Field(size, stride)
+    raise ValueError(f"{network} has no layer '{tap}'")
+
+
+def check_size(network: str, taps: Iterable[str], height: int, width: int, what: str) -> None:
+    """Refuses a picture that the deepest tap cannot see a whole field of.
+
+    Args:
+        what: the picture, for the message.
+
+    Raises:
+        InputError: the shorter side is below the receptive field.
+    """
+    deepest = max(taps, key=lambda tap: field(network, tap).size)
+    need = field(network, deepest).size
+    if min(height, width) < need:
+        raise InputError(
+            f"{what}: {width}x{height} pixels, but {deepest} of {network} sees {need}x{need}. "
+            f"Enlarge it to {need} pixels or more on its shorter side, or use shallower layers."
+        )
+
+
+def perceptual(
+    weights: Weights,
+    taps: Iterable[str],
+    *,
+    pooling: str = "max",
+    ceil: bool = False,
+    padding: str = "zeros",
+    name: str | None = None,
+) -> keras.Model:
+    """The network as far as its deepest tap.
+
+    Args:
+        weights: whose network it is.
+        taps: names of layers.
+        pooling: "max" or "average".
+        ceil: an odd row or column is pooled, too ("same"), instead of dropped.
+        padding: "zeros", as it was trained, or "reflect" (Huang & Belongie 2017).
+        name: of the model.
+
+    Returns:
+        A model from `[N, H, W, 3]`, RGB in [0, 1], to `{tap: [N, h, w, C]}`. Nothing is trainable.
+
+    Raises:
+        ValueError: an unknown tap, or one that lies deeper than the weights.
+    """
+    taps = list(dict.fromkeys(taps))
+    check_taps(weights.network, taps)
+    names = layer_names(weights.network)
+    last = max(names.index(tap) for tap in taps)
+    inputs = keras.Input((None, None, 3), name="rgb")
+    # levels less a mean need float32: bfloat16 has 8 bits
+    colour = layers.Conv2D(3, 1, dtype="float32", name="colour")
+    x, outputs = colour(inputs), {}
+    kernels = {"colour": (np.reshape(weights.colour[0], (1, 1, 3, 3)), weights.colour[1])}
+    for layer in names[: last + 1]:
+        if layer.startswith("conv"):
+            kernels[layer] = _kernel(weights, layer)
+            x = _convolution(layer, kernels[layer], padding)(x)
+        elif layer.startswith("relu"):
+            x = layers.ReLU(name=layer)(x)
+        else:
+            x = _pool(layer, pooling, ceil)(x)
+        if layer in taps:
+            outputs[layer] = x
+    model = keras.Model(inputs, outputs, name=name or weights.network)
+    for layer, (kernel, bias) in kernels.items():
+        model.get_layer(layer).kernel.assign(kernel)
+        model.get_layer(layer).bias.assign(bias)
+    model.trainable = False
+    return model
+
+
+def _kernel(weights, layer):
+    if layer not in weights.kernels:
+        raise ValueError(
+            f"layer '{layer}': the weights '{weights.source}' end at '{list(weights.kernels)[-1]}'"
+        )
+    return weights.kernels[layer]
+
+
+def _convolution(name, kernel, padding):
+    filters = kernel[1].shape[0]
+    if padding == "reflect":
+        return PaddedConv2D(filters, 3, pad=1, pad_mode="reflect", name=name)
+    return layers.Conv2D(filters, 3, padding="same", name=name)
+
+
+def _pool(name, pooling, ceil):
+    kind = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
+    return kind(2, padding="same" if ceil else "valid", name=name)
+
+
+def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.1) -> Weights:
+    """Rescaled so that the mean activation of every filter over images and positions is 1.
+
+    The ReLU lets a positive factor through, so the network computes the same up to these factors:
+    each kernel is divided by its filter's mean activation and multiplied by its inputs'.
+
+    Source: Gatys, Ecker & Bethge 2015 (https://arxiv.org/abs/1505.07376), section 2.
+
+    Args:
+        images: RGB in [0, 1], `[H, W, 3]` each.
+        floor: a filter whose mean is below this share of its layer's is scaled as if it had it.
+            (Ours: a few images leave some filters next to silent, and dividing by their means
+            makes them shout on others. 0 is the paper.)
+
+    Raises:
+        InputError: no images.
+    """
+    names = list(weights.kernels)
+    taps = [f"relu{name[4:]}" for name in names]
+    model, totals, count = perceptual(weights, taps), None, 0
+    for image in images:
+        outputs = model(np.asarray(image, np.float32)[None], training=False)
+        means = [ops.convert_to_numpy(ops.mean(outputs[t], (0, 1, 2))) for t in taps]
+        totals = means if totals is None else [a + b for a, b in zip(totals, means, strict=True)]
+        count += 1
+    if not count:
+        raise InputError("normalising VGG needs at least one image")
+    kernels, before = {}, np.ones(3, np.float32)
+    for name, total in zip(names, totals, strict=True):
+        kernel, bias = weights.kernels[name]
+        mean = np.maximum(total, floor * total.mean()) / count
+        mean = np.where(mean > 0, mean, 1).astype(np.float32)
+        kernels[name] = (kernel * before[:, None] / mean, bias / mean)
+        before = mean
+    return Weights(f"{weights.source}, normalised", weights.network, kernels, weights.colour)

