@@ -12,21 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from core import engine
-from core.errors import InputError
+from core.errors import InputError, Interrupted
 from core.phases import Algorithm
 from experiments import checkpoint
 from experiments.config import RunConfig
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset
 from experiments.writer import Writer
-
-
-class Interrupted(Exception):
-    """Training was asked to stop and has saved; `signal` is the signal's number."""
-
-    def __init__(self, number: int, images: int):
-        super().__init__(f"stopped by {signal.Signals(number).name} after {images} images; saved")
-        self.signal = number
 
 
 def train(

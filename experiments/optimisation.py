@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -45,6 +46,10 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
         ValueError: layers that the network does not have.
     """
     algorithm = config.algorithm
+    if config.batch_size != 1:
+        raise ValueError(f"batch_size={config.batch_size}: one picture is optimised; expected 1")
+    if not config.data.content and ("content" in algorithm.terms() or algorithm.init == "content"):
+        raise ValueError("data.content: this configuration needs a content picture")
     weights = features_weights(algorithm)
     taps = [tap for term in algorithm.terms().values() for tap in term]
     check_taps(weights.network, taps)
@@ -120,7 +125,9 @@ def result(run) -> np.ndarray:
 def prepare(flags) -> None:
     """What can be refused before the work: an output that cannot be written."""
     if flags.output:
-        files.output_file(flags.output, "result")
+        target = files.output_file(flags.output, "result")
+        names = [name for name in (flags.content, *flags.style, *flags.mask) if name]
+        files.check_overwrites(flags.output, [target], [Path(name).expanduser() for name in names])
 
 
 def finish(run, flags, say) -> None:

@@ -6,10 +6,11 @@ The same command again goes on where the last one stopped.
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from core.errors import InputError
+from core.errors import InputError, Interrupted
 
 FLAGS = flags.FLAGS
 MODES = ("train", "evaluate", "translate", "stylize")
@@ -72,22 +73,39 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -> Callable:
+    """A program for `absl.app.run` that turns bad input into one line and exit status 1.
+
+    Args:
+        work: runs with the backend chosen; returns the exit status.
+        check: what can be refused before the slow imports.
+    """
+
+    def main(argv: list[str]) -> int:
+        logging.set_verbosity(logging.WARNING)
+        try:
+            if len(argv) > 1:
+                raise InputError(f"'{argv[1]}': not understood. Options are --name=value; "
+                                 "--helpfull lists them.")  # fmt: skip
+            check()
+            select_backend()
+            return work()
+        except InputError as error:
+            say(f"error: {error}")
+            return 1
+        except Interrupted as stop:
+            say(f"{stop}. The same command goes on from here.")
+            return 128 + stop.signal
+        except KeyboardInterrupt:
+            say("interrupted; nothing was lost that had been saved")
+            return 130
+
+    return main
+
+
 def main(argv: list[str]) -> int:
     """Dispatches on `--mode`; returns the exit status."""
-    logging.set_verbosity(logging.WARNING)
-    try:
-        if len(argv) > 1:
-            raise InputError(f"'{argv[1]}': not understood. Options are --name=value; --helpfull "
-                             "lists them.")  # fmt: skip
-        _check_flags()
-        select_backend()
-        return _run()
-    except InputError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted; nothing was lost that had been saved")
-        return 130
+    return command(_run, _check_flags)(argv)
 
 
 def _check_flags():
@@ -112,6 +130,10 @@ def _check_flags():
         raise InputError("--mode=stylize: give --output=FOLDER, or a .png for a single picture.")
     if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
         raise InputError(f"--alpha={FLAGS.alpha}: expected a number from 0 to 1.")
+    for name in ("size", "style_size"):
+        if (FLAGS[name].value or 0) < 0:
+            raise InputError(f"--{name}={FLAGS[name].value}: expected a number of pixels, or 0 for "
+                             "the picture's own size.")  # fmt: skip
     for name in FLAGS.style_weights:
         try:
             float(name)
@@ -150,7 +172,7 @@ def _import_quietly():
 
 
 def _run():
-    from experiments import api, loop
+    from experiments import api
 
     module = api.model_module(FLAGS.model)
     _check_particular(module)
@@ -166,11 +188,7 @@ def _run():
     if hasattr(module, "prepare"):
         module.prepare(FLAGS)
     say(f"training in {run_dir}")
-    try:
-        run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
-    except loop.Interrupted as stop:
-        say(f"{stop}. The same command goes on from here.")
-        return 128 + stop.signal
+    run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
     say(f"done. Pictures: {run.run_dir}/samples; curves: tensorboard --logdir {run.run_dir}")
     if hasattr(module, "finish"):
         module.finish(run, FLAGS, say)

@@ -58,12 +58,13 @@ def stem(name: str) -> str:
     return Path(name.removeprefix(EMBEDDED)).stem
 
 
-def read(name: str) -> np.ndarray:
+def read(name: str | Path) -> np.ndarray:
     """A picture, uint8 `[H, W, 3]`, by file or "photos:NAME".
 
     Raises:
         InputError: it cannot be read.
     """
+    name = str(name)
     if not name.startswith(EMBEDDED):
         return pictures.read(Path(name).expanduser())
     known = (*photos.CONTENT, *photos.STYLE)
@@ -73,7 +74,7 @@ def read(name: str) -> np.ndarray:
     return photos.read(name.removeprefix(EMBEDDED))
 
 
-def read_mask(name: str, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(name: str | Path, shape: tuple[int, int]) -> np.ndarray:
     """A mask, float32 `[H, W]` in [0, 1], black to white, resized to `shape`."""
     return to_unit(pictures.fit(read(name), shape, "stretch")).mean(2)
 
@@ -92,8 +93,9 @@ def features_weights(algorithm) -> Weights:
     """VGG's weights as a configuration wants them.
 
     Args:
-        algorithm: has `weights`, `network`, `convention` and `normalise`; the pictures it is rescaled over are
-            those of `experiments.data.photos`, 256 pixels.
+        algorithm: has `weights`, `network`, `convention` and `normalise`, which rescales over the
+            ten pictures of `experiments.data.photos`, 256 pixels, where filters do not fall
+            below their layer's mean.
 
     Raises:
         InputError: see `nst.weights.load_weights`.
@@ -104,7 +106,8 @@ def features_weights(algorithm) -> Weights:
     if not algorithm.normalise:
         return weights
     names = (*photos.CONTENT, *photos.STYLE)
-    return normalise(weights, (to_unit(pictures.fit(photos.read(n), 256, "crop")) for n in names))
+    images = (to_unit(pictures.fit(photos.read(name), 256, "crop")) for name in names)
+    return normalise(weights, images, floor=1.0)
 
 
 def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
@@ -147,24 +150,46 @@ def stylize_mode(run, flags, say) -> int:
     styles, _ = _flag_files("--style", flags.style)
     together = bool(flags.mask or flags.style_weights)
     groups = [styles] if together else [[style] for style in styles]
+    _check_group(flags, len(groups[0]))
     targets = _targets(flags.output, contents, root, groups)
-    options = {"alpha": flags.alpha, "weights": flags.style_weights, "masks": flags.mask,
+    weights = [float(w) for w in flags.style_weights]
+    alpha = 1.0 if flags.alpha is None else flags.alpha
+    options = {"alpha": alpha, "weights": weights, "masks": flags.mask,
                "colours": flags.colours or "style"}  # fmt: skip
     style_size = 512 if flags.style_size is None else flags.style_size
     written, error = 0, None
     for (content, group), target in targets.items():
         try:
             pictured = _sized(content, flags.size or 0), [_sized(s, style_size) for s in group]
-        except InputError as unreadable:
-            error = unreadable
+            result = _stylized(run, content, pictured, options)
+        except InputError as unusable:
+            error = unusable
             say(f"left out: {error}")
             continue
-        pictures.write_png(target, run.stylize(*pictured, **options))
+        pictures.write_png(target, result)
         written += 1
         say(f"{content} -> {target}")
     if not written:
         raise error
     return 0
+
+
+def _stylized(run, name, pictured, options):
+    try:
+        return run.stylize(*pictured, **options)
+    except InputError as error:
+        raise InputError(f"'{name}': {error}") from error
+
+
+def _check_group(flags, count):
+    """What would be refused for every picture."""
+    try:
+        style_shares(count, [float(weight) for weight in flags.style_weights])
+        check_colours(flags.colours or "style")
+        if flags.mask:
+            check_masks([read_mask(name, (8, 8)) for name in flags.mask], count)
+    except ValueError as error:
+        raise InputError(f"--mode=stylize: {error}") from error
 
 
 def _flag_files(flag, values):
@@ -206,5 +231,5 @@ def _content_names(contents, root):
 
 def _sized(name, size):
     """Read, its shorter side `size` pixels; 0: its own size."""
-    picture = read(str(name))
+    picture = read(name)
     return pictures.fit_side(picture, size) if size else picture

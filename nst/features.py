@@ -197,7 +197,7 @@ def _pool(name, pooling, ceil):
     return kind(2, padding="same" if ceil else "valid", name=name)
 
 
-def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.1) -> Weights:
+def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.0) -> Weights:
     """Rescaled so that the mean activation of every filter over images and positions is 1.
 
     The ReLU lets a positive factor through, so the network computes the same up to these factors:
@@ -207,9 +207,9 @@ def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.1
 
     Args:
         images: RGB in [0, 1], `[H, W, 3]` each.
-        floor: a filter whose mean is below this share of its layer's is scaled as if it had it.
-            (Ours: a few images leave some filters next to silent, and dividing by their means
-            makes them shout on others. 0 is the paper.)
+        floor: a filter whose mean is below this share of its layer's is scaled as if it had it; 0
+            is the paper. Over few images some filters are next to silent, and dividing by their
+            means would make them shout on others: 1 then.
 
     Raises:
         InputError: no images.

@@ -43,14 +43,17 @@ def gram(features, weights=None):
     return ops.matmul(ops.transpose(flat * rows, (0, 2, 1)), flat)
 
 
-def style_loss(gram, target, scaling: str):
+def style_loss(gram, target, scaling: str, channels: int | None = None):
     """The style term of one layer, summed over styles.
 
     Args:
         gram, target: `[S, C, C]`, see `gram`.
         scaling: of `STYLE_SCALINGS`.
+        channels: of the layer, where the matrices are of fewer components.
     """
-    return STYLE_SCALINGS[scaling](target.shape[-1]) * ops.sum(ops.square(gram - target))
+    return STYLE_SCALINGS[scaling](channels or target.shape[-1]) * ops.sum(
+        ops.square(gram - target)
+    )
 
 
 def squared_error(features, target):

@@ -16,26 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 
-from core.errors import InputError
-from experiments.run import say, select_backend
+from experiments.run import command, say
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", 5, "Steps to time, after two that are not.")
 flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line per run.")
-
-
-def main(argv: list[str]) -> int:
-    """Runs the benchmark; returns the exit status."""
-    del argv
-    logging.set_verbosity(logging.WARNING)
-    try:
-        select_backend()
-        return _run()
-    except InputError as error:
-        say(f"error: {error}")
-        return 1
 
 
 def _run():
@@ -171,4 +158,4 @@ def matmul_rate(precision: str, size: int = 4096) -> float:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(command(_run))

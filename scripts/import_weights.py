@@ -12,10 +12,10 @@ import json
 import os
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from core.errors import InputError
-from experiments.run import say, select_backend
+from experiments.run import command, say
 
 FLAGS = flags.FLAGS
 _ROLES = {
@@ -27,18 +27,6 @@ flags.DEFINE_enum("kind", "cyclegan/resnet_generator", sorted(_ROLES), "What the
 flags.DEFINE_string("from", None, "The .pth file of the authors' code.", required=True)
 flags.DEFINE_string("network", None, "Which network it is: G_A (A to B; the default), G_B, "
                     "D_A (judges B; the default) or D_B.")  # fmt: skip
-
-
-def main(argv: list[str]) -> int:
-    """Imports one file; returns the exit status."""
-    del argv
-    logging.set_verbosity(logging.WARNING)
-    try:
-        select_backend()
-        return _import()
-    except InputError as error:
-        say(f"error: {error}")
-        return 1
 
 
 def _import():
@@ -99,4 +87,4 @@ def _record(run_dir, name, path):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(command(_import))

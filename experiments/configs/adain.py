@@ -4,6 +4,8 @@ python -m experiments.run --model=adain --dataset=folder:content,folder:style
 python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR --output=DIR
 """
 
+import os
+
 import numpy as np
 
 from core.errors import InputError
@@ -28,7 +30,9 @@ SHEET = 4  # contents and styles on the sheet
 _COLUMNS = {
     #                    paper       pytorch     quick       smoke
     "weights":          ("imagenet", "imagenet", "imagenet", "random"),
-    "style_weight":     (1e-2,       10.0,       1e-1,       1e-2),
+    "normalise":        (True,       True,       True,       False),
+    "init":             ("torch",    "torch",    "he",       "torch"),
+    "style_weight":     (1e-2,       10.0,       5e-3,       1e-2),
     "style_reduction":  ("sum",      "mean",     "sum",      "sum"),
     "unbiased":         (False,      True,       False,      False),
     "style_epsilon":    (0.0,        1e-5,       1e-5,       1e-5),
@@ -155,7 +159,8 @@ def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colour
         InputError: numbers out of range, or that do not match; pictures that are too small.
     """
     shape = content.shape[:2]
-    maps = [read_mask(m, shape) if isinstance(m, str) else m for m in masks] if masks else None
+    files = (str, os.PathLike)
+    maps = [read_mask(m, shape) if isinstance(m, files) else m for m in masks or ()] or None
     try:
         picture = _stylizer(run.algorithm, run.config)(
             to_unit(content),

@@ -3,9 +3,9 @@
 python -m experiments.run --model=texture --style=stones.jpg --size=256 --output=more.png
 """
 
+from experiments import optimisation
 from experiments.config import RunConfig
 from experiments.optimisation import (
-    OPTIONS,
     ROLES,
     batches,
     build,
@@ -22,6 +22,8 @@ from nst.gatys.config import GatysConfig
 
 __all__ = ["OPTIONS", "PRESETS", "ROLES", "batches", "build", "evaluate", "fingerprint", "finish",
            "prepare", "run_name", "sheets"]  # fmt: skip
+
+OPTIONS = {flag: key for flag, key in optimisation.OPTIONS.items() if flag != "content"}
 
 # What the paper calls conv1_1 is relu1_1 here: Caffe applies that ReLU in place.
 _LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")

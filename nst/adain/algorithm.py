@@ -8,7 +8,7 @@ from core.schedules import inverse_decay
 from core.stats import adain, moments
 from nst.adain.config import AdaINConfig
 from nst.adain.networks import TAPS, decoder, encoder
-from nst.features import CHANNELS, Weights
+from nst.features import Weights
 from nst.losses import moment_loss
 
 CONTENT_EPSILON = 1e-5  # of the content's variance, in all codes
@@ -36,7 +36,7 @@ class AdaIN(Algorithm):
         self.config = config
         channels = tuple(weights.kernels[f"conv{b}_1"][1].shape[0] for b in range(1, 5))
         self.encoder, self.network = encoder(weights), weights.network
-        networks = {"decoder": decoder(weights.network, channels or CHANNELS[:4])}
+        networks = {"decoder": decoder(weights.network, channels, config.init)}
         frozen = {"encoder": self.encoder}  # keeps something for its gradient in one pass of three
         super().__init__([Stage(batch_size, size)], networks, frozen=frozen, xla=xla)
         variables = self.networks["decoder"].trainable_variables

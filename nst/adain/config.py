@@ -23,6 +23,7 @@ class AdaINConfig:
         ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
     )
     normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
+    init: str = "torch"  # torch | he: of the decoder
     content_weight: float = 1.0
     style_weight: float = 1e-2
     style_reduction: str = "sum"  # sum | mean, over channels
@@ -39,6 +40,8 @@ class AdaINConfig:
             raise ValueError(
                 f"style_reduction={self.style_reduction!r}: expected one of {', '.join(REDUCTIONS)}"
             )
+        if self.init not in ("torch", "he"):
+            raise ValueError(f"init={self.init!r}: expected torch or he")
         if self.network not in ("", "vgg16", "vgg19"):
             raise ValueError(f"network={self.network!r}: expected vgg16, vgg19 or nothing")
         for key in ("content_weight", "style_weight", "style_epsilon", "output_epsilon",

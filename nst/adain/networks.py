@@ -12,9 +12,13 @@ from nst.features import CHANNELS, CONVOLUTIONS, Weights, perceptual
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # of the style loss; the last is the code
 STRIDE = 8  # of the code
-# PyTorch's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which both codes start the decoder from
-TORCH_INIT = {"class_name": "VarianceScaling",
-              "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
+INITS = {
+    # PyTorch's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which both codes start from
+    "torch": {"class_name": "VarianceScaling",
+              "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}},
+    # He et al. 2015: the signal keeps its size on the way, which saves the first thousands of steps
+    "he": {"class_name": "HeNormal", "config": {}},
+}  # fmt: skip
 
 
 def encoder(weights: Weights, name: str = "encoder") -> keras.Model:
@@ -28,7 +32,10 @@ def encoder(weights: Weights, name: str = "encoder") -> keras.Model:
 
 
 def decoder(
-    network: str = "vgg19", channels: tuple[int, ...] = CHANNELS[:4], name: str = "decoder"
+    network: str = "vgg19",
+    channels: tuple[int, ...] = CHANNELS[:4],
+    init: str = "torch",
+    name: str = "decoder",
 ) -> keras.Model:
     """The encoder mirrored: 3x3 convolutions on reflected borders, nearest upsampling for pooling,
     no normalisation, no activation at the end.
@@ -36,29 +43,31 @@ def decoder(
     Args:
         network: whose encoder it mirrors, "vgg19" (9 convolutions) or "vgg16" (8).
         channels: of the encoder's blocks 1 to 4.
+        init: of `INITS`.
 
     Returns:
         A model from `[N, h, w, channels[3]]` to `[N, 8h, 8w, 3]`, not clamped to [0, 1]. 3,505,219
         parameters for VGG-19.
     """
     inputs = keras.Input((None, None, channels[3]))
-    x = _block(inputs, channels[2], 1)
+    init = INITS[init]
+    x = _block(inputs, channels[2], 1, init)
     for block in (3, 2, 1):
         x = layers.UpSampling2D(interpolation="nearest")(x)
         own, below = channels[block - 1], channels[block - 2] if block > 1 else None
-        x = _block(x, own, CONVOLUTIONS[network][block - 1] - 1)
+        x = _block(x, own, CONVOLUTIONS[network][block - 1] - 1, init)
         if below:
-            x = _block(x, below, 1)
-    x = _convolution(3)(x)
+            x = _block(x, below, 1, init)
+    x = _convolution(3, init)(x)
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(inputs, x, name=name)
 
 
-def _block(x, filters, count):
+def _block(x, filters, count, init):
     for _ in range(count):
-        x = layers.ReLU()(_convolution(filters)(x))
+        x = layers.ReLU()(_convolution(filters, init)(x))
     return x
 
 
-def _convolution(filters):
-    return PaddedConv2D(filters, 3, pad=1, pad_mode="reflect", kernel_initializer=TORCH_INIT)
+def _convolution(filters, init):
+    return PaddedConv2D(filters, 3, pad=1, pad_mode="reflect", kernel_initializer=init)

@@ -76,6 +76,9 @@ class Stylizer:
         check_colours(colours)
         if masks is not None:
             check_masks(masks, len(styles))
+            if np.shape(masks)[1:] != content.shape[:2]:
+                raise ValueError(f"masks of size {np.shape(masks)[1:]}: expected the content's "
+                                 f"height and width, {content.shape[:2]}")  # fmt: skip
         weights = style_shares(len(styles), weights)
         for name, picture in (("content", content), *(("style", style) for style in styles)):
             check_size(self.network, TAPS[-1:], *picture.shape[:2], name)

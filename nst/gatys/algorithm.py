@@ -83,6 +83,7 @@ class Gatys(Algorithm):
             finer = ops.image.resize(before, image.shape[1:3], "bicubic", antialias=False)
             image.assign(ops.clip(finer, 0, 1))
             if self.config.optimizer == "lbfgs":
+                self.segments[index - 1].close()
                 self.segments[index].begin()
 
     def step(self, batch: dict, step: int) -> dict:
@@ -171,7 +172,7 @@ class _Segment:
 
     def __init__(self, image, memory):
         self.image, self.memory = image, memory
-        self.start = keras.Variable(image.value, trainable=False, name="segment_start")
+        self.start = keras.Variable(_array(image.value), trainable=False, name="segment_start")
         self.done = keras.Variable(0, dtype="int32", trainable=False, name="segment_done")
         self._live, self._made = None, 0  # the minimiser, and the iterations it has made
 
@@ -180,15 +181,15 @@ class _Segment:
 
     def begin(self):
         """From the picture as it is."""
-        self.start.assign(self.image.value)
+        self.start.assign(_array(self.image.value))
         self.done.assign(0)
-        self._close()
+        self.close()
 
     def iterate(self, evaluate):
         """The next point, or None; the first call after a resume catches up."""
         done = self.count()
         if self._live is None or self._made != done:
-            self._close()
+            self.close()
             self._live, self._made = LBFGS(_array(self.start), memory=self.memory), 0
         while self._made <= done:
             point = self._live.iterate(evaluate)
@@ -198,7 +199,8 @@ class _Segment:
         self.done.assign(self._made)
         return point
 
-    def _close(self):
+    def close(self):
+        """Gives the memory back; the next call makes it again."""
         if self._live is not None:
             self._live.close()
         self._live = None

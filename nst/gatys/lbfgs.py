@@ -7,6 +7,7 @@ made. Only the asking thread computes: Keras keeps its settings by thread.
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -34,8 +35,10 @@ class LBFGS:
         options = {"maxcor": memory, "maxiter": 10**9, "maxfun": 10**9, "ftol": 0, "gtol": 0}
         start = np.clip(start.astype(np.float64).ravel(), 0, 1)
         # daemon: a process that ends does not wait for an answer that nobody will give
-        self._thread = threading.Thread(target=self._run, args=(start, options), daemon=True)
+        args = (start, options, self._events, self._answers)
+        self._thread = threading.Thread(target=_minimise, args=args, daemon=True)
         self._thread.start()
+        weakref.finalize(self, self._answers.put, None)  # the thread must not outlive what asks
 
     def iterate(self, evaluate: Callable) -> np.ndarray | None:
         """The point after the next iteration; None when no lower one is found.
@@ -46,7 +49,12 @@ class LBFGS:
         while True:
             kind, point = self._events.get()
             if kind == "evaluate":
-                self._answers.put(self._scaled(*evaluate(point.reshape(self._shape))))
+                try:
+                    answer = self._scaled(*evaluate(point.reshape(self._shape)))
+                except BaseException:
+                    self.close()
+                    raise
+                self._answers.put(answer)
             elif kind == "iterate":
                 return point.reshape(self._shape)
             elif kind == "error":
@@ -63,28 +71,6 @@ class LBFGS:
             self._scale = FIRST_STEP / largest if 0 < largest < np.inf else 1.0
         return float(value) * self._scale, gradient * self._scale
 
-    def _run(self, start, options):
-        try:
-            minimize(
-                self._ask, start, method="L-BFGS-B", jac=True, bounds=[(0, 1)] * start.size,
-                callback=self._tell, options=options,
-            )  # fmt: skip
-            self._events.put(("end", None))
-        except _Closed:
-            pass
-        except BaseException as error:  # noqa: BLE001 raised again where it was asked for
-            self._events.put(("error", error))
-
-    def _ask(self, point):
-        self._events.put(("evaluate", point.copy()))
-        answer = self._answers.get()
-        if answer is None:
-            raise _Closed
-        return answer
-
-    def _tell(self, intermediate_result):
-        self._events.put(("iterate", intermediate_result.x.copy()))
-
     def close(self) -> None:
         """Ends the thread."""
         self._answers.put(None)
@@ -92,4 +78,28 @@ class LBFGS:
 
 
 class _Closed(Exception):
-    """`close` was called."""
+    """`close` was called, or nobody asks any more."""
+
+
+def _minimise(start, options, events, answers):
+    """What the thread does; it holds the queues and not who reads them."""
+
+    def ask(point):
+        events.put(("evaluate", point.copy()))
+        answer = answers.get()
+        if answer is None:
+            raise _Closed
+        return answer
+
+    def tell(intermediate_result):
+        events.put(("iterate", intermediate_result.x.copy()))
+
+    try:
+        box = [(0, 1)] * start.size
+        minimize(ask, start, method="L-BFGS-B", jac=True, bounds=box, callback=tell,
+                 options=options)  # fmt: skip
+        events.put(("end", None))
+    except _Closed:
+        events.put(("end", None))
+    except BaseException as error:  # raised again where it was asked for
+        events.put(("error", error))

@@ -119,16 +119,17 @@ class Objective:
         return total
 
     def _style_term(self, tap, found, targets):
-        target, scaling = targets[f"gram/{tap}"], self.config.style_scaling
+        target = targets[f"gram/{tap}"]
+        scaling, channels = self.config.style_scaling, target.shape[-1]
         if f"basis/{tap}" in targets:
             basis = targets[f"basis/{tap}"]
             found = ops.matmul(ops.matmul(ops.transpose(basis), found), basis)
             target = ops.matmul(ops.matmul(ops.transpose(basis), target), basis)
         if self.level.masks is None:
-            return style_loss(found, target, scaling)
+            return style_loss(found, target, scaling, channels)
         shares = len(self.level.style_weights) * np.asarray(self.level.style_weights)
         return sum(
-            share * style_loss(found[i : i + 1], target[i : i + 1], scaling)
+            share * style_loss(found[i : i + 1], target[i : i + 1], scaling, channels)
             for i, share in enumerate(shares.tolist())
         )
 
@@ -248,7 +249,10 @@ class Objective:
         for tap in self.terms.get("style", ()):
             stride = self.fields[tap].stride
             squares = shrink(masks, stride, grid.positions(stride)) ** 2
-            maps[tap] = squares / squares.sum((1, 2), keepdims=True)
+            totals = squares.sum((1, 2), keepdims=True)
+            if not totals.all():
+                raise ValueError(f"a mask is too small: layer '{tap}' sees nothing of it")
+            maps[tap] = squares / totals
         return maps
 
     def _piece(self, tile, maps, content):

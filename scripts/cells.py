@@ -1,0 +1,51 @@
+"""The cells of a figure: each a run of its own, so that an interrupted figure goes on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from experiments.run import FLAGS, say
+
+
+def optimised(model: str, name: str, changes: dict) -> np.ndarray:
+    """The picture that a run of gatys or texture ends with, uint8 `[H, W, 3]`.
+
+    The flags --preset, --images, --size, --weights, --precision, --seed and --set hold for every
+    cell.
+
+    Args:
+        model: "gatys" or "texture".
+        name: of the cell; it runs in `<run_dir>/<name>`.
+        changes: leaves of the configuration that make this cell.
+    """
+    from experiments import api
+    from experiments.config import parse_assignments
+    from experiments.stylization import to_uint8
+
+    common = {"images": FLAGS.images, "data.size": FLAGS.size, "algorithm.weights": FLAGS.weights,
+              "precision": FLAGS.precision, "seed": FLAGS.seed}  # fmt: skip
+    common = {key: value for key, value in common.items() if value is not None}
+    config = api.make_config(model, FLAGS.preset, common | changes | parse_assignments(FLAGS.set))
+    say(f"--- {name}")
+    run = api.train_config(config, folder() / name, say=say)
+    return to_uint8(run.algorithm.picture())
+
+
+def folder() -> Path:
+    """Of the figure: `--run_dir`.
+
+    Raises:
+        InputError: it is not given.
+    """
+    if not FLAGS.run_dir:
+        raise InputError("--run_dir: give the folder of the figure, such as runs/figure1.")
+    return Path(FLAGS.run_dir).expanduser()
+
+
+def save(name: str, picture: np.ndarray) -> None:
+    """Writes `<run_dir>/<name>.png`."""
+    from experiments.data import pictures
+
+    pictures.write_png(folder() / f"{name}.png", picture)
+    say(f"{folder() / name}.png")
