@@ -62,7 +62,8 @@ class Algorithm:
             features; a checkpoint leaves them out.
         phases: in the order in which they run.
         passes: how many images go through each network for one image of the batch, for the
-            estimate of memory; 1 where it is not said.
+            estimates of memory and arithmetic; how often one goes through a frozen network,
+            forwards or backwards. 1 where it is not said.
         xla: compile the step with XLA on TensorFlow.
     """
 
@@ -93,6 +94,10 @@ class Algorithm:
     def batch_size(self, batch: dict) -> int:
         """How many images a batch counts as."""
         return len(next(iter(batch.values())))
+
+    def shape(self, stage: Stage) -> tuple[int, ...]:
+        """Of the pictures that a step of a stage sees at once: `(N, H, W, 3)`."""
+        return (stage.batch_size, stage.size, stage.size, 3)
 
     def groups(self) -> dict[str, list]:
         """Every variable that changes, by group: what a checkpoint holds."""

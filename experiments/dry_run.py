@@ -44,17 +44,31 @@ def memory(algorithm, config) -> int:
     weights += sum(network.count_params() * 4 for network in algorithm.frozen.values())
     extra = sum(4 * math.prod(v.shape) for vs in algorithm.extra.values() for v in vs)
     width = 4 if config.precision == "float32" else 2
-    stage = algorithm.stages[-1]
-    shape = (stage.batch_size, stage.size, stage.size, 3)
+    shape = algorithm.shape(algorithm.stages[-1])
     kept = sum(
         algorithm.passes.get(name, 1) * width * _activations(network, shape)
-        for name, network in (algorithm.networks | algorithm.frozen).items()
+        for name, network in algorithm.networks.items()
     )
+    # of a frozen network, the pass that is differentiated keeps something
+    kept += sum(width * _activations(network, shape) for network in algorithm.frozen.values())
     return weights + extra + kept
 
 
 def _activations(network, shape):
     """Numbers in the outputs of all layers for a batch of this shape."""
+    return sum(math.prod(layer.output.shape) for layer in at_shape(network, shape).layers)
+
+
+def at_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """A copy of a network whose layers know their sizes.
+
+    Args:
+        shape: of its pictures, `(N, H, W, C)`: those that go in, or, where a network takes
+            something else (a decoder), those that come out.
+    """
+    channels = network.inputs[0].shape[-1]
+    if channels != shape[-1]:
+        factor = network.compute_output_shape((1, 8, 8, channels))[1] // 8
+        shape = (shape[0], -(-shape[1] // factor), -(-shape[2] // factor), channels)
     inputs = keras.Input(shape[1:], batch_size=shape[0])
-    clone = keras.models.clone_model(network, input_tensors=inputs)
-    return sum(math.prod(layer.output.shape) for layer in clone.layers)
+    return keras.models.clone_model(network, input_tensors=inputs)

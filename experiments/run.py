@@ -237,14 +237,23 @@ def _print_table(scores):
         print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
 
 
+def _trained(api, changes):
+    """Where the trained run is, when `--run_dir` does not say: where training would be, else the
+    newest run of the model."""
+    usual = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, changes))
+    found = sorted(usual.parent.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if usual.exists() or FLAGS.dataset or not found:
+        return usual
+    say(f"no run in {usual}: using the newest of {FLAGS.model}, --run_dir={found[-1].parent}")
+    return found[-1].parent
+
+
 def _use(api, module):
     """Modes that need a trained run."""
     if FLAGS.dry_run or FLAGS.devices != "1":
         raise InputError(f"--dry_run and --devices are for --mode=train, not {FLAGS.mode}.")
     changes = _changes(module)
-    run_dir = FLAGS.run_dir
-    if run_dir is None:
-        run_dir = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, changes))
+    run_dir = FLAGS.run_dir or _trained(api, changes)
     run = api.load(run_dir, changes, say)
     if FLAGS.mode == "evaluate":
         _print_table(run.evaluate(say=say))

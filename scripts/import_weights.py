@@ -1,4 +1,4 @@
-"""Makes a run directory from published weights, to translate pictures with.
+"""Makes a run directory from published weights, to translate or stylise pictures with.
 
     python -m scripts.import_weights --kind=cyclegan/resnet_generator \
         --from=horse2zebra.pth --run_dir=runs/horse2zebra
@@ -6,8 +6,14 @@
         --input=photos --output=zebras --direction=AtoB
 
 A second call with `--network=G_B` adds the other direction to the same directory.
+
+    python -m scripts.import_weights --kind=adain/decoder --from=decoder.pth \
+        --weights=vgg_normalised.pth --run_dir=runs/adain
+    python -m experiments.run --model=adain --mode=stylize --run_dir=runs/adain \
+        --content=photos --style=paintings --output=stylised
 """
 
+import importlib
 import json
 import os
 from pathlib import Path
@@ -21,6 +27,7 @@ FLAGS = flags.FLAGS
 _ROLES = {
     "cyclegan/resnet_generator": ("G_A", "G_B"),
     "cyclegan/patch_discriminator": ("D_A", "D_B"),
+    "adain/decoder": ("decoder",),
 }
 
 flags.DEFINE_enum("kind", "cyclegan/resnet_generator", sorted(_ROLES), "What the file holds.")
@@ -32,7 +39,6 @@ flags.DEFINE_string("network", None, "Which network it is: G_A (A to B; the defa
 def _import():
     from experiments import api, checkpoint
     from experiments.rundir import RunDir
-    from gan.importers import guess_config, import_network
 
     if not FLAGS.run_dir:
         raise InputError("--run_dir: give the directory to make, such as runs/horse2zebra.")
@@ -40,8 +46,11 @@ def _import():
     if name not in _ROLES[FLAGS.kind]:
         raise InputError(f"--network={name}: a {FLAGS.kind} is one of {_ROLES[FLAGS.kind]}.")
     path = Path(FLAGS["from"].value).expanduser()
-    network = import_network(FLAGS.kind, path)
-    config = _config(api, guess_config(FLAGS.kind, path))
+    family = "nst" if FLAGS.kind.startswith("adain") else "gan"
+    importers = importlib.import_module(f"{family}.importers")
+    network = importers.import_network(FLAGS.kind, path)
+    found = importers.guess_config(FLAGS.kind, path)
+    config = _adain_config(api) if family == "nst" else _config(api, found)
     directory = RunDir(FLAGS.run_dir, config)
     try:
         run = api.build(config, epoch=1, budget=1, run_dir=directory.path)
@@ -58,6 +67,16 @@ def _import():
     say(f"{name} of {directory.path} has the {network.count_params():,} parameters of {path}.")
     say(f"imported so far: {', '.join(sorted(imported))}")
     return 0
+
+
+def _adain_config(api):
+    """That of naoto0804's files: the decoder goes with the encoder it was trained on."""
+    if not FLAGS.weights:
+        raise InputError("--weights: give the encoder that the decoder was trained with, such as "
+                         "vgg_normalised.pth.")  # fmt: skip
+    weights = str(Path(FLAGS.weights).expanduser().absolute())
+    changes = {"algorithm.weights": weights, "algorithm.normalise": False}
+    return api.make_config("adain", "pytorch", changes)
 
 
 def _config(api, found):

@@ -117,7 +117,7 @@ def evaluate(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, float]:
 
 def sheets(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, np.ndarray]:
     """`{"stylized": contents x styles}`."""
-    stylizer = _stylizer(algorithm, config)
+    stylizer = make_stylizer(algorithm, config)
     contents, styles = (test_images(dataset, config.data, role, SHEET) for role in ROLES)
     blank = np.full_like(contents[0], 255)
     rows = [[blank, *styles]]
@@ -128,7 +128,7 @@ def sheets(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, np.ndarray
     return {"stylized": pictures.sheet(rows, titles)}
 
 
-def _stylizer(algorithm, config):
+def make_stylizer(algorithm: AdaIN, config: RunConfig) -> Stylizer:
     """The algorithm's run time, made once."""
     if not hasattr(algorithm, "stylizer"):
         options = config.algorithm
@@ -162,7 +162,7 @@ def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colour
     files = (str, os.PathLike)
     maps = [read_mask(m, shape) if isinstance(m, files) else m for m in masks or ()] or None
     try:
-        picture = _stylizer(run.algorithm, run.config)(
+        picture = make_stylizer(run.algorithm, run.config)(
             to_unit(content),
             [to_unit(style) for style in styles],
             alpha=alpha,

@@ -37,8 +37,9 @@ class AdaIN(Algorithm):
         channels = tuple(weights.kernels[f"conv{b}_1"][1].shape[0] for b in range(1, 5))
         self.encoder, self.network = encoder(weights), weights.network
         networks = {"decoder": decoder(weights.network, channels, config.init)}
-        frozen = {"encoder": self.encoder}  # keeps something for its gradient in one pass of three
-        super().__init__([Stage(batch_size, size)], networks, frozen=frozen, xla=xla)
+        frozen = {"encoder": self.encoder}
+        passes = {"encoder": 4}  # content, style, result and back
+        super().__init__([Stage(batch_size, size)], networks, passes=passes, frozen=frozen, xla=xla)
         variables = self.networks["decoder"].trainable_variables
         optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2)
         optimizer.build(variables)

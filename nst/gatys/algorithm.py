@@ -49,7 +49,7 @@ class Gatys(Algorithm):
         self.features = perceptual(
             weights, taps, pooling=config.pooling, ceil=config.ceil, padding=config.padding
         )
-        self.frozen = {"features": self.features}
+        self.frozen, self.passes = {"features": self.features}, {"features": 2}
         self.config = config
         start = first_picture(config, levels[0], seed)
         self.levels = []
@@ -97,6 +97,12 @@ class Gatys(Algorithm):
     def batch_size(self, batch: dict) -> int:
         """An iteration is an image."""
         return 1
+
+    def shape(self, stage: Stage) -> tuple[int, ...]:
+        """Of the largest window."""
+        tiles = self.levels[self.stages.index(stage)].grid.tiles
+        rows, columns = zip(*tiles, strict=True)
+        return (1, *(max(span.end - span.start for span in axis) for axis in (rows, columns)), 3)
 
     # --- Adam
 

@@ -388,3 +388,14 @@ def test_masks_from_python_are_paths_strings_or_arrays(here, trained):
     one = run.stylize(content, [content], masks=[str(path)])
     assert np.array_equal(run.stylize(content, [content], masks=[path]), one)
     assert not np.array_equal(run.stylize(content, [content]), one)
+
+
+def test_without_a_run_dir_the_newest_run_is_used(here, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    dataset = f"--dataset=folder:{here}/content,folder:{here}/style"
+    trained = ["--model=adain", "--preset=smoke", "--images=2", "--run_dir=runs/adain/mine"]
+    assert main(*trained, dataset, "--set", "algorithm.normalise=false") == 0
+    stylized = ["--model=adain", "--preset=smoke", "--mode=stylize", "--output=one.png"]
+    assert main(*stylized, f"--style={here}/style/0.png", f"--content={here}/content/0.png") == 0
+    assert "using the newest of adain, --run_dir=runs/adain/mine" in capfd.readouterr().err
+    assert (tmp_path / "one.png").exists()

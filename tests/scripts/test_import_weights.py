@@ -10,6 +10,8 @@ import pytest
 from core.errors import InputError
 from experiments import api, translation
 from gan.importers import import_network
+from nst import importers as nst_importers
+from nst.adain.stylize import Stylizer
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -47,3 +49,21 @@ def test_a_whole_pickled_module_is_refused_in_one_line(tmp_path):
     assert "state_dict" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_an_adain_decoder_with_its_encoder(tmp_path):
+    rng = np.random.default_rng(0)
+    content, style = (rng.integers(0, 256, (70, 81, 3), np.uint8) for _ in "ab")
+    files = [f"--from={GOLDEN / 'adain_decoder.pth'}", f"--run_dir={tmp_path / 'run'}"]
+    done = run("--kind=adain/decoder", *files)
+    assert done.returncode == 1 and "--weights: give the encoder" in done.stderr
+    weights = GOLDEN / "vgg_normalised.pth"
+    done = run("--kind=adain/decoder", *files, f"--weights={weights}")
+    assert done.returncode == 0, done.stderr
+    encoder = nst_importers.import_network("adain/encoder", weights)
+    decoder = nst_importers.import_network("adain/decoder", GOLDEN / "adain_decoder.pth")
+    stylizer = Stylizer(encoder, decoder, style_epsilon=1e-5, unbiased=True)
+    expected = np.rint(255 * stylizer(content / np.float32(255), [style / np.float32(255)]))
+    found = api.load(tmp_path / "run").stylize(content, [style])
+    assert found.shape == content.shape and np.ptp(found) > 0
+    np.testing.assert_allclose(found, expected, atol=1)
