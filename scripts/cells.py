@@ -8,11 +8,11 @@ from core.errors import InputError
 from experiments.run import FLAGS, say
 
 
-def optimised(model: str, name: str, changes: dict) -> np.ndarray:
+def optimised(model: str, name: str, changes: dict, preset: str | None = None) -> np.ndarray:
     """The picture that a run of gatys or texture ends with, uint8 `[H, W, 3]`.
 
-    The flags --preset, --images, --size, --weights, --precision, --seed and --set hold for every
-    cell.
+    The flags --content, --style, --preset (where `preset` is not given), --images, --size,
+    --weights, --precision, --seed and --set hold for every cell.
 
     Args:
         model: "gatys" or "texture".
@@ -23,10 +23,12 @@ def optimised(model: str, name: str, changes: dict) -> np.ndarray:
     from experiments.config import parse_assignments
     from experiments.stylization import to_uint8
 
-    common = {"images": FLAGS.images, "data.size": FLAGS.size, "algorithm.weights": FLAGS.weights,
-              "precision": FLAGS.precision, "seed": FLAGS.seed}  # fmt: skip
+    common = {"data.content": FLAGS.content, "data.style": FLAGS.style or None,
+              "data.size": FLAGS.size, "images": FLAGS.images, "precision": FLAGS.precision,
+              "seed": FLAGS.seed, "algorithm.weights": FLAGS.weights}  # fmt: skip
     common = {key: value for key, value in common.items() if value is not None}
-    config = api.make_config(model, FLAGS.preset, common | changes | parse_assignments(FLAGS.set))
+    changes = common | changes | parse_assignments(FLAGS.set)
+    config = api.make_config(model, preset or FLAGS.preset, changes)
     say(f"--- {name}")
     run = api.train_config(config, folder() / name, say=say)
     return to_uint8(run.algorithm.picture())

@@ -22,7 +22,7 @@ def _figure():
 
     content = FLAGS.content or "photos:chelsea"
     style = (FLAGS.style or ["photos:immunohistochemistry"])[0]
-    start = {"algorithm.init": "noise", "data.content": content, "data.style": [style]}
+    start = {"algorithm.init": "noise"}
     contents, styles = [], []
     for layer in CONTENT:
         alone = {"algorithm.content_layers": [layer], "algorithm.content_layer_weights": [],
