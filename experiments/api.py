@@ -167,8 +167,8 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
         run = build(config, epoch, budget, directory.path)
-        data = dataset.fingerprint() if dataset else module.fingerprint(config)
-        directory.store(config, data)
+        data = dataset.fingerprint() if dataset else {}
+        directory.store(config, data | own_fingerprint(run))
         loop.train(
             run.algorithm,
             dataset,
@@ -184,6 +184,11 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
         return run
     finally:
         directory.close()
+
+
+def own_fingerprint(run: Run) -> dict[str, str]:
+    """What a model depends on beside its data set: pretrained weights, single pictures."""
+    return run.module.fingerprint(run) if hasattr(run.module, "fingerprint") else {}
 
 
 def _set_up(config, module, devices):
@@ -243,4 +248,10 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
     run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
     if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
+    before, now = read_config(stored).get("data", {}), own_fingerprint(run)
+    for name in now:
+        if before.get(name, now[name]) != now[name]:
+            raise InputError(
+                f"--run_dir={run_dir}: {name} changed since the training. Restore what was there."
+            )
     return run

@@ -114,6 +114,8 @@ def restore(
             for bad in damaged:  # they must not count among those that are kept
                 bad.rename(bad.with_suffix(".damaged"))
         _assign(algorithm, arrays, path)
+        if progress.get("stage") is not None:  # an imported network is in none
+            algorithm.current_stage = algorithm.stages[progress["stage"]]
         return progress
     if paths:
         raise InputError(

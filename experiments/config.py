@@ -22,7 +22,7 @@ class RunConfig:
 
     model: str
     preset: str
-    algorithm: Any  # the model's own, gan/<model>/config.py
+    algorithm: Any  # the model's own, gan/<model>/config.py or nst/<model>/config.py
     data: DataConfig = field(default_factory=DataConfig)
     batch_size: int = 1
     epochs: float = 0.0  # length of training in epochs of the data set, or
@@ -138,6 +138,13 @@ def _read(value, kind, key):
     except (KeyError, ValueError, TypeError):
         article = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
         raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
+
+
+def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
+    """Configurations from a table of one row a setting and one column a preset."""
+    count = len(next(iter(table.values())))
+    rows = [{key: row[i] for key, row in table.items()} for i in range(count)]
+    return [kind(**(fixed or {}), **row) for row in rows]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -17,8 +17,10 @@ def describe(config, run_dir) -> str:
         dataset = api.open_data(config, download=False)
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
-        length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
-        length += f" = {budget / epoch:.1f} epochs of {epoch:,}" if dataset else ""
+        length = f"{budget:,} iterations"
+        if dataset:
+            length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
+            length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
     except NotDownloadedError as error:
         epoch, budget = 1000, 1000
         amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"

@@ -31,15 +31,8 @@ OPTIONS = {
 SHEET_SIDE = 512  # pixels, at most
 
 
-def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
-    """Configurations from a table of one row a setting and one column a preset."""
-    count = len(next(iter(table.values())))
-    rows = [{key: row[i] for key, row in table.items()} for i in range(count)]
-    return [kind(**(fixed or {}), **row) for row in rows]
-
-
 def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
-    """The algorithm with its pictures; `epoch` and `budget` do not matter.
+    """The algorithm with its pictures; `epoch` does not matter.
 
     Raises:
         InputError: a picture, mask or weights file that cannot be used.
@@ -48,6 +41,13 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
     algorithm = config.algorithm
     if config.batch_size != 1:
         raise ValueError(f"batch_size={config.batch_size}: one picture is optimised; expected 1")
+    if not config.data.content and config.data.colours not in ("style", "histogram"):
+        raise ValueError(f"data.colours={config.data.colours}: without a content picture expected "
+                         "style or histogram")  # fmt: skip
+    sums = np.cumsum(algorithm.pyramid_images)
+    if len(sums) and budget <= sums[-1]:
+        raise ValueError(f"images={budget}: the coarser levels take {sums[-1]} iterations and "
+                         "nothing is left for the last; expected more")  # fmt: skip
     if not config.data.content and ("content" in algorithm.terms() or algorithm.init == "content"):
         raise ValueError("data.content: this configuration needs a content picture")
     weights = features_weights(algorithm)
@@ -58,16 +58,21 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
         what = f"'{config.data.content}'" if config.data.content else "the result"
         check_size(weights.network, taps, level.height, level.width, what)
         for name, style in zip(config.data.style, level.styles, strict=True):
-            check_size(weights.network, algorithm.style_layers, *style.shape[:2], f"'{name}'")
-    return Gatys(algorithm, weights, found, seed=config.seed, xla=config.xla)
+            if "style" in algorithm.terms():
+                check_size(
+                    weights.network, algorithm.terms()["style"], *style.shape[:2], f"'{name}'"
+                )
+    built = Gatys(algorithm, weights, found, seed=config.seed, xla=config.xla)
+    built.digest = digest(weights)
+    return built
 
 
-def fingerprint(config: RunConfig) -> dict[str, str]:
+def fingerprint(run) -> dict[str, str]:
     """What the pictures and the weights are, by content."""
-    names = [config.data.content] if config.data.content else []
-    names += [*config.data.style, *config.data.mask]
+    data = run.config.data
+    names = [name for name in (data.content, *data.style, *data.mask) if name]
     found = {name: hashlib.sha256(read(name).tobytes()).hexdigest()[:16] for name in names}
-    return found | {"weights": digest(features_weights(config.algorithm))}
+    return found | {"weights": run.algorithm.digest}
 
 
 def run_name(config: RunConfig, preset: RunConfig) -> str:
@@ -122,12 +127,15 @@ def result(run) -> np.ndarray:
     return to_uint8(colour_result(to_unit(picture), to_unit(content), config.colours))
 
 
-def prepare(flags) -> None:
+def prepare(flags, config: RunConfig) -> None:
     """What can be refused before the work: an output that cannot be written."""
     if flags.output:
-        target = files.output_file(flags.output, "result")
-        names = [name for name in (flags.content, *flags.style, *flags.mask) if name]
-        files.check_overwrites(flags.output, [target], [Path(name).expanduser() for name in names])
+        target = files.output_file(flags.output, config.data.label)
+        data = config.data
+        names = [
+            Path(name).expanduser() for name in (data.content, *data.style, *data.mask) if name
+        ]
+        files.check_overwrites(flags.output, [target], names)
 
 
 def finish(run, flags, say) -> None:
@@ -141,5 +149,5 @@ def finish(run, flags, say) -> None:
     height, width = run.algorithm.picture().shape[:2]
     size = f"{picture.shape[1]}x{picture.shape[0]}"
     if (height, width) != picture.shape[:2]:
-        size += f", enlarged from {width}x{height}; --size=0 optimises at the content's size"
+        size += f", from {width}x{height}; --size=0 optimises at the content's size"
     say(f"{targets[-1]}: {size}")

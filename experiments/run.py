@@ -186,7 +186,7 @@ def _run():
         print(describe(config, run_dir))
         return 0
     if hasattr(module, "prepare"):
-        module.prepare(FLAGS)
+        module.prepare(FLAGS, config)
     say(f"training in {run_dir}")
     run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
     say(f"done. Pictures: {run.run_dir}/samples; curves: tensorboard --logdir {run.run_dir}")

@@ -1,5 +1,6 @@
 """What the style transfer models share: reading their pictures, and stylising files."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,9 +120,9 @@ def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
     content = read(config.content) if config.content else None
     styles = [read(name) for name in config.style]
     last = config.size or max(content.shape[:2])
-    if any(size > last for size in pyramid):
-        raise InputError(f"algorithm.pyramid={','.join(map(str, pyramid))}: expected sizes up to "
-                         f"that of the result, {last}.")  # fmt: skip
+    if list(pyramid) != sorted(set(pyramid) - {last}) or any(size > last for size in pyramid):
+        raise InputError(f"algorithm.pyramid={','.join(map(str, pyramid))}: expected increasing "
+                         f"sizes below that of the result, {last}.")  # fmt: skip
     return [_level(config, content, styles, size) for size in (*pyramid, last)]
 
 
@@ -205,9 +206,9 @@ def _targets(output, contents, root, groups):
     """`{(content, styles): file}`, all of them checked before the first is made."""
     single = len(contents) == len(groups) == 1
     suffixes = ["+".join(stem(str(style)) for style in group) for group in groups]
-    if len(set(suffixes)) != len(suffixes):
-        raise InputError("--style: two styles have the same name; rename one.")
-    if single and Path(output).suffix:
+    if twice := [name for name, count in Counter(suffixes).items() if count > 1]:
+        raise InputError(f"--style: several styles are called '{twice[0]}'; rename them.")
+    if single and Path(output).suffix and not Path(output).expanduser().is_dir():
         target = files.output_file(output, "")
         found = {(contents[0], tuple(groups[0])): target}
     else:
@@ -218,6 +219,9 @@ def _targets(output, contents, root, groups):
             for content, name in zip(contents, names, strict=True)
             for group, end in zip(groups, suffixes, strict=True)
         }
+    if len(set(found.values())) != len(found):
+        raise InputError("--content, --style: two pairs of names would give the same file; rename "
+                         "a picture.")  # fmt: skip
     read = [Path(p) for p in (*contents, *(s for g in groups for s in g))]
     files.check_overwrites(output, list(found.values()), read)
     return found

@@ -121,7 +121,8 @@ def check_size(network: str, taps: Iterable[str], height: int, width: int, what:
     if min(height, width) < need:
         raise InputError(
             f"{what}: {width}x{height} pixels, but {deepest} of {network} sees {need}x{need}. "
-            f"Enlarge it to {need} pixels or more on its shorter side, or use shallower layers."
+            f"It must have {need} pixels or more on its shorter side where the network sees it: "
+            "enlarge it or raise --size, or use shallower layers."
         )
 
 
@@ -216,7 +217,10 @@ def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.0
     """
     names = list(weights.kernels)
     taps = [f"relu{name[4:]}" for name in names]
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # means of 8 bits would be rounded
     model, totals, count = perceptual(weights, taps), None, 0
+    keras.config.set_dtype_policy(policy)
     for image in images:
         outputs = model(np.asarray(image, np.float32)[None], training=False)
         means = [ops.convert_to_numpy(ops.mean(outputs[t], (0, 1, 2))) for t in taps]

@@ -61,12 +61,15 @@ def squared_error(features, target):
     return ops.sum(ops.square(ops.cast(features, "float32") - ops.cast(target, "float32")))
 
 
-def content_loss(features, target, scaling: str):
-    """The content term of one layer, for `[N, H, W, C]` of known shape."""
-    count = 1
-    for size in target.shape:
-        count *= size
-    return CONTENT_SCALINGS[scaling](count) * squared_error(features, target)
+def content_loss(error, count: int, scaling: str):
+    """The content term of one layer.
+
+    Args:
+        error: see `squared_error`.
+        count: numbers in the layer's features.
+        scaling: of `CONTENT_SCALINGS`.
+    """
+    return CONTENT_SCALINGS[scaling](count) * error
 
 
 def total_variation(images):

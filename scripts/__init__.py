@@ -1,1 +1,1 @@
-"""Commands beside the runner: importing weights, measuring speed."""
+"""Commands beside the runner: weights, speed, the figures and tables of the papers."""

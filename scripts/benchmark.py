@@ -56,7 +56,8 @@ def _step_row():
     if roles:
         changes["data.dataset"] = EMBEDDED[roles]
     else:
-        changes |= {"algorithm.optimizer": "adam"}  # an iteration of L-BFGS is one step or several
+        # an iteration of L-BFGS is one step or several
+        changes |= {"algorithm.optimizer": "adam", "data.content": "photos:astronaut"}
     own = {
         "precision": FLAGS.precision,
         "data.size": FLAGS.size,

@@ -21,6 +21,7 @@ def optimised(model: str, name: str, changes: dict, preset: str | None = None) -
     """
     from experiments import api
     from experiments.config import parse_assignments
+    from experiments.optimisation import result
     from experiments.stylization import to_uint8
 
     common = {"data.content": FLAGS.content, "data.style": FLAGS.style or None,
@@ -31,7 +32,7 @@ def optimised(model: str, name: str, changes: dict, preset: str | None = None) -
     config = api.make_config(model, preset or FLAGS.preset, changes)
     say(f"--- {name}")
     run = api.train_config(config, folder() / name, say=say)
-    return to_uint8(run.algorithm.picture())
+    return result(run) if model == "texture" else to_uint8(run.algorithm.picture())
 
 
 def folder() -> Path:

@@ -22,7 +22,8 @@ def _figure():
 
     content = FLAGS.content or "photos:chelsea"
     style = (FLAGS.style or ["photos:immunohistochemistry"])[0]
-    start = {"algorithm.init": "noise"}
+    # conv5_2 of VGG-19 sees 188 pixels
+    start = {"algorithm.init": "noise", "data.size": FLAGS.size or 384}
     contents, styles = [], []
     for layer in CONTENT:
         alone = {"algorithm.content_layers": [layer], "algorithm.content_layer_weights": [],

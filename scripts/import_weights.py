@@ -8,8 +8,8 @@
 A second call with `--network=G_B` adds the other direction to the same directory.
 
     python -m scripts.import_weights --kind=adain/decoder --from=decoder.pth \
-        --weights=vgg_normalised.pth --run_dir=runs/adain
-    python -m experiments.run --model=adain --mode=stylize --run_dir=runs/adain \
+        --weights=vgg_normalised.pth --run_dir=runs/adain/published
+    python -m experiments.run --model=adain --mode=stylize --run_dir=runs/adain/published \
         --content=photos --style=paintings --output=stylised
 """
 
@@ -57,8 +57,12 @@ def _import():
         progress = checkpoint.restore(directory.path, run.algorithm, say, tidy=True)
         if progress and progress["images"]:
             raise InputError(f"--run_dir={FLAGS.run_dir}: has been trained. Give another one.")
-        run.algorithm.networks[name].set_weights(network.get_weights())
-        directory.store(config, {})
+        own = run.algorithm.networks[name]
+        if [w.shape for w in own.weights] != [w.shape for w in network.weights]:
+            raise InputError(f"{path} does not fit the encoder --weights={FLAGS.weights}: give the "
+                             "one that it was trained with.")  # fmt: skip
+        own.set_weights(network.get_weights())
+        directory.store(config, api.own_fingerprint(run))
         progress = {"images": 0, "steps": 0}
         checkpoint.save(directory.path, run.algorithm, progress, keep=config.keep)
         imported = _record(directory.path, name, path)
@@ -71,10 +75,14 @@ def _import():
 
 def _adain_config(api):
     """That of naoto0804's files: the decoder goes with the encoder it was trained on."""
+    from nst.weights import NAMES
+
     if not FLAGS.weights:
         raise InputError("--weights: give the encoder that the decoder was trained with, such as "
                          "vgg_normalised.pth.")  # fmt: skip
-    weights = str(Path(FLAGS.weights).expanduser().absolute())
+    weights = FLAGS.weights
+    if weights not in NAMES:
+        weights = str(Path(weights).expanduser().absolute())
     changes = {"algorithm.weights": weights, "algorithm.normalise": False}
     return api.make_config("adain", "pytorch", changes)
 

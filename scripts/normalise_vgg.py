@@ -19,7 +19,7 @@ from experiments.run import command, say
 FLAGS = flags.FLAGS
 flags.DEFINE_string("images_from", None, "A folder of images.", required=True)
 flags.DEFINE_float("floor", 0.0, "Least mean of a filter relative to its layer's; 0: as published.")
-flags.DEFINE_string("network", None, "vgg16 or vgg19, where the weights leave it open.")
+flags.DEFINE_string("vgg", None, "vgg16 or vgg19, where the weights leave it open.")
 
 
 def _normalise():
@@ -36,7 +36,7 @@ def _normalise():
     found, _ = files.inputs("--images_from", FLAGS.images_from)
     size = FLAGS.size or 256
     images = (to_unit(pictures.fit_side(pictures.read(path), size)) for path in tqdm(found))
-    weights = load_weights(FLAGS.weights or "imagenet", FLAGS.network)
+    weights = load_weights(FLAGS.weights or "imagenet", FLAGS.vgg)
     save_weights(target, normalise(weights, images, FLAGS.floor))
     say(f"{target}: {weights.network} rescaled over {len(found)} images")
     return 0

@@ -3,13 +3,12 @@
 python -m experiments.run --model=gatys --content=photo.jpg --style=painting.jpg --output=out.png
 """
 
-from experiments.config import RunConfig
+from experiments.config import RunConfig, columns
 from experiments.optimisation import (
     OPTIONS,
     ROLES,
     batches,
     build,
-    columns,
     evaluate,
     fingerprint,
     finish,
@@ -78,6 +77,6 @@ PRESETS = {
     "gatys": _preset("gatys", _GATYS, size=512, images=500, every=100),
     "johnson": _preset("johnson", _JOHNSON, size=512, images=1000, every=100),
     "course": _preset("course", _COURSE, size=400, images=200, every=50),
-    "quick": _preset("quick", _QUICK, size=256, images=200, every=50),
+    "quick": _preset("quick", _QUICK, size=320, images=200, every=50),
     "smoke": _preset("smoke", _SMOKE, size=48, images=6, every=3),
 }

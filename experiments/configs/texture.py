@@ -4,12 +4,11 @@ python -m experiments.run --model=texture --style=stones.jpg --size=256 --output
 """
 
 from experiments import optimisation
-from experiments.config import RunConfig
+from experiments.config import RunConfig, columns
 from experiments.optimisation import (
     ROLES,
     batches,
     build,
-    columns,
     evaluate,
     fingerprint,
     finish,

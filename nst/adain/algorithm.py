@@ -34,6 +34,9 @@ class AdaIN(Algorithm):
         xla: see `core.phases.Algorithm`.
         """
         self.config = config
+        if "conv4_1" not in weights.kernels:
+            last = list(weights.kernels)[-1]
+            raise ValueError(f"the weights '{weights.source}' end at {last}, AdaIN needs conv4_1")
         channels = tuple(weights.kernels[f"conv{b}_1"][1].shape[0] for b in range(1, 5))
         self.encoder, self.network = encoder(weights), weights.network
         networks = {"decoder": decoder(weights.network, channels, config.init)}

@@ -97,7 +97,7 @@ class Stylizer:
         """The code with the styles' moments, `[1, h, w, C]`."""
         if masks is None:
             parts = (adain(code, *m, CONTENT_EPSILON, unbiased=self.unbiased) for m in targets)
-            return sum(w * _array(part) for w, part in zip(weights, parts, strict=True))
+            return sum(w * _array(part) for w, part in zip(weights.tolist(), parts, strict=True))
         shares = _shares(masks, weights, code.shape[1:3])
         mixed = (1 - shares.sum(0, keepdims=True)) * code
         for share, target in zip(shares[:, None], targets, strict=True):

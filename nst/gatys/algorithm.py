@@ -142,7 +142,7 @@ class Gatys(Algorithm):
     # --- L-BFGS
 
     def _lbfgs_step(self):
-        logs = {}
+        logs, before = {}, self.picture()[None]
 
         def evaluate(point):
             self.level.image.assign(point.astype(np.float32))
@@ -155,6 +155,7 @@ class Gatys(Algorithm):
             segment.begin()
         point = segment.iterate(evaluate)
         if point is None:  # no lower one along its direction: perhaps from an empty memory
+            self.level.image.assign(before)
             segment.begin()
             point = segment.iterate(evaluate)
         if point is None:  # a minimum

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 FIRST_STEP = 0.1  # the largest change of a value in the first trial
-MEMORY_BYTES = 2**31  # for the corrections: large pictures keep fewer of them
+MEMORY_BYTES = 2**30  # for the corrections: large pictures keep fewer of them
 
 
 class LBFGS:

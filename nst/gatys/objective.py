@@ -15,7 +15,7 @@ from keras import ops
 from core import engine
 from nst.features import field
 from nst.gatys.config import GatysConfig
-from nst.losses import CONTENT_SCALINGS, gram, squared_error, style_loss, total_variation
+from nst.losses import content_loss, gram, squared_error, style_loss, total_variation
 from nst.tiling import Grid, shrink
 
 WHOLE = 4  # pictures of up to as many tiles are differentiated in one piece
@@ -114,7 +114,7 @@ class Objective:
             found = sums[f"{kind}/{tap}"]
             total += weight * (
                 self._style_term(tap, found, targets) if kind == "style"
-                else CONTENT_SCALINGS[self.config.content_scaling](self.counts[tap]) * found
+                else content_loss(found, self.counts[tap], self.config.content_scaling)
             )  # fmt: skip
         return total
 

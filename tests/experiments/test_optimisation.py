@@ -145,7 +145,7 @@ def test_the_contents_own_size(here, tmp_path, capfd):
     assert main(*flags(here, tmp_path / "run", "--size=0", "--images=1")) == 0
     assert "result.png: 60x40\n" in capfd.readouterr().err
     assert main(*flags(here, tmp_path / "small", "--images=1")) == 0
-    assert "60x40, enlarged from 32x21; --size=0 optimises" in capfd.readouterr().err
+    assert "60x40, from 32x21; --size=0 optimises" in capfd.readouterr().err
     assert pictures.read(tmp_path / "small" / "result.png").shape == (40, 60, 3)
 
 
@@ -213,7 +213,10 @@ BAD = [
     (["--size=4"], "size=4: expected 8 or more"),
     (["--size=-3"], "size=-3: expected a number of pixels, or 0"),
     (["--set=data.style_scale=0.2"], "1.png': 6x4 pixels, but relu2_1 of vgg19 sees"),
-    (["--set=algorithm.pyramid=64", "--set=algorithm.pyramid_images=2"], "up to that of the res"),
+    (
+        ["--set=algorithm.pyramid=64", "--set=algorithm.pyramid_images=2"],
+        "below that of the result",
+    ),
     (["--set=algorithm.optimizer=sgd"], "optimizer='sgd': expected one of lbfgs, adam"),
     (["--weights={here}/vgg16.npz", "--set=algorithm.network=vgg19"], "vgg16"),
     (["--weights={here}/0.png"], "0.png"),
