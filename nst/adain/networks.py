@@ -16,7 +16,8 @@ INITS = {
     # PyTorch's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which both codes start from
     "torch": {"class_name": "VarianceScaling",
               "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}},
-    # He et al. 2015: the signal keeps its size on the way, which saves the first thousands of steps
+    # He et al. 2015, and 0 in the last layer around mid-grey: the signal keeps its size on the way,
+    # and the first pictures lie within [0, 1]. Beyond it losses are large enough to kill ReLUs.
     "he": {"class_name": "HeNormal", "config": {}},
 }  # fmt: skip
 
@@ -58,9 +59,17 @@ def decoder(
         x = _block(x, own, CONVOLUTIONS[network][block - 1] - 1, init)
         if below:
             x = _block(x, below, 1, init)
-    x = _convolution(3, init)(x)
+    x = _last(init)(x)
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _last(init):
+    if init is INITS["torch"]:
+        return _convolution(3, init)
+    grey = {"class_name": "Constant", "config": {"value": 0.5}}
+    return PaddedConv2D(3, 3, pad=1, pad_mode="reflect", kernel_initializer="zeros",
+                        bias_initializer=grey)  # fmt: skip
 
 
 def _block(x, filters, count, init):
