@@ -13,7 +13,6 @@ A second call with `--network=G_B` adds the other direction to the same director
         --content=photos --style=paintings --output=stylised
 """
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -46,11 +45,13 @@ def _import():
     if name not in _ROLES[FLAGS.kind]:
         raise InputError(f"--network={name}: a {FLAGS.kind} is one of {_ROLES[FLAGS.kind]}.")
     path = Path(FLAGS["from"].value).expanduser()
-    family = "nst" if FLAGS.kind.startswith("adain") else "gan"
-    importers = importlib.import_module(f"{family}.importers")
+    if FLAGS.kind == "adain/decoder":
+        from nst import importers
+    else:
+        from gan import importers
     network = importers.import_network(FLAGS.kind, path)
     found = importers.guess_config(FLAGS.kind, path)
-    config = _adain_config(api) if family == "nst" else _config(api, found)
+    config = _adain_config(api) if "decoder" in _ROLES[FLAGS.kind] else _config(api, found)
     directory = RunDir(FLAGS.run_dir, config)
     try:
         run = api.build(config, epoch=1, budget=1, run_dir=directory.path)
