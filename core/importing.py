@@ -1,11 +1,12 @@
-"""Networks filled from official PyTorch files: what the importers of all families share.
+"""Networks filled from official files: what the importers of all families share.
 
 A family has a mapping of kinds, such as `gan.importers.KINDS`. A kind is a function: it takes the
 arrays of a file under their official names, refuses what it is not for (an InputError that goes on
 after the name of the file, without a full stop), and returns a `Plan`.
 
 PyTorch's kernels, Conv2d `[O, I, kh, kw]` and ConvTranspose2d `[I, O, kh, kw]`, both become Keras'
-by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`.
+by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Batch norm's weight and
+bias become gamma and beta, its running statistics the moving ones.
 """
 
 import difflib
@@ -18,9 +19,17 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.tf1_file import read_networks
 from core.torch_file import read_state_dict
 
 State = dict[str, np.ndarray]
+# official names in order: of convolutions with biases, or each with the names of its parts
+Layers = Iterable[str] | Mapping[str, tuple[str, ...]]
+
+Rows = Iterable[tuple[str, keras.Variable, Callable[[np.ndarray], np.ndarray]]]
+
+CONVOLUTION, UNBIASED_CONVOLUTION = ("weight", "bias"), ("weight",)
+BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 class Plan(NamedTuple):
@@ -30,11 +39,16 @@ class Plan(NamedTuple):
         build: makes the network, `build(**config)`.
         config: what the file has: the arguments of `build`.
         layers: official name of every layer with weights, in the order of the network's layers.
+        choices: arguments of `build` that a file does not tell, with what they are by default.
+        rows: instead of `layers`: `(network, config) ->` every official name with its variable and
+            what makes the one of the other. These are all that a file may hold.
     """
 
     build: Callable[..., keras.Model]
     config: dict[str, Any]
-    layers: list[str]
+    layers: Layers = ()
+    choices: dict[str, Any] = {}
+    rows: Callable[[keras.Model, dict[str, Any]], Rows] | None = None
 
 
 Kinds = Mapping[str, Callable[[State], Plan]]
@@ -48,19 +62,25 @@ def import_network(
     Args:
         kinds: of the family.
         kind: one of them.
-        state: arrays by official name, in PyTorch's layout, or a `.pth` file of them.
+        state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
+            `.pkl` of TensorFlow 1 (of its generators, the averaged one).
         config: hyper-parameters of the network. What is left out or None is taken from the file;
-            what is given must agree with it.
+            what is given must agree with it, unless the file does not tell.
 
     Raises:
         InputError: an unknown kind or hyper-parameter, an unreadable file, a file of another
             network, or one that disagrees with `config`.
     """
     source, (arrays, plan) = _subject(state), _plan(kinds, kind, state)
-    _check_config(source, kind, plan.config, config)
-    network = plan.build(**plan.config)
+    _check_config(source, kind, plan, config)
+    chosen = {k: v for k, v in config.items() if k in plan.choices and v is not None}
+    chosen = plan.config | plan.choices | chosen
     try:
-        _fill(network, plan.layers, arrays)
+        network = plan.build(**chosen)
+        if plan.rows is None:
+            _fill(network, plan.layers, arrays)
+        else:
+            _fill_rows(list(plan.rows(network, chosen)), arrays)
     except InputError as error:
         raise InputError(f"{source} {error}.") from error
     return network
@@ -78,13 +98,18 @@ def guess_config(kinds: Kinds, kind: str, state: Mapping | str | Path) -> dict[s
 # --- for the kinds
 
 
-def check_names(state: State, layers: Iterable[str]) -> None:
-    """Every layer has its weight and bias, and nothing is left over.
+def check_names(state: State, layers: Layers) -> None:
+    """Every layer has what it needs, and nothing is left over.
 
     Raises:
         InputError: names what is missing and what is unknown.
     """
-    expected = [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]
+    if not isinstance(layers, Mapping):
+        layers = dict.fromkeys(layers, CONVOLUTION)
+    _check_all(state, [f"{layer}.{part}" for layer, parts in layers.items() for part in parts])
+
+
+def _check_all(state, expected):
     missing, extra = [k for k in expected if k not in state], sorted(set(state) - set(expected))
     if missing or extra:
         raise InputError(
@@ -129,49 +154,84 @@ def _plan(kinds: Kinds, kind: str, state) -> tuple[State, Plan]:
         near = difflib.get_close_matches(kind, kinds, 1, 0.4)
         advice = f" Did you mean {near[0]!r}?" if near else ""
         raise InputError(f"kind={kind!r}: expected one of {', '.join(kinds)}.{advice}")
-    arrays = _read(state)
+    arrays = _read(state, kind)
     try:
         return arrays, kinds[kind](arrays)
     except InputError as error:
         raise InputError(f"{_subject(state)} {error}.") from error
 
 
-def _read(state) -> State:
+def _read(state, kind: str) -> State:
     if not isinstance(state, Mapping):
+        if Path(state).suffix == ".pkl":
+            return read_networks(state)["D" if kind.endswith("discriminator") else "Gs"]
         return read_state_dict(state)
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
     return {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
 
 
-def _check_config(source: str, kind: str, found: dict, asked: Mapping) -> None:
-    unknown = [key for key in asked if key not in found]
+def _check_config(source: str, kind: str, plan: Plan, asked: Mapping) -> None:
+    found = plan.config
+    known = [*found, *plan.choices]
+    unknown = [key for key in asked if key not in known]
     if unknown:
-        raise InputError(f"{kind} has no {', '.join(unknown)}; expected {', '.join(found)}.")
-    wrong = {k: v for k, v in asked.items() if v is not None and v != found[k]}
+        raise InputError(f"{kind} has no {', '.join(unknown)}; expected {', '.join(known)}.")
+    wrong = {k: v for k, v in asked.items() if k in found and v not in (None, found[k])}
     if wrong:
         has, given, right = map(_pairs, (found, wrong, {k: found[k] for k in wrong}))
         raise InputError(f"{source} has {has}; asked for {given}: pass {right}, or leave it out.")
 
 
-def _fill(network: keras.Model, layers: list[str], state: State) -> None:
-    """Assigns every layer's weight and bias, after a check of all of them."""
+def _fill(network: keras.Model, layers: Layers, state: State) -> None:
+    """Assigns every layer's variables, after a check of all of them."""
     targets = [layer for layer in network.layers if layer.weights]
     pairs = []
     for name, layer in zip(layers, targets, strict=True):
-        for part, variable in (("weight", layer.kernel), ("bias", layer.bias)):
+        for part, variable in _parts(layer).items():
             pairs.append((variable, _to_keras(f"{name}.{part}", state, tuple(variable.shape))))
     for variable, value in pairs:
         variable.assign(value)
 
 
+def _fill_rows(rows: list, state: State) -> None:
+    """Assigns every variable, after a check of all of them."""
+    _check_all(state, [name for name, _, _ in rows])
+    pairs = []
+    for name, variable, convert in rows:
+        value = _finite(name, state)
+        wrong = InputError(f"has {name} of shape {value.shape}, which does not fit "
+                           f"{tuple(variable.shape)} here")  # fmt: skip
+        try:
+            value = convert(value)
+        except ValueError as error:
+            raise wrong from error
+        if value.shape != tuple(variable.shape):
+            raise wrong
+        pairs.append((variable, value))
+    for variable, value in pairs:
+        variable.assign(np.asarray(value, "float32"))
+
+
+def _finite(name, state):
+    if not np.isfinite(state[name]).all():
+        raise InputError(f"has NaN or infinity in {name}: the training diverged, or it is damaged")
+    return state[name]
+
+
+def _parts(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """The variables of a layer by their official name."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        variables = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+        return dict(zip(BATCH_NORM, variables, strict=True))
+    return {"weight": layer.kernel} | ({"bias": layer.bias} if layer.use_bias else {})
+
+
 def _to_keras(name: str, state: State, shape: tuple[int, ...]) -> np.ndarray:
     """The array of that name in Keras' layout, float32, of the shape wanted and finite."""
-    value = state[name]
+    value = _finite(name, state)
     official = tuple(shape[axis] for axis in (3, 2, 0, 1)) if len(shape) == 4 else shape
     if value.shape != official:
         raise InputError(f"has {name} of shape {value.shape}, expected {official}")
-    if not np.isfinite(value).all():
-        raise InputError(f"has NaN or infinity in {name}: the training diverged, or it is damaged")
     return np.asarray(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value, "float32")
 
 

@@ -30,3 +30,23 @@ class Adam(keras.optimizers.Adam):
         unbiased_v = v / (1 - ops.power(float(self.beta_2), step))
         change = learning_rate * unbiased_m / (ops.sqrt(unbiased_v) + self.epsilon)
         self.assign_sub(variable, change)
+
+
+def reset(optimizer: keras.optimizers.Optimizer) -> None:
+    """Sets moments and the count of steps to 0; the learning rate stays."""
+    for variable in optimizer.variables:
+        if variable.name != "learning_rate":
+            variable.assign(ops.zeros_like(variable.value))
+
+
+def lazily(interval: int, learning_rate: float, beta_1: float, beta_2: float) -> dict[str, float]:
+    """Arguments of Adam for an optimizer whose regularisation runs at every `interval`-th step.
+
+    The regularisation is one more step in `interval` ones: with c = interval / (interval + 1),
+    `c * learning_rate`, `beta_1 ** c` and `beta_2 ** c` leave the pace as it was. Its loss is to be
+    multiplied by `interval`.
+
+    Source: Karras et al. 2020 (https://arxiv.org/abs/1912.04958), appendix B.
+    """
+    c = interval / (interval + 1)
+    return {"learning_rate": c * learning_rate, "beta_1": beta_1**c, "beta_2": beta_2**c}

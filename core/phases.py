@@ -118,7 +118,8 @@ class Algorithm:
         here = [p for p in self.phases if p.stage in (None, stage)]
         phases = [p for p in here if step % p.interval == 0]
         size = self.batch_size(batch)
-        key = (tuple(p.name for p in phases), size, stage)
+        # stages of one size (growing, then stable) share what is compiled
+        key = (*map(id, phases), size, stage.size)
         if key not in self._compiled:
             self._compiled[key] = engine.compile(
                 lambda batch: self._update(batch, phases, size),

@@ -9,23 +9,22 @@ size, stride, ...)`, and a storage a persistent id, `("storage", type, key, devi
 - stream (before, or on request): the pickles of a magic number, a protocol number, the machine, the
   object and the storage keys, then for each key a little-endian int64 count and the raw elements.
 
-A pickle is a program: only the globals of `_GLOBALS` and the opcodes of `_OPCODES` are accepted.
+Of the globals, only those of `_GLOBALS` are accepted (`core.safe_pickle`).
 """
 
 import io
 import math
-import pickle
-import pickletools
 import struct
 import zipfile
 from collections import OrderedDict, namedtuple
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from core import safe_pickle
 from core.errors import InputError
+from core.safe_pickle import Call
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _WRAPPERS = ("state_dict", "model", "params", "model_state_dict")
@@ -35,14 +34,6 @@ _KINDS = (
     "IntStorage:i4 ShortStorage:i2 CharStorage:i1 ByteStorage:u1 BoolStorage:u1"
 )
 _DTYPES = {kind: np.dtype(code) for kind, code in (pair.split(":") for pair in _KINDS.split())}
-# Left out: what allocates as much as it announces (BYTEARRAY8), reaches other registries (EXT1)...
-_OPCODES = (
-    "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "
-    "BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE BINBYTES SHORT_BINBYTES "
-    "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS "
-    "BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE NEWOBJ BUILD "
-    "BINPERSID"
-)
 
 _Storage = namedtuple("_Storage", "kind key count")  # the kind is a key of _DTYPES
 _Tensor = namedtuple("_Tensor", "storage offset size stride")  # counted in elements
@@ -53,15 +44,6 @@ class _Dict(OrderedDict):
         """Ignores the attributes of a state dict (`_metadata`), which BUILD would set."""
 
 
-class _Call(NamedTuple):
-    """Stands for a global that the pickle calls; immutable, so that BUILD cannot change it."""
-
-    function: Callable
-
-    def __call__(self, *args: Any) -> Any:
-        return self.function(*args)
-
-
 def _rebuild(storage, offset, size, stride, _grad=False, _hooks=None, metadata=None) -> _Tensor:
     if metadata:
         raise InputError(f"has a lazily negated or conjugated tensor, expected plain. {_ADVICE}")
@@ -69,52 +51,27 @@ def _rebuild(storage, offset, size, stride, _grad=False, _hooks=None, metadata=N
 
 
 _GLOBALS = {
-    ("collections", "OrderedDict"): _Call(_Dict),
-    ("torch", "Size"): _Call(tuple),
-    ("torch._utils", "_rebuild_tensor"): _Call(_rebuild),
-    ("torch._utils", "_rebuild_tensor_v2"): _Call(_rebuild),
-    ("torch._utils", "_rebuild_parameter"): _Call(lambda data, _grad, _hooks: data),
+    ("collections", "OrderedDict"): Call(_Dict),
+    ("torch", "Size"): Call(tuple),
+    ("torch._utils", "_rebuild_tensor"): Call(_rebuild),
+    ("torch._utils", "_rebuild_tensor_v2"): Call(_rebuild),
+    ("torch._utils", "_rebuild_parameter"): Call(lambda data, _grad, _hooks: data),
     **{(module, kind): kind for module in ("torch", "torch.cuda") for kind in _DTYPES},
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Reads one pickle; `storages` collects the storages it names, by key."""
+def _load(stream: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
+    """The object of the pickle at the stream's position, and the storages it names, by key."""
+    storages: dict[str, _Storage] = {}
 
-    def __init__(self, pickled: bytes):
-        super().__init__(io.BytesIO(pickled))
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _GLOBALS:
-            raise InputError(
-                f"refers to {module}.{name}, expected only dense tensors: a whole pickled model, "
-                f"or a file not to be trusted. Nothing in it was executed. {_ADVICE}"
-            )
-        return _GLOBALS[module, name]
-
-    def persistent_load(self, pid: tuple) -> _Storage:
+    def persistent_load(pid: tuple) -> _Storage:
         _, kind, key, _device, count, *view = pid
         storage = _Storage(kind, key, count)
-        if kind not in _DTYPES or any(view) or self.storages.setdefault(key, storage) != storage:
+        if kind not in _DTYPES or any(view) or storages.setdefault(key, storage) != storage:
             raise InputError(f"has a storage of an unsupported kind, expected plain. {_ADVICE}")
         return storage
 
-
-def _load(stream: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
-    """The object of the pickle at the stream's position, and its storages."""
-    start = stream.tell()
-    opcodes = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(stream)]
-    size = stream.tell() - start
-    stream.seek(start)
-    unpickler = _Unpickler(stream.read(size))
-    for name, argument in opcodes:
-        if name == "GLOBAL":
-            unpickler.find_class(*argument.split(" ", 1))
-        # the unpickler's memo is allocated up to the index that LONG_BINPUT announces
-        if name not in _OPCODES.split() or name == "LONG_BINPUT" and argument > size:
-            raise InputError(f"has the pickle opcode {name}, expected tensors. {_ADVICE}")
-    return unpickler.load(), unpickler.storages
+    return safe_pickle.load(stream, _GLOBALS, _ADVICE, persistent_load), storages
 
 
 def _decode(raw: bytes, storage: _Storage, order: str) -> np.ndarray:

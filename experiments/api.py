@@ -90,6 +90,10 @@ class Run:
         """Stylises a picture: `experiments.configs.adain.stylize`."""
         return self._use("stylize")(self, content, styles, **controls)
 
+    def sample(self, seeds=16, **controls) -> np.ndarray:
+        """Pictures of seeds, or of the first so many: `experiments.generation.sample`."""
+        return self._use("sample")(self, seeds, **controls)
+
     def _use(self, name):
         if not hasattr(self.module, name):
             raise InputError(f"--model={self.config.model} does not {name} pictures.")
@@ -111,18 +115,23 @@ class Run:
 def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset | None:
     """The data set of a configuration, with the domains that its model needs; None for a model
     that needs none."""
-    data, roles = config.data, model_module(config.model).ROLES
+    data, module = config.data, model_module(config.model)
+    roles = module.ROLES
     if not roles:
         return None
     dataset = open_dataset(
         data.dataset,
         size=data.load_size,
         roles=roles,
+        paired=data.paired,
         paired_test=data.paired_test,
+        labels=data.labels,
         download=download,
         report=report,
     )
     check_domains(dataset, roles)
+    if hasattr(module, "check_data"):
+        module.check_data(config, dataset)
     return dataset
 
 

@@ -72,6 +72,19 @@ def flatten(config) -> dict[str, Any]:
     return leaves
 
 
+def defaults(config) -> dict[str, Any]:
+    """The leaves that have a default, by dotted key, with it: what a configuration that was stored
+    before they were there means."""
+    leaves = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            leaves |= {f"{f.name}.{key}": leaf for key, leaf in defaults(value).items()}
+        elif f.default is not dataclasses.MISSING:
+            leaves[f.name] = f.default
+    return leaves
+
+
 def override(config, changes: dict[str, Any]):
     """A copy of `config` with leaves changed by dotted key; text is read as the leaf's type.
 

@@ -33,6 +33,12 @@ def describe(config, run_dir) -> str:
         for name, network in (algorithm.networks | algorithm.frozen).items()
     ]
     estimate = memory(algorithm, config) / 2**30
+    lines += [""] * (len(algorithm.stages) > 1)
+    lines += [
+        f"{f'from {stage.start:,} images':28} {stage.size} px, {stage.batch_size} images a step"
+        for stage in algorithm.stages
+        if len(algorithm.stages) > 1
+    ]
     return "\n".join([*lines, "", f"{'length':28} {length}",
                       f"{'memory (estimate)':28} {estimate:.1f} GiB"])  # fmt: skip
 
@@ -68,8 +74,15 @@ def at_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
         shape: of its pictures, `(N, H, W, C)`: those that go in, or, where a network takes
             something else (a decoder), those that come out.
     """
+    if hasattr(network, "functional"):  # a network that grows
+        return network.functional(shape[0])
+    if all(None not in x.shape[1:] for x in network.inputs):  # it takes one size only
+        inputs = [keras.Input(x.shape[1:], shape[0], x.dtype) for x in network.inputs]
+        return keras.models.clone_model(network, inputs if inputs[1:] else inputs[0])
     channels = network.inputs[0].shape[-1]
-    if channels != shape[-1]:
+    if channels == 2 * shape[-1]:  # a discriminator of pairs
+        shape = (*shape[:-1], channels)
+    elif channels != shape[-1]:
         factor = network.compute_output_shape((1, 8, 8, channels))[1] // 8
         shape = (shape[0], -(-shape[1] // factor), -(-shape[2] // factor), channels)
     inputs = keras.Input(shape[1:], batch_size=shape[0])

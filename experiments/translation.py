@@ -11,6 +11,7 @@ from experiments import files
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.rundir import read_json
+from gan.cyclegan.networks import smallest_size
 
 ROLES = ("A", "B")
 DIRECTIONS = ("AtoB", "BtoA")
@@ -28,6 +29,7 @@ def translate_mode(run, flags, say) -> int:
         flags.input,
         flags.output,
         multiple=algorithm.size_multiple,
+        smallest=algorithm.smallest_size,
         channels=algorithm.width,
         say=say,
     )
@@ -53,19 +55,28 @@ def translate_picture(run, picture, direction: str = "AtoB") -> np.ndarray:
         picture = pictures.read(picture)
     algorithm = run.algorithm
     network, limit = _translator(run, direction), max_pixels(algorithm.width)
-    return translate(network, picture, algorithm.size_multiple, limit)
+    return translate(
+        network, picture, algorithm.size_multiple, limit, smallest=algorithm.smallest_size
+    )
 
 
 def _translator(run, direction):
     if direction not in DIRECTIONS:
         raise InputError(f"--direction={direction}: expected one of {', '.join(DIRECTIONS)}")
+    if direction not in run.algorithm.directions:
+        (trained,) = run.algorithm.directions
+        raise InputError(
+            f"--direction={direction}: {run.run_dir} has learned {trained} alone. Give "
+            f"--direction={trained}, or train another run with --set algorithm.direction="
+            f"{direction}."
+        )
     _check_imported(run, direction)
     return run.algorithm.translator(direction)
 
 
 def check_ready(run) -> None:
-    """Refuses to evaluate a run of which only one direction was imported."""
-    for direction in DIRECTIONS:
+    """Refuses to evaluate a run of which not every direction was imported."""
+    for direction in run.algorithm.directions:
         _check_imported(run, direction)
 
 
@@ -77,9 +88,21 @@ def _check_imported(run, direction):
         return
     name = run.algorithm.translator_name(direction)
     if name not in read_json(record):
+        other = ", or give the other direction" if len(run.algorithm.directions) > 1 else ""
         raise InputError(
             f"--direction={direction}: {run.run_dir} was imported without {name}. Import it "
-            f"with scripts.import_weights --network={name}, or give the other direction."
+            f"with scripts.import_weights --network={name}{other}."
+        )
+
+
+def check_patches(size: int, algorithm) -> None:
+    """Refuses images that are too small for the patch discriminator, with a ValueError."""
+    smallest = 3 * 2**algorithm.n_layers
+    if algorithm.discriminator == "patch" and size < smallest:
+        raise ValueError(
+            f"data.size={size}: a patch discriminator of {algorithm.n_layers} layers needs "
+            f"{smallest} pixels or more; lower algorithm.n_layers or raise data.size and "
+            "data.load_size"
         )
 
 
@@ -96,7 +119,7 @@ def evaluate(algorithm, dataset, config) -> dict[str, float]:
     for source, direction, back in (("A", "AtoB", "BtoA"), ("B", "BtoA", "AtoB")):
         there[direction] = predict(algorithm.translator(direction), images[source])
         again[source] = predict(algorithm.translator(back), there[direction])
-    scores = {f"cycle_error/{role}": _absolute(again[role], images[role]) for role in ROLES}
+    scores = {f"cycle_error/{role}": absolute_error(again[role], images[role]) for role in ROLES}
     if dataset.truth:
         for direction, target in (("AtoB", "B"), ("BtoA", "A")):
             scores[f"psnr/{direction}"] = psnr(there[direction], images[target])
@@ -106,7 +129,8 @@ def evaluate(algorithm, dataset, config) -> dict[str, float]:
     return scores
 
 
-def _absolute(a, b):
+def absolute_error(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean absolute difference in 8-bit levels of uint8 `[N, H, W, 3]`."""
     return float(np.abs(a.astype(np.float32) - b).mean())
 
 
@@ -163,14 +187,21 @@ def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
 
 
 def translate_folder(
-    network, source: str, output: str, *, multiple: int, channels: int, say=print
+    network,
+    source: str,
+    output: str,
+    *,
+    multiple: int,
+    channels: int,
+    smallest: int | None = None,
+    say=print,
 ) -> int:
     """Translates a picture, or every picture below a folder, at its own size, as PNG.
 
     Args:
         network: a translator.
         source, output: a file or a folder, and the folder that takes `<name>.png`.
-        multiple: sizes that the network takes are multiples of this.
+        multiple, smallest: of the sizes that the network takes, see `translate`.
         channels: of the network's widest full-size layer, for the memory estimate.
         say: takes a line per picture and per one that is left out.
 
@@ -192,7 +223,8 @@ def translate_folder(
             continue
         if not written:
             files.check_folder(output)
-        pictures.write_png(target, translate(network, picture, multiple, max_pixels(channels)))
+        translated = translate(network, picture, multiple, max_pixels(channels), smallest=smallest)
+        pictures.write_png(target, translated)
         written += 1
         say(f"{path} -> {target}")
     if not written:
@@ -233,14 +265,22 @@ def _budget():
         return BUDGET
 
 
-def translate(network, picture: np.ndarray, multiple: int, max_pixels: int) -> np.ndarray:
+def translate(
+    network, picture: np.ndarray, multiple: int, max_pixels: int, *, smallest: int | None = None
+) -> np.ndarray:
     """Translates one picture, uint8 `[H, W, 3]` of any size, at its size.
 
-    Whole if it has at most `max_pixels` pixels; otherwise in tiles whose overlaps fade into each
-    other. (Instance norm sees one tile at a time then, so tiles can differ a little in contrast.)
+    It is mirrored on to a size that the network takes. Whole if it has at most `max_pixels` pixels;
+    otherwise in tiles whose overlaps fade into each other. (Instance norm, and batch norm as in
+    training, see one tile at a time then, so tiles can differ a little in contrast.)
+
+    Args:
+        network: a translator.
+        multiple, smallest: heights and widths that the network takes are multiples of the first,
+            from the second on; None: what a ResNet generator takes.
     """
     height, width = picture.shape[:2]
-    padded = _pad(picture, multiple)
+    padded = _pad(picture, multiple, smallest or smallest_size(multiple))
     if height * width <= max_pixels:
         return predict(network, padded[None])[0, :height, :width]
     total = np.zeros(padded.shape, np.float32)
@@ -255,13 +295,9 @@ def translate(network, picture: np.ndarray, multiple: int, max_pixels: int) -> n
     return np.rint(total / weights).astype(np.uint8)[:height, :width]
 
 
-def _pad(picture, multiple):
-    """Mirrors a picture on to sizes that the network takes.
-
-    Its first layer reflects 3 pixels and its narrowest one 1, which must be there.
-    """
-    least = max(8, 4 * multiple)
-    pads = [(0, max(least - n, -n % multiple)) for n in picture.shape[:2]]
+def _pad(picture, multiple, smallest):
+    """Mirrors a picture on to sizes that the network takes."""
+    pads = [(0, max(smallest - n, -n % multiple)) for n in picture.shape[:2]]
     # a mirror of a picture of one pixel is that pixel
     return np.pad(picture, [*pads, (0, 0)], mode="symmetric")
 

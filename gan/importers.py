@@ -1,12 +1,14 @@
-"""GANs with the weights of official PyTorch files.
+"""GANs with the weights of official files.
 
 `import_network("cyclegan/resnet_generator", "latest_net_G_A.pth")` builds our network in the size
-that the file has and fills it (`core.importing` says how). A kind is a function in `KINDS`.
+that the file has and fills it (`core.importing` says how). A kind is a function in `KINDS`; those
+of TensorFlow 1 are in `gan.tf1_importers`.
 
 Names and shapes: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py and
 models/base_model.py:144-174 (what is saved, and what is dropped on loading).
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +18,21 @@ import keras
 
 from core import importing
 from core.errors import InputError
-from core.importing import Kinds, Plan, State, check_names, first_few, indices, kernel_shape
+from core.importing import (
+    BATCH_NORM,
+    CONVOLUTION,
+    UNBIASED_CONVOLUTION,
+    Kinds,
+    Plan,
+    State,
+    check_names,
+    first_few,
+    indices,
+    kernel_shape,
+)
+from gan import tf1_importers
 from gan.cyclegan.networks import patch_discriminator, resnet_generator
+from gan.pix2pix.networks import unet_generator
 
 # of normalisation layers; no parameters, and of instance norm never used (base_model.py:162-174)
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
@@ -28,9 +43,11 @@ def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Mo
 
     Args:
         kind: one of `KINDS`.
-        state: arrays by official name, in PyTorch's layout, or a `.pth` file of them.
+        state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
+            `.pkl` of TensorFlow 1 (of its generators, the averaged one).
         config: hyper-parameters of the network (see `guess_config`). What is left out or None is
-            taken from the file; what is given must agree with it.
+            taken from the file; what is given must agree with it. A file does not tell whether a
+            "pix2pix/unet_generator" was trained with dropout: give `dropout=True` to have it.
 
     Returns:
         The network; pictures go in and come out as `[N, H, W, C]`.
@@ -83,9 +100,48 @@ def _patch_discriminator(state: State) -> Plan:
     return Plan(patch_discriminator, config, layers)
 
 
+def _unet_generator(state: State) -> Plan:
+    """`model.model` holds the outermost block: its convolution 0, the next block 1, its transposed
+    convolution 3. A block on the way is `.1` convolution, `.2` norm, `.3` the next one, `.5`
+    transposed convolution, `.6` norm; the innermost one `.1`, `.3` and `.4` (networks.py:440-535).
+    """
+    state = _batch_normed(state, _UNET)
+    inner, outer = {}, {"model.model.3": CONVOLUTION}
+    block, num_downs = "model.model.1.model", 2
+    while f"{block}.5.weight" in state:
+        inner |= {f"{block}.1": UNBIASED_CONVOLUTION, f"{block}.2": BATCH_NORM}
+        outer = {f"{block}.5": UNBIASED_CONVOLUTION, f"{block}.6": BATCH_NORM} | outer
+        block, num_downs = f"{block}.3.model", num_downs + 1
+    innermost = {f"{block}.1": UNBIASED_CONVOLUTION, f"{block}.3": UNBIASED_CONVOLUTION,
+                 f"{block}.4": BATCH_NORM}  # fmt: skip
+    layers = {"model.model.0": UNBIASED_CONVOLUTION} | inner | innermost | outer
+    check_names(state, layers)
+    ngf, in_channels = kernel_shape(state, "model.model.0")[:2]
+    config = {"ngf": ngf, "num_downs": num_downs, "in_channels": in_channels,
+              "out_channels": kernel_shape(state, "model.model.3")[1]}  # fmt: skip
+    return Plan(unet_generator, config, layers, {"dropout": False})
+
+
+def _conditional_discriminator(state: State) -> Plan:
+    """As `_patch_discriminator`, but for a norm after `model.2`, `.5`, ... in place of a bias."""
+    state = _batch_normed(state, _PATCH)
+    n_layers = max(1, (indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
+    layers = {"model.0": CONVOLUTION}
+    for i in range(2, 2 + 3 * n_layers, 3):
+        layers |= {f"model.{i}": UNBIASED_CONVOLUTION, f"model.{i + 1}": BATCH_NORM}
+    layers |= {f"model.{2 + 3 * n_layers}": CONVOLUTION}
+    check_names(state, layers)
+    ndf, channels = kernel_shape(state, "model.0")[:2]
+    config = {"ndf": ndf, "n_layers": n_layers, "channels": channels}
+    return Plan(functools.partial(patch_discriminator, norm="batch"), config, layers)
+
+
 KINDS: Kinds = {
     "cyclegan/patch_discriminator": _patch_discriminator,
     "cyclegan/resnet_generator": _resnet_generator,
+    "pix2pix/patch_discriminator": _conditional_discriminator,
+    "pix2pix/unet_generator": _unet_generator,
+    **tf1_importers.KINDS,
 }
 
 
@@ -118,13 +174,32 @@ def _looks_like(state: State) -> str:
 
 def _convolutions(state: State, expected: str) -> State:
     """The convolutions' arrays alone; refuses other networks and learned normalisation."""
-    found = _looks_like(state)
-    if found != expected:
-        raise InputError(f"looks like {found}; expected {expected}")
-    learned = [k for k, v in state.items() if k.endswith(".weight") and v.ndim == 1]
+    _check_looks(state, expected)
+    learned = _learned_norms(state)
     if learned:
         raise InputError(
             f"has weights at its normalisation layers ({first_few(learned)}), as batch "
             "normalisation has; expected instance normalisation, which has none (--norm instance)"
         )
     return {name: value for name, value in state.items() if not name.endswith(_STATISTICS)}
+
+
+def _batch_normed(state: State, expected: str) -> State:
+    """All but the counters of batches; refuses other networks and instance normalisation."""
+    _check_looks(state, expected)
+    if not _learned_norms(state):
+        raise InputError(
+            "has no weights at its normalisation layers, as with instance normalisation; expected "
+            "batch normalisation (--norm batch)"
+        )
+    return {k: v for k, v in state.items() if not k.endswith(".num_batches_tracked")}
+
+
+def _check_looks(state: State, expected: str) -> None:
+    found = _looks_like(state)
+    if found != expected:
+        raise InputError(f"looks like {found}; expected {expected}")
+
+
+def _learned_norms(state: State) -> list[str]:
+    return [k for k, v in state.items() if k.endswith(".weight") and v.ndim == 1]

@@ -90,20 +90,28 @@ def _time_steps(api, config, steps):
     roles = api.model_module(config.model).ROLES
     size = algorithm.shape(algorithm.stages[-1])
     rng = np.random.default_rng(0)
-    batch = {role: rng.uniform(-1, 1, size).astype("float32") for role in roles}
-    times = []
-    for step in range(steps + 2):
-        begin = time.perf_counter()
-        logs = algorithm.step(engine.shard(batch), step)
-        float(keras.ops.convert_to_numpy(next(iter(logs.values()))))
-        times.append(time.perf_counter() - begin)
+    levels = {stage.size: stage for stage in algorithm.stages}  # the last stage of each
+    first = {}
+    for stage in levels.values():
+        algorithm.current_stage = stage
+        algorithm.images.assign(stage.start)
+        shape = algorithm.shape(stage)
+        batch = {role: rng.uniform(-1, 1, shape).astype("float32") for role in roles}
+        times = []
+        for step in range(steps + 2 if stage is algorithm.stages[-1] else 1):
+            begin = time.perf_counter()
+            logs = algorithm.step(engine.shard(batch), step)
+            float(keras.ops.convert_to_numpy(next(iter(logs.values()))))
+            times.append(time.perf_counter() - begin)
+        first[stage.size] = round(times[0], 1)
     seconds = statistics.median(times[2:])
     return {
         "build_s": built - start,
         "first_step_s": times[0],  # traced, optimised, and run once
+        **({"first_step_s_by_level": first} if len(first) > 1 else {}),
         "ms_per_step": 1000 * seconds,
         "ms_per_step_range": [round(1000 * t) for t in (min(times[2:]), max(times[2:]))],
-        "images_per_second": config.batch_size / seconds,
+        "images_per_second": algorithm.stages[-1].batch_size / seconds,
         "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
         * (1 if sys.platform == "linux" else 1 / 1024),
         "gflop_per_step": algorithm_flops(algorithm, size) / 1e9,
@@ -136,10 +144,13 @@ def forward_flops(network, shape) -> float:
     import keras
 
     from experiments.dry_run import at_shape
+    from gan.layers import Conv
 
     total = 0.0
     for layer in at_shape(network, shape).layers:
-        if isinstance(layer, keras.layers.Conv2DTranspose):  # a product per input pixel
+        if isinstance(layer, Conv):
+            total += layer.flops(layer.input.shape)
+        elif isinstance(layer, keras.layers.Conv2DTranspose):  # a product per input pixel
             total += 2 * math.prod(layer.input.shape[:-1]) * math.prod(layer.kernel.shape)
         elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
             total += 2 * math.prod(layer.output.shape[:-1]) * math.prod(layer.kernel.shape)

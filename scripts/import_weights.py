@@ -7,10 +7,20 @@
 
 A second call with `--network=G_B` adds the other direction to the same directory.
 
+    python -m scripts.import_weights --kind=pix2pix/unet_generator --direction=BtoA \
+        --from=facades_label2photo.pth --run_dir=runs/facades
+
+`--direction` says which one a pix2pix network was trained in (default: AtoB).
+
     python -m scripts.import_weights --kind=adain/decoder --from=decoder.pth \
         --weights=vgg_normalised.pth --run_dir=runs/adain/published
     python -m experiments.run --model=adain --mode=stylize --run_dir=runs/adain/published \
         --content=photos --style=paintings --output=stylised
+
+    python -m scripts.import_weights --kind=stylegan/generator \
+        --from=karras2019stylegan-ffhq-1024x1024.pkl --run_dir=runs/ffhq
+    python -m experiments.run --model=stylegan --mode=sample --run_dir=runs/ffhq --truncation=0.7 \
+        --seeds=0-15 --output=faces
 """
 
 import json
@@ -26,13 +36,23 @@ FLAGS = flags.FLAGS
 _ROLES = {
     "cyclegan/resnet_generator": ("G_A", "G_B"),
     "cyclegan/patch_discriminator": ("D_A", "D_B"),
+    "pix2pix/unet_generator": ("G",),
+    "pix2pix/patch_discriminator": ("D",),
+    "progan/generator": ("G",),
+    "progan/discriminator": ("D",),
+    "stylegan/generator": ("G",),
+    "stylegan/discriminator": ("D",),
     "adain/decoder": ("decoder",),
 }
+# our names of the sizes of growing networks, which begin fully grown here
+_SIZES = {"resolution": "data.size", "dlatent_size": "algorithm.w_dim"}
 
 flags.DEFINE_enum("kind", "cyclegan/resnet_generator", sorted(_ROLES), "What the file holds.")
-flags.DEFINE_string("from", None, "The .pth file of the authors' code.", required=True)
-flags.DEFINE_string("network", None, "Which network it is: G_A (A to B; the default), G_B, "
-                    "D_A (judges B; the default) or D_B.")  # fmt: skip
+flags.DEFINE_string(
+    "from", None, "The authors' file: .pth, or .pkl of TensorFlow 1.", required=True
+)
+flags.DEFINE_string("network", None, "Which network of a CycleGAN it is: G_A (A to B; the default),"
+                    " G_B, D_A (judges B; the default) or D_B.")  # fmt: skip
 
 
 def _import():
@@ -50,7 +70,7 @@ def _import():
     else:
         from gan import importers
     network = importers.import_network(FLAGS.kind, path)
-    found = importers.guess_config(FLAGS.kind, path)
+    found = importers.guess_config(FLAGS.kind, path) | _feature_maps(network)
     config = _adain_config(api) if "decoder" in _ROLES[FLAGS.kind] else _config(api, found)
     directory = RunDir(FLAGS.run_dir, config)
     try:
@@ -63,6 +83,8 @@ def _import():
             raise InputError(f"{path} does not fit the encoder --weights={FLAGS.weights}: give the "
                              "one that it was trained with.")  # fmt: skip
         own.set_weights(network.get_weights())
+        if name == "G" and hasattr(run.algorithm, "average"):
+            run.algorithm.average.network.set_weights(network.get_weights())
         directory.store(config, api.own_fingerprint(run))
         progress = {"images": 0, "steps": 0}
         checkpoint.save(directory.path, run.algorithm, progress, keep=config.keep)
@@ -72,6 +94,13 @@ def _import():
     say(f"{name} of {directory.path} has the {network.count_params():,} parameters of {path}.")
     say(f"imported so far: {', '.join(sorted(imported))}")
     return 0
+
+
+def _feature_maps(network):
+    """Of a growing network; its file does not say them in so many words."""
+    grown = getattr(network, "synthesis", network)
+    names = ("fmap_base", "fmap_max")
+    return {name: getattr(grown, name) for name in names if hasattr(grown, name)}
 
 
 def _adain_config(api):
@@ -93,12 +122,21 @@ def _config(api, found):
     from experiments.config import override
     from experiments.rundir import stored_config
 
-    if found.pop("channels") != 3:
-        raise InputError("this file is for pictures that are not RGB; expected 3 channels.")
-    changes = {f"algorithm.{key}": value for key, value in found.items()}
+    model = FLAGS.kind.partition("/")[0]
+    expected = 6 if FLAGS.kind == "pix2pix/patch_discriminator" else 3  # it judges pairs
+    channels = {found.pop(k) for k in list(found) if k.endswith("channels")}
+    if channels != {expected}:
+        raise InputError(
+            f"this file is for pictures that are not RGB; expected {expected} channels."
+        )
+    changes = {_SIZES.get(key, f"algorithm.{key}"): value for key, value in found.items()}
+    if "data.size" in changes:
+        changes["data.load_size"] = changes["algorithm.start_resolution"] = changes["data.size"]
+    if model == "pix2pix" and FLAGS["direction"].present:
+        changes["algorithm.direction"] = FLAGS.direction
     if not (Path(FLAGS.run_dir).expanduser() / "config.json").exists():
-        return api.make_config("cyclegan", "paper", changes)
-    config = stored_config(FLAGS.run_dir, api.model_module("cyclegan").PRESETS)
+        return api.make_config(model, "paper", changes)
+    config = stored_config(FLAGS.run_dir, api.model_module(model).PRESETS)
     # what this file says; what it does not (ndf of a generator) stays as it is stored
     return override(config, changes)
 

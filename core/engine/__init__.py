@@ -7,6 +7,7 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     setup(devices, deterministic)        before anything is built
     value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
     input_grad(fn, x)                    d sum(fn(x)) / dx, differentiable again
+    value_and_input_grad(fn, x)          the same with fn(x)
     apply(optimizer, gradients, variables)
     compile(fn, variables, xla)          one compiled call; `variables`: all it may read or write
     shard(batch)                         a batch from the host, spread over the devices
@@ -27,12 +28,21 @@ else:
 
 setup = _engine.setup
 value_and_grad = _engine.value_and_grad
-input_grad = _engine.input_grad
+value_and_input_grad = _engine.value_and_input_grad
 apply = _engine.apply
 compile = _engine.compile
 shard = _engine.shard
 describe_devices = _engine.describe_devices
 instance_norm = _engine.instance_norm
+
+
+def input_grad(fn, x):
+    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+
+    `fn` must not assign to variables.
+    """
+    return value_and_input_grad(fn, x)[1]
+
 
 __all__ = [
     "apply",
@@ -43,4 +53,5 @@ __all__ = [
     "setup",
     "shard",
     "value_and_grad",
+    "value_and_input_grad",
 ]

@@ -75,17 +75,20 @@ def value_and_grad(loss_fn, variables):
     return (loss, aux), gradients
 
 
-def input_grad(fn, x):
-    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+def value_and_input_grad(fn, x):
+    """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
+    both can be differentiated again.
 
     What `fn` assigns to variables is dropped.
     """
 
     def total(x):
         with _Scope({}):
-            return jnp.sum(fn(x).astype("float32"))
+            value = fn(x)
+        return jnp.sum(value.astype("float32")), value
 
-    return jax.grad(total)(x)
+    (_, value), gradient = jax.value_and_grad(total, has_aux=True)(x)
+    return value, gradient
 
 
 def apply(optimizer, gradients, variables):

@@ -1,6 +1,7 @@
 """The engine on TensorFlow: gradient tapes and `tf.function`, one accelerator."""
 
 import contextlib
+import functools
 import os
 
 import keras
@@ -55,15 +56,17 @@ def value_and_grad(loss_fn, variables):
     return (loss, aux), list(zeros)
 
 
-def input_grad(fn, x):
-    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+def value_and_input_grad(fn, x):
+    """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
+    both can be differentiated again.
 
     `fn` must not assign to variables: here that would last, on JAX it would not.
     """
     with tf.GradientTape() as tape:
         tape.watch(x)
-        total = tf.reduce_sum(tf.cast(fn(x), tf.float32))
-    return tape.gradient(total, x)
+        value = fn(x)
+        total = tf.reduce_sum(tf.cast(value, tf.float32))
+    return value, tape.gradient(total, x)
 
 
 def apply(optimizer, gradients, variables):
@@ -113,6 +116,8 @@ def _fused_adam(optimizer, gradients, variables):
 
 def compile(fn, variables, xla: bool = False):
     """`fn` as one graph; `variables` are not needed here, a graph updates them in place."""
+    # TensorFlow warns of retracing by code: the steps of several levels share theirs, partials none
+    fn = functools.partial(fn)
     return tf.function(fn, jit_compile=xla, autograph=False)  # there is nothing to convert
 
 

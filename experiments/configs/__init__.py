@@ -6,4 +6,4 @@ values of `--mode`), `BRANCHES` (see `core.engine.setup`) and `batches` (its own
 docs/adding_a_model.md shows one.
 """
 
-MODELS = ("cyclegan", "gatys", "texture", "adain")
+MODELS = ("gatys", "texture", "adain", "cyclegan", "pix2pix", "dcgan", "progan", "stylegan")

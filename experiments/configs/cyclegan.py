@@ -6,7 +6,7 @@ python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/ho
 
 from experiments.config import RunConfig
 from experiments.data.pipeline import DataConfig
-from experiments.translation import MODES, ROLES, check_ready, evaluate, sheets
+from experiments.translation import MODES, ROLES, check_patches, check_ready, evaluate, sheets
 from experiments.translation import translate_picture as translate
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
@@ -107,10 +107,4 @@ def _check_size(size, algorithm):
             f"data.size={size}: the generator halves a picture {algorithm.n_downsampling} times "
             f"and takes multiples of {multiple} pixels from {2 * multiple} up"
         )
-    smallest = 3 * 2**algorithm.n_layers
-    if algorithm.discriminator == "patch" and size < smallest:
-        raise ValueError(
-            f"data.size={size}: a patch discriminator of {algorithm.n_layers} layers needs "
-            f"{smallest} pixels or more; lower algorithm.n_layers or raise data.size and "
-            "data.load_size"
-        )
+    check_patches(size, algorithm)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import ExifTags, Image, ImageDraw, ImageFont, ImageOps
 
 from core.errors import InputError
 
@@ -73,6 +73,22 @@ def read(path: str | os.PathLike) -> np.ndarray:
         with path.open("rb") as file:
             return _decode(_open(file))
     except Exception as error:  # damaged files make Pillow's decoders raise about anything
+        raise _cannot_read(f"the picture {path}", error) from error
+
+
+def shape(path: str | os.PathLike) -> tuple[int, int]:
+    """Height and width of what `read` would return, from the header alone; `InputError` as there,
+    but for damaged pixels."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise EOFError("an empty file, 0 bytes")
+        with path.open("rb") as file:
+            image, turned = _open(file), False
+            with suppress(Exception):  # as `_decode`
+                turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except Exception as error:  # as in `read`
         raise _cannot_read(f"the picture {path}", error) from error
 
 

@@ -4,7 +4,6 @@ Item `i` of a run is a function of `(seed, i)` alone: which images, which crop, 
 order does not depend on threads, and a run goes on at image `i` by starting there.
 """
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.data.sources import Dataset, Source
+from experiments.data.dataset import Dataset, Source
 
 if keras.backend.backend() != "tensorflow":  # the accelerator is the other backend's
     tf.config.set_visible_devices([], "GPU")
@@ -30,11 +29,14 @@ class DataConfig:
     data/base_dataset.py:81-112 (stretch to `load_size`, random crop of `size`, flip).
     """
 
-    dataset: str = "seasons"  # seasons | seasons_paired | folder:PATH | a TensorFlow Datasets name
+    # seasons | seasons_paired | faces | photos | folder:PATH | a TensorFlow Datasets name
+    dataset: str = "seasons"
     size: int = 256  # of the crops that the networks see, pixels
     load_size: int = 286  # to which images are resized before the crop, pixels
     fit: str = "stretch"  # stretch | crop | pad: how an image becomes square; side: it does not
     flip: bool = True  # mirror half of the images left to right
+    labels: bool = False  # the number of its class comes with each image
+    paired: bool = False  # training and test images of A and B with the same name are one scene
     paired_test: bool = False  # test images of A and B with the same name are the same scene
     threads: int = 0  # of the pipeline, 0 for as many as tf.data finds useful
 
@@ -48,11 +50,6 @@ class DataConfig:
         if self.threads < 0:
             raise ValueError(f"threads={self.threads}: expected 0 or more")
 
-    def at(self, size: int) -> "DataConfig":
-        """The same for crops of another size (a level of progressive growing)."""
-        load_size = round(self.load_size * size / self.size)
-        return dataclasses.replace(self, size=size, load_size=load_size)
-
 
 def batches(
     dataset: Dataset, config: DataConfig, *, size: int, batch_size: int, start: int, seed: int
@@ -63,26 +60,30 @@ def batches(
     epoch, the others are drawn with replacement, as official unaligned_dataset.py:51-56. Those of
     a `paired` data set show the same item, with the same crop and flip.
 
+    A smaller `size` than the config's (a level of progressive growing) shows the same crops, every
+    pixel the mean of a square of theirs, as tkarras/progressive_growing_of_gans @ 2504c3f,
+    dataset_tool.py, add_image (without its rounding to integers).
+
     Yields:
-        role -> float32 `[batch_size, size, size, 3]` in [-1, 1] (TensorFlow tensors).
+        role -> float32 `[batch_size, size, size, 3]` in [-1, 1], and with `config.labels` "label"
+        -> int32 `[batch_size]` (TensorFlow tensors).
+
+    Raises:
+        InputError: `size` is not that of the config, halved some times; no labels are there.
     """
-    config = config.at(size)
+    factor = _reduction(config, size)
+    if config.labels:
+        dataset.labelled  # noqa: B018 refuses
     caches = _caches(dataset, config)
     epoch = dataset.epoch
     orders = {role: 0 if dataset.paired else order for order, role in enumerate(caches)}
 
     def item(i):
-        return {
-            role: _image(
-                cache,
-                _index(i, cache.size, epoch, orders[role], seed),
-                i,
-                orders[role],
-                config,
-                seed,
-            )
-            for role, cache in caches.items()
-        }
+        images = {}
+        for role, cache in caches.items():
+            index = _index(i, cache.size, epoch, orders[role], seed)
+            images[role], label = _image(cache, index, i, orders[role], config, factor, seed)
+        return images | {"label": label} if config.labels else images
 
     options = tf.data.Options()
     options.deterministic = True
@@ -94,10 +95,26 @@ def batches(
     return _reraise(iter(items), caches.values())
 
 
+def _reduction(config, size):
+    """How many pixels of a crop become one, along each side."""
+    factor = config.size // max(1, size)
+    if size < 1 or size * factor != config.size or factor & (factor - 1):
+        raise InputError(
+            f"data.size={config.size}: cannot be halved to {size} pixels, which this training "
+            "needs. Give a size that is a power of two, such as --set data.size=128."
+        )
+    return factor
+
+
 def _caches(dataset, config):
+    """What earlier stages have loaded is there already."""
     train = dataset.train
     others = {r: [s for s in train.values() if s is not train[r]] for r in train}
-    return {r: _Cache(train[r], config, others[r] if dataset.paired else ()) for r in train}
+    if config not in dataset.kept:
+        dataset.kept[config] = {
+            r: _Cache(train[r], config, others[r] if dataset.paired else ()) for r in train
+        }
+    return dataset.kept[config]
 
 
 def _index(i, size, epoch, order, seed):
@@ -112,11 +129,11 @@ def _key(seed, stream, i):
     return tf.stack([tf.cast(seed, tf.int64) * 1000 + stream, i])
 
 
-def _image(cache, index, i, order, config, seed):
-    """Loaded, cropped, flipped and normalised: float32 `[size, size, 3]`."""
+def _image(cache, index, i, order, config, factor, seed):
+    """Loaded, cropped, flipped, reduced and normalised: float32 `[size, size, 3]`; its label."""
     side = None if config.fit == "side" else config.load_size
-    image = tf.numpy_function(cache, [index], tf.uint8, stateful=False)
-    image = tf.ensure_shape(image, (side, side, 3))
+    image, label = tf.numpy_function(cache, [index], (tf.uint8, tf.int32), stateful=False)
+    image, label = tf.ensure_shape(image, (side, side, 3)), tf.ensure_shape(label, ())
     if side is None or side > config.size:
         span = tf.cast(tf.shape(image)[:2] - config.size + 1, tf.float32)
         corner = tf.random.stateless_uniform([2], _key(seed, 10 + order, i)) * span
@@ -125,12 +142,16 @@ def _image(cache, index, i, order, config, seed):
     if config.flip:
         left = tf.random.stateless_uniform([], _key(seed, 20 + order, i)) < 0.5
         image = tf.cond(left, lambda: image[:, ::-1], lambda: image)
-    return tf.cast(image, tf.float32) / 127.5 - 1.0
+    image = tf.cast(image, tf.float32)
+    if factor > 1:
+        size = config.size // factor
+        image = tf.reduce_mean(tf.reshape(image, (size, factor, size, factor, 3)), (1, 3))
+    return image / 127.5 - 1.0, label
 
 
 class _Cache:
     """Index -> uint8 `[load_size, load_size, 3]` (or longer on one side), kept in memory as far as
-    the room goes."""
+    the room goes, and the label of the image that it shows (0 without labels)."""
 
     def __init__(self, source: Source, config: DataConfig, partners: Sequence[Source]):
         self.source, self.config, self.size = source, config, source.size
@@ -143,7 +164,7 @@ class _Cache:
         if index in self.images:
             return self.images[index]
         try:
-            image = self.source.load(index, self.partners)
+            shown, image = self.source.find(index, self.partners)
         except InputError as error:
             self.error = error
             raise
@@ -153,10 +174,11 @@ class _Cache:
             image = pictures.fit_side(image, config.load_size)
         else:
             image = pictures.fit(image, config.load_size, config.fit)
+        label = np.int32(self.source.label(shown) if config.labels else 0)
         if image.nbytes <= self.room:
-            self.images[index] = image
+            self.images[index] = image, label
             self.room -= image.nbytes
-        return image
+        return image, label
 
     def _tell_if_small(self, image):
         """Once for a source: an image with fewer pixels than the crop has no detail to teach."""

@@ -8,35 +8,42 @@ from collections.abc import Callable
 
 from core.errors import InputError, NotDownloadedError
 from experiments.data import pictures
-from experiments.data.sources import Dataset, Source, suggestion
+from experiments.data.dataset import Dataset, Source
+from experiments.data.sources import suggestion
 
 MAX_BYTES = 8 * 2**30
+PAIR = {"A": "input_image", "B": "real_image"}  # role -> feature of a set of pairs
 
 
 def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) -> Dataset:
     """Opens a TensorFlow Datasets name, downloading it if it is not there yet and `download`.
 
     Splits trainA, trainB, testA, testB (the cycle_gan sets) become two domains, other sets one
-    domain of their "train" and "test" (or "train") images.
+    domain of their "train" and "test" (or "train") images, or pairs where the features are
+    "input_image", A, and "real_image", B. A feature "label" gives the classes of one domain.
 
     Raises:
-        InputError: unknown name, no "image" feature, none of these splits, too large to hold, or it
+        InputError: unknown name, no such features, none of these splits, too large to hold, or it
             cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
     builder = _builder(tfds, name)
-    if "image" not in (builder.info.features or {"image": None}):
-        found = ", ".join(builder.info.features)
-        raise InputError(f"--dataset={name}: has no feature 'image' but {found}. Choose another.")
+    features = builder.info.features or {"image": None}
+    paired = set(PAIR.values()) <= set(features)
+    if not paired and "image" not in features:
+        raise InputError(f"--dataset={name}: has no feature 'image' but {', '.join(features)}. "
+                         "Choose another.")  # fmt: skip
     if download:
         _download(builder, name, report)
     elif not builder.is_prepared():
         raise NotDownloadedError(f"--dataset={name}: not downloaded yet; training does that.")
-    train, test = _splits(name, builder.info.splits)
-    wanted = {*train.values(), *test.values()}
-    sources = {split: _source(tfds, builder, split, report) for split in sorted(wanted)}
-    return Dataset(name, *({r: sources[s] for r, s in roles.items()} for roles in (train, test)))
+    splits = _splits(name, builder.info.splits)
+    wanted = {s for roles in splits for s in roles.values()}
+    found = {s: _sources(tfds, builder, s, paired, report) for s in sorted(wanted)}
+    if paired:
+        return Dataset(name, *(found[s["image"]] for s in splits), truth=True, paired=True)
+    return Dataset(name, *({r: found[s]["image"] for r, s in roles.items()} for roles in splits))
 
 
 def _splits(name, splits):
@@ -82,24 +89,42 @@ def _first_line(error):
     return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
-def _source(tfds, builder, split, report):
-    encoded, total = [], 0
-    decoders = {"image": tfds.decode.SkipDecoding()}
-    dataset = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
-    for example in dataset:
-        encoded.append(example["image"].numpy())
-        total += len(encoded[-1])
+def _sources(tfds, builder, split, paired, report):
+    """Role -> source of a split: "image", or those of `PAIR`."""
+    roles = PAIR if paired else {"image": "image"}
+    classes = () if paired else _classes(tfds, builder.info.features)
+    encoded, labels, total = {role: [] for role in roles}, [], 0
+    decoders = {feature: tfds.decode.SkipDecoding() for feature in roles.values()}
+    for example in builder.as_dataset(split=split, decoders=decoders, shuffle_files=False):
+        for role, feature in roles.items():
+            encoded[role].append(example[feature].numpy())
+            total += len(encoded[role][-1])
+        if classes:
+            labels.append(int(example["label"]))
         if total > MAX_BYTES:
             raise InputError(
                 f"--dataset={builder.info.full_name}: split '{split}' takes more than "
                 f"{MAX_BYTES >> 30} GiB of memory. Export it to a folder and use folder:PATH."
             )
-    if not encoded:
+    if not total:
         raise InputError(f"--dataset={builder.info.full_name}: split '{split}' is empty.")
-    return Source(
-        split,
-        len(encoded),
-        lambda i: pictures.decode(encoded[i], f"{split}[{i}]"),
-        report=report,
-        identity=f"{builder.info.full_name} {split}",
-    )
+    names = {role: f"{split} {role}" if paired else split for role in roles}
+    return {
+        role: Source(
+            names[role],
+            len(found),
+            lambda i, found=found, name=names[role]: pictures.decode(found[i], f"{name}[{i}]"),
+            report=report,
+            identity=f"{builder.info.full_name} {names[role]}",
+            label=labels.__getitem__ if classes else None,
+            classes=classes,
+        )
+        for role, found in encoded.items()
+    }
+
+
+def _classes(tfds, features):
+    """The names of the classes that a feature "label" has."""
+    label = features["label"] if "label" in (features or ()) else None
+    known = isinstance(label, tfds.features.ClassLabel) and label.num_classes
+    return tuple(label.names) if known else ()

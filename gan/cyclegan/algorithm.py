@@ -14,11 +14,10 @@ import keras
 from keras import ops
 
 from core.ema import EMA
-from core.optimizers import Adam
-from core.phases import Algorithm, Phase, Stage
-from core.schedules import linear_decay
+from core.phases import Algorithm, Stage
 from gan.cyclegan.config import CycleGANConfig
-from gan.cyclegan.networks import patch_discriminator, pixel_discriminator, resnet_generator
+from gan.cyclegan.networks import discriminator, resnet_generator, smallest_size
+from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
 from gan.pool import ImagePool
 
@@ -28,6 +27,8 @@ class CycleGAN(Algorithm):
 
     A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1].
     """
+
+    directions = ("AtoB", "BtoA")  # that it translates
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class CycleGAN(Algorithm):
         networks = {
             "G_A": generator(name="G_A"),
             "G_B": generator(name="G_B"),
-            "D_A": _discriminator(config, "D_A"),
-            "D_B": _discriminator(config, "D_B"),
+            "D_A": discriminator(config, name="D_A"),
+            "D_B": discriminator(config, name="D_B"),
         }
         super().__init__([Stage(batch_size, size)], networks, xla=xla)
         self.config = config
@@ -73,16 +74,21 @@ class CycleGAN(Algorithm):
         if config.ema_half_life:
             self.averages = {g: EMA(networks[g], config.ema_half_life) for g in ("G_A", "G_B")}
             self.extra |= {f"{g}_ema": ema.network.variables for g, ema in self.averages.items()}
-        rate = functools.partial(_learning_rate, config=config, epoch=epoch, epochs=epochs)
+        phase = functools.partial(decaying_phase, config=config, epoch=epoch, epochs=epochs)
         self.phases = [
-            _phase("G", self.generator_phase, [networks["G_A"], networks["G_B"]], config, rate),
-            _phase("D", self.discriminator_phase, [networks["D_A"], networks["D_B"]], config, rate),
+            phase("G", self.generator_phase, [networks["G_A"], networks["G_B"]]),
+            phase("D", self.discriminator_phase, [networks["D_A"], networks["D_B"]]),
         ]
 
     @property
     def size_multiple(self) -> int:
         """Heights and widths that the generators take are multiples of this."""
         return 2**self.config.n_downsampling
+
+    @property
+    def smallest_size(self) -> int:
+        """From this height and width on."""
+        return smallest_size(self.size_multiple)
 
     @property
     def width(self) -> int:
@@ -142,27 +148,6 @@ class CycleGAN(Algorithm):
     def after_phases(self, batch_size):
         for average in self.averages.values():
             average.update(batch_size)
-
-
-def _discriminator(config, name):
-    if config.discriminator == "pixel":
-        return pixel_discriminator(ndf=config.ndf, name=name)
-    return patch_discriminator(ndf=config.ndf, n_layers=config.n_layers, name=name)
-
-
-def _learning_rate(images, *, config, epoch, epochs):
-    return linear_decay(
-        config.learning_rate, images, epoch=epoch, epochs=epochs, decay_from=config.decay_from
-    )
-
-
-def _phase(name, loss, networks, config, learning_rate):
-    variables = [v for network in networks for v in network.trainable_variables]
-    optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2)
-    if keras.config.dtype_policy().name == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(variables)
-    return Phase(name, variables, optimizer, loss, learning_rate=learning_rate)
 
 
 def _l1(a, b):

@@ -1,9 +1,9 @@
 """What can be set of CycleGAN. The defaults are the paper's."""
 
-import math
 from dataclasses import dataclass
 
-from gan.losses import MODES
+from gan.checks import check_adam, check_at_least, check_one_of
+from gan.losses import FREE_MODES
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class CycleGANConfig:
     discriminator: str = "patch"  # patch | pixel
     ndf: int = 64  # channels of the discriminators after their first convolution
     n_layers: int = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
-    gan_mode: str = "lsgan"  # lsgan | vanilla | hinge
+    gan_mode: str = "lsgan"  # lsgan | vanilla | hinge | minimax
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_A: float = 10.0  # weight of the forward cycle A -> B -> A
     lambda_B: float = 10.0  # weight of the backward cycle B -> A -> B
@@ -36,29 +36,15 @@ class CycleGANConfig:
     ema_half_life: float = 0.0  # of the generators' weights in images; 0: no average, as published
 
     def __post_init__(self):
-        _one_of(self, "gan_mode", MODES)
-        _one_of(self, "discriminator", ("patch", "pixel"))
+        check_one_of(self, "gan_mode", FREE_MODES)
+        check_one_of(self, "discriminator", ("patch", "pixel"))
         for key in ("ngf", "ndf", "n_layers"):
-            _at_least(self, key, 1)
+            check_at_least(self, key, 1)
         for key in ("n_blocks", "n_downsampling", "pool_size", "lambda_gan", "lambda_A", "lambda_B",
                     "lambda_identity", "learning_rate", "ema_half_life"):  # fmt: skip
-            _at_least(self, key, 0)
-        for key in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, key) < 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more and below 1")
-        if not 0 <= self.decay_from <= 1:
-            raise ValueError(f"decay_from={self.decay_from}: expected a number from 0 to 1")
+            check_at_least(self, key, 0)
+        check_adam(self)
         if self.lambda_gan == self.lambda_A == self.lambda_B == 0:
             raise ValueError(
                 "lambda_gan, lambda_A and lambda_B are all 0: nothing is left to train"
             )
-
-
-def _one_of(config, key, choices):
-    if getattr(config, key) not in choices:
-        raise ValueError(f"{key}={getattr(config, key)!r}: expected one of {', '.join(choices)}")
-
-
-def _at_least(config, key, least):
-    if not least <= getattr(config, key) < math.inf:
-        raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up")

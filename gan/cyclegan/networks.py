@@ -8,6 +8,9 @@ import keras
 from keras import layers
 
 from core.layers import NORMAL_INIT, InstanceNorm, PaddedConv2D
+from gan.batch_norm import BatchNorm
+
+NORMS = {"instance": InstanceNorm, "batch": BatchNorm}
 
 
 def resnet_generator(
@@ -47,6 +50,12 @@ def resnet_generator(
     return keras.Model(inputs, x, name=name or "resnet_generator")
 
 
+def smallest_size(multiple: int) -> int:
+    """Height and width that a ResNet generator takes for sizes in multiples of `multiple`: its
+    first layer reflects 3 pixels and its narrowest one 1, which must be there."""
+    return max(8, 4 * multiple)
+
+
 def _conv_norm_relu(x, filters, kernel_size, **kwargs):
     x = PaddedConv2D(filters, kernel_size, **kwargs)(x)
     return layers.ReLU()(InstanceNorm()(x))
@@ -71,7 +80,7 @@ def _upsample(x, filters):
 
 
 def patch_discriminator(
-    *, ndf: int = 64, n_layers: int = 3, channels: int = 3, name=None
+    *, ndf: int = 64, n_layers: int = 3, channels: int = 3, norm: str = "instance", name=None
 ) -> keras.Model:
     """PatchGAN: one logit per patch (70x70 pixels at `n_layers` 3), no sigmoid.
 
@@ -79,28 +88,45 @@ def patch_discriminator(
         ndf: channels after the first convolution (64 in the paper).
         n_layers: strided convolutions.
         channels: of the picture (6 when it judges a pair, as in pix2pix).
+        norm: "instance" (CycleGAN) or "batch" (pix2pix), whose convolutions have no biases.
 
     Returns:
         A model from `[N, H, W, channels]` to `[N, H', W', 1]`, 30x30 at 256 px. 2,764,737
-        parameters at 64 and 3.
+        parameters at 64, 3 and 3, 2,768,705 trainable ones at 64, 3, 6 and "batch".
     """
     inputs = keras.Input((None, None, channels))
     x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 4, strides=2, pad=1)(inputs))
     for i in range(1, n_layers + 1):
         strides = 2 if i < n_layers else 1
-        x = PaddedConv2D(ndf * min(2**i, 8), 4, strides=strides, pad=1)(x)
-        x = layers.LeakyReLU(0.2)(InstanceNorm()(x))
+        filters = ndf * min(2**i, 8)
+        x = PaddedConv2D(filters, 4, strides=strides, pad=1, use_bias=norm == "instance")(x)
+        x = layers.LeakyReLU(0.2)(NORMS[norm]()(x))
     x = PaddedConv2D(1, 4, pad=1)(x)
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(inputs, x, name=name or "patch_discriminator")
 
 
-def pixel_discriminator(*, ndf: int = 64, channels: int = 3, name=None) -> keras.Model:
-    """PixelGAN of pix2pix: 1x1 convolutions judge each pixel alone; `[N, H, W, 1]` logits."""
+def pixel_discriminator(
+    *, ndf: int = 64, channels: int = 3, norm: str = "instance", name=None
+) -> keras.Model:
+    """PixelGAN of pix2pix: 1x1 convolutions judge each pixel alone; `[N, H, W, 1]` logits.
+
+    Arguments as of `patch_discriminator`. With batch norm, the last convolution has no bias either
+    (networks.py:607).
+    """
+    biased = norm == "instance"
     inputs = keras.Input((None, None, channels))
     x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 1)(inputs))
-    x = PaddedConv2D(2 * ndf, 1, use_bias=True)(x)
-    x = layers.LeakyReLU(0.2)(InstanceNorm()(x))
-    x = PaddedConv2D(1, 1)(x)
+    x = PaddedConv2D(2 * ndf, 1, use_bias=biased)(x)
+    x = layers.LeakyReLU(0.2)(NORMS[norm]()(x))
+    x = PaddedConv2D(1, 1, use_bias=biased)(x)
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(inputs, x, name=name or "pixel_discriminator")
+
+
+def discriminator(config, *, channels: int = 3, norm: str = "instance", name=None) -> keras.Model:
+    """The one that a configuration asks for by `discriminator`, `ndf` and `n_layers`."""
+    options = {"ndf": config.ndf, "channels": channels, "norm": norm, "name": name}
+    if config.discriminator == "pixel":
+        return pixel_discriminator(**options)
+    return patch_discriminator(n_layers=config.n_layers, **options)

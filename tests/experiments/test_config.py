@@ -8,7 +8,14 @@ import tiny
 
 from core.errors import InputError
 from experiments import api
-from experiments.config import CADENCE, differences, flatten, override, parse_assignments
+from experiments.config import (
+    CADENCE,
+    defaults,
+    differences,
+    flatten,
+    override,
+    parse_assignments,
+)
 from experiments.configs import MODELS
 from experiments.dry_run import describe
 from experiments.rundir import RunDir, stored_config
@@ -131,6 +138,12 @@ def test_differences_leave_out_the_cadence():
     without = {k: v for k, v in old.items() if k != "seed"}
     assert differences(without, old) == ["seed: (not there) -> 0"]
     assert differences(old, without) == ["seed: 0 -> (not there)"]
+
+
+def test_defaults_are_those_of_the_fields_not_of_the_preset():
+    found = defaults(PRESETS["smoke"])
+    assert (found["data.size"], found["algorithm.n_blocks"], found["batch_size"]) == (256, 9, 1)
+    assert flatten(PRESETS["smoke"]).keys() - found.keys() == {"model", "preset"}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -48,6 +48,23 @@ def test_another_configuration_is_refused_and_shown(tmp_path):
     RunDir(tmp_path, tiny.config("x")).close()  # the refusal gave the lock back
 
 
+def test_a_setting_that_came_later_has_its_default(tmp_path):
+    """A run that was stored before `data.labels` and `data.paired` were there goes on."""
+    begin(tmp_path)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    for key in ("data.labels", "data.paired", "data.flip"):
+        del content["config"][key]
+    path.write_text(json.dumps(content))
+    begin(tmp_path)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="data.paired: False -> True"):
+        RunDir(tmp_path, tiny.config("x", data__paired=True))
+    other = {"smoke": tiny.config("x", data__flip=False, data__paired=True)}
+    found = stored_config(tmp_path, other).data  # the default, not what a preset says now
+    assert found.flip and not found.paired and not found.labels
+
+
 def test_cadence_may_change(tmp_path):
     begin(tmp_path)
     begin(tmp_path, tiny.config("x", log_every=7, keep=3, data__threads=2))

@@ -9,6 +9,7 @@ from etils import epath
 
 from core.errors import InputError
 from experiments.data import pictures
+from experiments.data.pipeline import DataConfig, batches
 from experiments.data.sources import open_dataset
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -82,6 +83,79 @@ def test_other_splits(no_network):
     message = "has the splits left, right, but not train. Expected trainA.* Choose another"
     with pytest.raises(InputError, match=message):
         open_dataset("left_and_right", size=0)
+
+
+class GreyDigits(tfds.core.GeneratorBasedBuilder):
+    """As mnist: grey pictures in classes."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(6, 6, 1)),
+            "label": tfds.features.ClassLabel(names=["zero", "one", "two"]),
+        }
+        features = tfds.features.FeaturesDict(features)
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, manager):
+        return {name: self._generate_examples(n) for name, n in (("train", 9), ("test", 2))}
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            picture = np.full((6, 6, 1), 10 * i, np.uint8)
+            yield i, {"image": picture, "label": ("zero", "one", "two")[i % 3]}
+
+
+def test_one_domain_in_classes_grey_as_rgb(no_network):
+    dataset = open_dataset("grey_digits", size=0, roles=("image",), labels=True)
+    source = dataset.train["image"]
+    assert (source.size, dataset.test["image"].size) == (9, 2)
+    assert source.classes == ("zero", "one", "two")
+    config = DataConfig(size=8, load_size=8, labels=True)
+    batch = next(batches(dataset, config, size=8, batch_size=9, start=0, seed=0))
+    image, label = batch["image"].numpy(), batch["label"].numpy()
+    assert image.shape == (9, 8, 8, 3) and np.ptp(image, axis=3).max() == 0
+    greys = np.rint((image[:, 0, 0, 0] + 1) * 12.75).astype(int)
+    assert sorted(greys) == list(range(9))
+    np.testing.assert_array_equal(label, greys % 3)
+
+
+class InputsAndReals(tfds.core.GeneratorBasedBuilder):
+    """A set of pairs."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        names = ("input_image", "real_image")
+        features = tfds.features.FeaturesDict({n: tfds.features.Image() for n in names})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, manager):
+        return {name: self._generate_examples(n) for name, n in (("train", 4), ("test", 2))}
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            picture = np.full((6, 6, 3), 20 * i, np.uint8)
+            yield i, {"input_image": picture, "real_image": 255 - picture}
+
+
+def test_pairs(no_network):
+    dataset = open_dataset("inputs_and_reals", size=0, roles=("A", "B"), paired=True)
+    assert dataset.paired and dataset.truth and dataset.epoch == 4
+    for split, count in ((dataset.train, 4), (dataset.test, 2)):
+        assert split["A"].size == split["B"].size == count
+        for i in range(count):
+            np.testing.assert_array_equal(split["A"].load(i), 255 - split["B"].load(i))
+    found = dataset.fingerprint()
+    assert found["A"].startswith("4:") and found["A"] != found["B"]
+    with pytest.raises(InputError, match="data.labels needs"):
+        open_dataset("inputs_and_reals", size=0, labels=True)
+
+
+def test_two_domains_are_no_pairs(downloaded):
+    with pytest.raises(InputError, match="data.paired needs pairs"):
+        open_dataset(HORSES, size=0, paired=True)
 
 
 @pytest.mark.parametrize("missing", ["trainB", "testA", "testB"])

@@ -263,7 +263,7 @@ def test_translator_takes_the_average_if_there_is_one():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gan_mode": "wgan"}, "gan_mode='wgan': expected one of lsgan, vanilla, hinge"),
+        ({"gan_mode": "dcgan"}, "gan_mode='dcgan': expected one of lsgan, vanilla, hinge"),
         ({"discriminator": "unet"}, "discriminator='unet': expected one of patch, pixel"),
         ({"ngf": 0}, "ngf=0: expected a number from 1 up"),
         ({"n_layers": 0}, "n_layers=0: expected a number from 1 up"),

@@ -9,12 +9,13 @@ import pytest
 from keras import ops
 
 from core.errors import InputError
-from gan.importers import KINDS, guess_config, import_network
+from gan.importers import guess_config, import_network
 
 pytestmark = pytest.mark.backends
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 GENERATOR, DISCRIMINATOR = "cyclegan/resnet_generator", "cyclegan/patch_discriminator"
+KINDS = (GENERATOR, DISCRIMINATOR)
 
 
 def load(kind):

@@ -24,6 +24,8 @@ def softplus(x):
         ("lsgan", (4 + 4) / 2),  # (-1 - 1)^2, (3 - 1)^2
         ("vanilla", softplus(-FAKE)),
         ("hinge", -1.0),  # -(-1 + 3) / 2
+        ("minimax", -softplus(FAKE)),
+        ("wgan", -1.0),
     ],
 )
 def test_generator_loss(mode, expected):
@@ -36,6 +38,8 @@ def test_generator_loss(mode, expected):
         ("lsgan", (1 + 1) / 2 + (1 + 9) / 2),
         ("vanilla", softplus(-REAL) + softplus(FAKE)),
         ("hinge", (0 + 1) / 2 + (0 + 4) / 2),
+        ("minimax", softplus(-REAL) + softplus(FAKE)),
+        ("wgan", (-1 + 3) / 2 - (2 + 0) / 2),
     ],
 )
 def test_discriminator_loss(mode, expected):
@@ -43,9 +47,24 @@ def test_discriminator_loss(mode, expected):
     assert float(loss) == pytest.approx(expected)
 
 
-def test_vanilla_is_finite_for_large_logits():
+def test_logarithms_are_finite_for_large_logits():
     far = ops.convert_to_tensor(np.float32([-200.0]))
     assert float(generator_loss("vanilla", far)) == pytest.approx(200.0)
+    assert float(generator_loss("minimax", -far)) == pytest.approx(-200.0)
+
+
+def test_minimax_is_the_logarithm_that_the_paper_minimises():
+    """log(1 - sigmoid(D)); its gradient fades where D calls the fakes fake, vanilla's does not."""
+    logits = ops.convert_to_tensor(FAKE)
+    expected = np.mean(np.log(1 - 1 / (1 + np.exp(-np.float64(FAKE)))))
+    assert float(generator_loss("minimax", logits)) == pytest.approx(expected)
+    sure = ops.convert_to_tensor(np.float32([-10.0]))
+    saturated, other = (
+        float(np.ravel(engine.input_grad(lambda x, m=mode: generator_loss(m, x), sure))[0])
+        for mode in ("minimax", "vanilla")
+    )
+    assert -1e-4 < saturated < 0
+    assert other == pytest.approx(-1, abs=1e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -56,10 +75,10 @@ def test_losses_are_scalars_over_patches(mode):
 
 
 def test_unknown_mode():
-    with pytest.raises(ValueError, match="gan_mode='wgan': expected one of lsgan, vanilla, hinge"):
-        generator_loss("wgan", REAL)
-    with pytest.raises(ValueError, match="gan_mode='wgan'"):
-        discriminator_loss("wgan", REAL, FAKE)
+    with pytest.raises(ValueError, match="gan_mode='dcgan': expected one of lsgan, vanilla, hinge"):
+        generator_loss("dcgan", REAL)
+    with pytest.raises(ValueError, match="gan_mode='dcgan'"):
+        discriminator_loss("dcgan", REAL, FAKE)
 
 
 # --- pool; an image is one pixel that holds its number

@@ -1,7 +1,9 @@
 """Published weights become a run directory that translates pictures."""
 
+import pickle
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +69,30 @@ def test_an_adain_decoder_with_its_encoder(tmp_path):
     found = api.load(tmp_path / "run").stylize(content, [style])
     assert found.shape == content.shape and np.ptp(found) > 0
     np.testing.assert_allclose(found, expected, atol=1)
+
+
+def test_a_stylegan_pickle_makes_a_run_that_samples(tmp_path, monkeypatch):
+    with np.load(GOLDEN / "stylegan1_generator.npz") as file:
+        state = {k.removeprefix("state/"): file[k] for k in file.files if k.startswith("state/")}
+        z, expected = file["latents"], file["images_truncation_0_5"].transpose(0, 2, 3, 1)
+    path = write_networks(tmp_path / "karras.pkl", state, monkeypatch)
+    done = run("--kind=stylegan/generator", f"--from={path}", f"--run_dir={tmp_path / 'run'}")
+    assert done.returncode == 0, done.stderr
+    generator = api.load(tmp_path / "run").algorithm.generator
+    found = np.asarray(generator(z, truncation_psi=0.5))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
+
+
+def write_networks(path, state, monkeypatch):
+    """As the official code writes `(G, D, Gs)`; only Gs holds anything."""
+    module = types.ModuleType("dnnlib.tflib.network")
+    module.Network = type("Network", (), {"__module__": module.__name__})
+    monkeypatch.setitem(sys.modules, "dnnlib", types.ModuleType("dnnlib"))
+    monkeypatch.setitem(sys.modules, "dnnlib.tflib", types.ModuleType("dnnlib.tflib"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    networks = [module.Network() for _ in range(3)]
+    for network in networks:
+        network.__dict__ |= {"name": "G", "variables": [], "components": {}}
+    networks[2].variables = list(state.items())
+    path.write_bytes(pickle.dumps(tuple(networks), 4))
+    return path

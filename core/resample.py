@@ -1,0 +1,99 @@
+"""Resampling of pictures and features by short symmetric filters, `[N, H, W, C]`.
+
+Filters are separable: a row of taps stands for its outer product with itself, such as (1, 3, 3, 1)
+for the 4x4 filter of StyleGAN2. They are added up as shifted copies, which every backend
+differentiates as often as asked and which costs less on a CPU than a depthwise convolution.
+"""
+
+from collections.abc import Sequence
+
+from keras import ops
+
+
+def upfirdn2d(
+    x,
+    taps: Sequence[float],
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    gain: float = 1.0,
+):
+    """Upsamples with zeros, pads, filters, and keeps every `down`-th row and column.
+
+    Args:
+        x: `[N, H, W, C]`.
+        taps: of the filter; scaled so that they sum to 1.
+        up: after every pixel come `up - 1` zeros.
+        padding: zeros before and after, on both axes, counted after the upsampling.
+        gain: of the whole filter.
+
+    Returns:
+        `[N, (H * up + before + after - len(taps)) // down + 1, likewise, C]`, type kept.
+
+    Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, torch_utils/ops/upfirdn2d.py (what it computes).
+    """
+    for axis in (1, 2):
+        x = _axis(x, axis, _scaled(taps, gain**0.5), up, down, padding)
+    return x
+
+
+def blur(x, taps: Sequence[float] = (1, 2, 1)):
+    """Filters at the same size; zeros beyond the border.
+
+    Source: StyleGAN (https://arxiv.org/abs/1812.04948), appendix C for (1, 2, 1).
+    """
+    n = len(taps)
+    return upfirdn2d(x, taps, padding=(n // 2, (n - 1) // 2))
+
+
+def upsample(x, taps: Sequence[float], factor: int = 2):
+    """`factor` times the height and width, the mean kept."""
+    n = len(taps)
+    padding = ((n + factor - 1) // 2, (n - factor) // 2)
+    return upfirdn2d(x, taps, up=factor, padding=padding, gain=factor**2)
+
+
+def downsample(x, taps: Sequence[float], factor: int = 2):
+    """The height and width divided by `factor`."""
+    n = len(taps)
+    padding = ((n - factor + 1) // 2, (n - factor) // 2)
+    return upfirdn2d(x, taps, down=factor, padding=padding)
+
+
+def nearest(x, factor: int = 2):
+    """Every pixel as a square of `factor` x `factor` pixels."""
+    return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2) if factor > 1 else x
+
+
+def box(x, factor: int = 2):
+    """The mean of every square of `factor` x `factor` pixels; sizes are multiples of `factor`."""
+    if factor == 1:
+        return x
+    n, h, w, c = x.shape
+    x = ops.reshape(x, (-1 if n is None else n, h // factor, factor, w // factor, factor, c))
+    return ops.mean(x, axis=(2, 4))
+
+
+def _scaled(taps, gain):
+    total = sum(taps)
+    return [gain * tap / total for tap in taps]
+
+
+def _axis(x, axis, taps, up, down, padding):
+    """The filter along one axis. True convolution: the taps are read backwards."""
+    size = x.shape[axis] * up
+    if up > 1:
+        x = ops.expand_dims(x, axis + 1)
+        x = ops.pad(x, [(0, up - 1) if i == axis + 1 else (0, 0) for i in range(5)])
+        shape = list(x.shape[:axis]) + [size] + list(x.shape[axis + 2 :])
+        x = ops.reshape(x, [-1 if s is None else s for s in shape])
+    x = ops.pad(x, [padding if i == axis else (0, 0) for i in range(4)])
+    span = size + sum(padding) - len(taps) + 1
+    slices = [slice(None)] * 4
+    total = None
+    for start, tap in enumerate(reversed(taps)):
+        slices[axis] = slice(start, start + span, down)
+        part = x[tuple(slices)] * tap
+        total = part if total is None else total + part
+    return total

@@ -1,0 +1,67 @@
+"""The data sets that come with the code; no download."""
+
+from experiments.data import faces, photos, seasons
+from experiments.data.dataset import Dataset, Source
+
+TRAIN_SCENES, TEST_SCENES = 2_000, 100  # per domain
+TRAIN_FACES, TEST_FACES = 10_000, 1_000
+EMBEDDED = {
+    "seasons": "summer and winter landscapes, unpaired, with the true pairs as test set",
+    "seasons_paired": "the same with pairs as training set, too",
+    "faces": "portraits with known factors, in the classes of their hair's colour",
+    "photos": "photographs as content and textures as style, the ones that scikit-image brings",
+}
+
+
+def open_embedded(name: str, size: int) -> Dataset:
+    """Opens one of `EMBEDDED`.
+
+    Args:
+        size: height and width at which it is drawn; the photos have their own.
+    """
+    if name == "photos":
+        return _photos()
+    return _faces(size) if name == "faces" else _seasons(name, size)
+
+
+def _seasons(name, size):
+    """Training domains of different scenes, or of the same; test domains of the same ones."""
+    paired = name == "seasons_paired"
+
+    def source(split, domain, count, stride, offset):
+        return Source(
+            f"{name} {split}{'AB'[domain]}",
+            count,
+            lambda i: seasons.draw(i * stride + offset, split=split, size=size)[domain],
+            identity=f"{name} {split}{'AB'[domain]} {count}",
+        )
+
+    scenes = [(1, 0), (1, 0)] if paired else [(2, 0), (2, 1)]
+    train = {r: source("train", d, TRAIN_SCENES, *scenes[d]) for d, r in enumerate("AB")}
+    test = {r: source("test", d, TEST_SCENES, 1, 0) for d, r in enumerate("AB")}
+    return Dataset(name, train, test, truth=True, paired=paired)
+
+
+def _faces(size):
+    def source(split, count):
+        return Source(
+            f"faces {split}",
+            count,
+            lambda i: faces.draw(faces.factors(i, split=split), size),
+            identity=f"faces {split} {count}",
+            label=lambda i: faces.label(faces.factors(i, split=split)),
+            classes=faces.HAIR,
+        )
+
+    train, test = source("train", TRAIN_FACES), source("test", TEST_FACES)
+    return Dataset("faces", {"image": train}, {"image": test})
+
+
+def _photos():
+    """The pictures of `experiments.data.photos`."""
+    sources = {
+        role: Source(f"photos {role}", len(names), lambda i, n=names: photos.read(n[i]),
+                     identity=" ".join(names))
+        for role, names in (("content", photos.CONTENT), ("style", photos.STYLE))
+    }  # fmt: skip
+    return Dataset("photos", sources, sources)

@@ -1,0 +1,176 @@
+"""Folders of pictures: one domain, two domains, or pairs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import InputError
+from experiments.data import pictures
+from experiments.data.dataset import Dataset, Source
+
+SPLITS = ("train", "test", "val")
+
+
+def open_folder(
+    name: str,
+    *,
+    two: bool,
+    paired: bool,
+    paired_test: bool,
+    report: Callable[[str], None],
+) -> Dataset:
+    """Opens "folder:PATH", by what is in it.
+
+    - `trainA`, `trainB` (and `testA`, `testB`): two domains.
+    - nothing but `train`, `test` or `val`: for a model of two domains, pictures of A and B side by
+      side, paired; for others, one domain with a test set. `val` stands in for `test`.
+    - any other: all pictures below are one domain, for training and testing. Pictures in folders of
+      their own are in classes.
+
+    Args:
+        name: as given to `--dataset`.
+        two: the model takes two domains.
+        paired: files of the same name in trainA and trainB belong together, and in testA and testB.
+        paired_test: those in testA and testB.
+        report: takes a line about an image that is left out, or a test set that is missing.
+
+    Raises:
+        InputError: a missing or empty folder, names without a partner.
+    """
+    root = Path(name.removeprefix("folder:")).expanduser()
+    if not root.is_dir():
+        raise InputError(f"--dataset={name}: no folder '{root}' ({root.absolute()}). Give an "
+                         "existing folder.")  # fmt: skip
+    if (root / "trainA").is_dir() or (root / "trainB").is_dir():
+        return _two_domains(name, root, paired, paired_test, report)
+    splits = [p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
+    train, test = root, root
+    if "train" in splits and set(splits) <= set(SPLITS):
+        train = root / "train"
+        test = next((root / s for s in ("test", "val") if s in splits), train)
+        if two:
+            return _side_by_side(name, train, test, report)
+    source = _pictures(train, report)
+    other = source if test == train else _pictures(test, report)
+    return Dataset(name, {"image": source}, {"image": other})
+
+
+def _two_domains(name, root, paired, paired_test, report):
+    there = [role for role in "AB" if (root / f"test{role}").is_dir()]
+    if paired:
+        train = _pairs(root, "train", report)
+        test = _pairs(root, "test", report) if there else train
+    else:
+        train = {role: _pictures(root / f"train{role}", report) for role in "AB"}
+        if paired_test:
+            _check_names(root, "test", "paired_test")
+        test = train | {role: _pictures(root / f"test{role}", report) for role in there}
+    missing = [role for role in "AB" if role not in there]
+    if missing:
+        tests, trains = (" and ".join(kind + r for r in missing) for kind in ("test", "train"))
+        _say_no_test(name, tests, trains, report)
+    return Dataset(name, train, test, truth=paired or paired_test, paired=paired)
+
+
+def _say_no_test(name, missing, instead, report):
+    report(
+        f"--dataset={name}: no {missing}: scores are of the training images in {instead} and say "
+        "nothing about new pictures. Put pictures there that are not trained on."
+    )
+
+
+def _check_names(root, kind, key):
+    """Refuses folders of two domains whose files do not have the same names."""
+    a, b = ([p.relative_to(f).with_suffix("") for p in pictures.find(f)]
+            for f in (root / f"{kind}A", root / f"{kind}B"))  # fmt: skip
+    if a != b:
+        odd = sorted(set(a) ^ set(b)) or a
+        shown = ", ".join(f"'{path}'" for path in odd[:3]) + (", …" if len(odd) > 3 else "")
+        raise InputError(
+            f"data.{key}: '{root}/{kind}A' and '{root}/{kind}B' need files of the same names; "
+            f"{len(odd)} have no partner, such as {shown}."
+        )
+
+
+def _pairs(root, kind, report):
+    """Sources of two domains with one picture of each scene in both, of one size."""
+    files = {role: _find(root / f"{kind}{role}") for role in "AB"}
+    _check_names(root, kind, "paired")
+
+    def read(i):
+        picture, other = pictures.read(files["B"][i]), pictures.shape(files["A"][i])
+        if picture.shape[:2] != other:
+            (height, width), shape = other, picture.shape
+            raise InputError(
+                f"'{files['A'][i]}' has {width}x{height} pixels, its partner '{files['B'][i]}' "
+                f"{shape[1]}x{shape[0]}: the pictures of a pair need one size. Resize one of them."
+            )
+        return picture
+
+    source = _source(root / f"{kind}A", files["A"], report)
+    partner = _source(root / f"{kind}B", files["B"], report, read)
+    source.load(0, [partner])  # refuses a folder without a good pair
+    return {"A": source, "B": partner}
+
+
+def _side_by_side(name, train, test, report):
+    """Both domains in each picture: A is its left half, B its right one."""
+    if test == train:
+        _say_no_test(name, "test or val", "train", report)
+    sources = [_halves(train, report)]
+    sources.append(sources[0] if test == train else _halves(test, report))
+    return Dataset(name, *sources, truth=True, paired=True)
+
+
+def _halves(folder, report):
+    files = _find(folder)
+
+    def read(role, i):
+        picture = pictures.read(files[i])
+        height, width = picture.shape[:2]
+        if width % 2:
+            raise InputError(
+                f"'{files[i]}' has {width}x{height} pixels: pictures of A and B side by side have "
+                "an even width. Crop it; unpaired pictures go into folders trainA and trainB."
+            )
+        return picture[:, : width // 2] if role == "A" else picture[:, width // 2 :]
+
+    found = {r: _source(folder, files, report, lambda i, r=r: read(r, i)) for r in "AB"}
+    height, width = found["A"].load(0).shape[:2]
+    if 2 * width <= height:
+        report(f"{folder}: has pictures of {2 * width}x{height} pixels, taken for A and B side by "
+               f"side, {width}x{height} each.")  # fmt: skip
+    return found
+
+
+def _pictures(folder, report):
+    """A source of all pictures below `folder`, refused if there is none that can be read."""
+    source = _source(folder, _find(folder), report)
+    source.load(0)  # refuses a folder in which every file is damaged, now and not in mid-training
+    return source
+
+
+def _find(folder):
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is missing. Two domains need the folders trainA and trainB "
+                         "(testA and testB if there is a test set).")  # fmt: skip
+    files = pictures.find(folder)
+    if not files:
+        raise InputError(f"'{folder}' holds no pictures ({', '.join(sorted(pictures.EXTENSIONS))})"
+                         ". Put some in, or give another folder.")  # fmt: skip
+    return files
+
+
+def _source(folder, files, report, read=None):
+    """A source of files, in classes where each lies in one of several folders of `folder`."""
+    names = [path.relative_to(folder) for path in files]
+    classes = sorted({name.parts[0] for name in names})
+    in_classes = len(classes) > 1 and all(len(name.parts) > 1 for name in names)
+    return Source(
+        str(folder),
+        len(files),
+        read or (lambda i: pictures.read(files[i])),
+        report=report,
+        identity="\0".join(name.as_posix() for name in names),
+        label=(lambda i: classes.index(names[i].parts[0])) if in_classes else None,
+        classes=tuple(classes) if in_classes else (),
+    )

@@ -1,0 +1,1 @@
+"""DCGAN, Radford et al. 2015 (https://arxiv.org/abs/1511.06434)."""

@@ -1,0 +1,48 @@
+"""What can be set of DCGAN. The defaults are the paper's."""
+
+from dataclasses import dataclass
+
+from gan.checks import check_at_least, check_one_of
+from gan.losses import MODES
+
+LATENTS = ("uniform", "normal")
+
+
+@dataclass(frozen=True)
+class DCGANConfig:
+    """Hyper-parameters of the networks, the losses and the optimizers.
+
+    Sources: Radford et al. 2015, section 4; Newmu/dcgan_code @ e6e9cec,
+    faces/train_uncond_dcgan.py (whose weight decay of 1e-5 the paper does not have, nor this).
+    """
+
+    latent_size: int = 100  # numbers in a z
+    latent: str = "uniform"  # from -1 to 1 | normal
+    ngf: int = 128  # channels of the generator before its last layer; doubled at every level below
+    ndf: int = 128  # channels of the discriminator after its first layer
+    classes: int = 0  # of a class-conditional GAN, which needs data.labels; 0: unconditional
+    gan_mode: str = "vanilla"  # vanilla (non-saturating) | minimax | lsgan | hinge | wgan
+    d_steps: int = 1  # the generator learns at every so many steps: k, Goodfellow et al. 2014
+    clip: float = 0.0  # wgan: weights of D stay from -clip to clip (Arjovsky et al. 2017: 0.01)
+    learning_rate: float = 2e-4  # of both Adams
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    ema_half_life: float = 0.0  # of the generator's weights in images; 0: no average, as published
+
+    def __post_init__(self):
+        check_one_of(self, "gan_mode", MODES)
+        check_one_of(self, "latent", LATENTS)
+        for key in ("latent_size", "ngf", "ndf", "d_steps"):
+            check_at_least(self, key, 1)
+        for key in ("classes", "clip", "learning_rate", "ema_half_life"):
+            check_at_least(self, key, 0)
+        for key in ("beta_1", "beta_2"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more and below 1")
+        if self.classes == 1:
+            raise ValueError("classes=1: expected 2 or more, or 0 for an unconditional GAN")
+        if (self.gan_mode == "wgan") != (self.clip > 0):
+            raise ValueError(
+                f"gan_mode='{self.gan_mode}', clip={self.clip}: wgan needs clip, such as 0.01, "
+                "and the others 0"
+            )

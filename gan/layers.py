@@ -1,0 +1,252 @@
+"""Layers of the progressive and style-based GANs.
+
+Equalised learning rate (Karras et al. 2018, section 4.1): weights start at N(0, 1) and are scaled
+where they are used, by He's constant `gain / sqrt(fan_in)` and by `lrmul`, the learning rate of the
+layer relative to the others.
+"""
+
+import keras
+from keras import ops
+
+from core.resample import blur
+from core.stats import adain
+
+GAIN = 2**0.5  # He's, for ReLUs
+_package = keras.saving.register_keras_serializable("gan")
+
+
+def pixel_norm(x, epsilon: float = 1e-8):
+    """Every position's features to mean square 1 (Karras et al. 2018, equation 2); type kept."""
+    wide = ops.cast(x, "float32")
+    scale = ops.rsqrt(ops.mean(ops.square(wide), axis=-1, keepdims=True) + epsilon)
+    return ops.cast(wide * scale, x.dtype)
+
+
+def minibatch_stddev(x, group_size: int = 4):
+    """Appends one feature: how much the images of a group differ, a number per group.
+
+    The group of image i is i, i + N / group_size, ... It has fewer images than `group_size` where
+    that does not divide N: as many as divide it.
+
+    Args:
+        x: `[N, H, W, C]`, N known.
+
+    Returns:
+        `[N, H, W, C + 1]`, type kept.
+
+    Source: Karras et al. 2018, section 3; tkarras/progressive_growing_of_gans @ 2504c3f,
+    networks.py `minibatch_stddev_layer`.
+    """
+    n, h, w, c = x.shape
+    if n is None:
+        raise ValueError("minibatch_stddev: the number of images must be known, not None")
+    group = next(g for g in range(min(group_size, n), 0, -1) if n % g == 0)
+    y = ops.reshape(ops.cast(x, "float32"), (group, n // group, h, w, c))
+    y = ops.mean(ops.square(y - ops.mean(y, axis=0, keepdims=True)), axis=0)
+    y = ops.mean(ops.sqrt(y + 1e-8), axis=(1, 2, 3), keepdims=True)  # [N / group, 1, 1, 1]
+    y = ops.broadcast_to(ops.tile(y, (group, 1, 1, 1)), (n, h, w, 1))
+    return ops.concatenate([x, ops.cast(y, x.dtype)], axis=-1)
+
+
+class _Equalised(keras.layers.Layer):
+    """A kernel and a bias that are scaled where they are used."""
+
+    def __init__(self, units, gain=GAIN, lrmul=1.0, use_bias=True, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.gain, self.lrmul, self.use_bias = units, gain, lrmul, use_bias
+
+    def _add(self, shape, fan_in):
+        init = keras.initializers.RandomNormal(0.0, 1.0 / self.lrmul)
+        # scaled in float32, and only then cast
+        options = {"autocast": False, "dtype": "float32"}
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=init, **options)
+        self.scale = self.gain / fan_in**0.5 * self.lrmul
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.units,), initializer="zeros", **options
+            )
+
+    def _biased(self, x):
+        return x + ops.cast(self.bias * self.lrmul, x.dtype) if self.use_bias else x
+
+    def get_config(self):
+        names = ("units", "gain", "lrmul", "use_bias")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@_package
+class Dense(_Equalised):
+    """`[N, in] -> [N, units]`.
+
+    Args:
+        units: features that come out.
+        gain: of He's constant.
+        lrmul: learning rate relative to other layers.
+    """
+
+    def build(self, input_shape):
+        self._add((input_shape[-1], self.units), input_shape[-1])
+
+    def call(self, x):
+        kernel = ops.cast(self.kernel * self.scale, self.compute_dtype)
+        return self._biased(ops.matmul(x, kernel))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
+@_package
+class Conv(_Equalised):
+    """Convolution with zeros beyond the border, at the same, twice or half the size.
+
+    "up" is a nearest-neighbour upsampling before a 3x3 convolution, "down" a 2x2 average after it,
+    each as one strided 4x4 convolution of the same result: 4/9 of the arithmetic. (The official
+    code does so from 128 px on, "fused_scale"; its upsampling then has the kernel turned round.)
+
+    Args:
+        units: features that come out.
+        kernel_size: 1 or 3.
+        resample: None, "up" or "down".
+        gain, lrmul, use_bias: see `Dense`.
+
+    Source: tkarras/progressive_growing_of_gans @ 2504c3f, networks.py.
+    """
+
+    def __init__(self, units, kernel_size=3, resample=None, **kwargs):
+        super().__init__(units, **kwargs)
+        self.kernel_size, self.resample = kernel_size, resample
+
+    def build(self, input_shape):
+        channels, size = input_shape[-1], self.kernel_size
+        self._add((size, size, channels, self.units), size * size * channels)
+
+    def call(self, x):
+        kernel = self.kernel * self.scale
+        if self.resample == "up":
+            kernel = _widen(ops.flip(kernel, axis=(0, 1)))
+            kernel = ops.cast(ops.transpose(kernel, (0, 1, 3, 2)), x.dtype)
+            return self._biased(ops.conv_transpose(x, kernel, 2, "same"))
+        if self.resample == "down":
+            kernel = ops.cast(_widen(kernel) / 4, x.dtype)
+            return self._biased(ops.conv(x, kernel, 2, "same"))
+        return self._biased(ops.conv(x, ops.cast(kernel, x.dtype), 1, "same"))
+
+    def flops(self, input_shape) -> int:
+        """Operations of one pass forward, two per multiply-add."""
+        n, h, w, channels = input_shape
+        if self.resample is None:
+            return 2 * n * h * w * self.kernel_size**2 * channels * self.units
+        # 16 products per pixel of the smaller picture
+        smaller = h * w if self.resample == "up" else h * w // 4
+        return 2 * n * smaller * 16 * channels * self.units
+
+    def compute_output_shape(self, input_shape):
+        n, h, w, _ = input_shape
+        factor = {"up": 2, "down": 0.5, None: 1}[self.resample]
+        return (n, *(None if s is None else int(s * factor) for s in (h, w)), self.units)
+
+    def get_config(self):
+        own = {"kernel_size": self.kernel_size, "resample": self.resample}
+        return super().get_config() | own
+
+
+def _widen(kernel):
+    """A 3x3 kernel and its copies shifted by one row, one column and both, summed: 4x4."""
+    rows = ops.pad(kernel, ((0, 1), (0, 0), (0, 0), (0, 0)))
+    rows = rows + ops.pad(kernel, ((1, 0), (0, 0), (0, 0), (0, 0)))
+    return ops.pad(rows, ((0, 0), (0, 1), (0, 0), (0, 0))) + ops.pad(
+        rows, ((0, 0), (1, 0), (0, 0), (0, 0))
+    )
+
+
+@_package
+class Blur(keras.layers.Layer):
+    """The filter (1, 2, 1) in both directions, zeros beyond the border."""
+
+    def call(self, x):
+        return blur(x)
+
+
+@_package
+class LeakyReLU(keras.layers.Layer):
+    """Slope 0.2."""
+
+    def call(self, x):
+        return ops.leaky_relu(x, 0.2)
+
+
+@_package
+class MinibatchStddev(keras.layers.Layer):
+    """`minibatch_stddev` as a layer, in float32."""
+
+    def __init__(self, group_size=4, **kwargs):
+        super().__init__(**kwargs)
+        self.group_size = group_size
+
+    def call(self, x):
+        return minibatch_stddev(x, self.group_size)
+
+    def get_config(self):
+        return super().get_config() | {"group_size": self.group_size}
+
+
+@_package
+class Epilogue(keras.layers.Layer):
+    """What follows a convolution of a generator: noise, bias, leaky ReLU, normalisation, style.
+
+    With `w_dim` the normalisation is AdaIN with a style from w; without, it is pixel norm.
+
+    Args:
+        w_dim: features of w, 0 for a generator without styles.
+        use_noise: add noise, scaled by a learned weight per channel that starts at 0.
+
+    Source: NVlabs/stylegan @ 1e0d5c7, training/networks_stylegan.py:490-501 (`layer_epilogue`).
+    """
+
+    def __init__(self, w_dim=0, use_noise=False, **kwargs):
+        super().__init__(**kwargs)
+        self.w_dim, self.use_noise = w_dim, use_noise
+        # computed in float32: as small as w, and it scales everything
+        self.style = Dense(0, gain=1.0, dtype="float32", name="style") if w_dim else None
+
+    def build(self, input_shape):
+        _, h, w, c = input_shape
+        options = {"dtype": "float32", "autocast": False}
+        if self.use_noise:
+            self.noise_weight = self.add_weight(
+                name="noise_weight", shape=(c,), initializer="zeros", **options
+            )
+            self.noise = self.add_weight(
+                name="noise", shape=(1, h, w, 1), initializer=keras.initializers.RandomNormal(0, 1),
+                trainable=False, **options,
+            )  # fmt: skip
+        self.bias = self.add_weight(name="bias", shape=(c,), initializer="zeros", **options)
+        if self.style is not None:
+            self.style.units = 2 * c
+            self.style.build((None, self.w_dim))
+
+    def call(self, x, w=None, noise="const", seed=None):
+        """Args:
+        x: `[N, H, W, C]`.
+        w: `[N, w_dim]`, for styles.
+        noise: "const" (the layer's own, the same for every image), "random" or "none".
+        seed: a `keras.random.SeedGenerator` for random noise.
+        """
+        if self.use_noise and noise != "none":
+            x = x + ops.cast(self._noise(x, noise, seed) * self.noise_weight, x.dtype)
+        x = ops.leaky_relu(x + ops.cast(self.bias, x.dtype), 0.2)
+        if self.style is None:
+            return pixel_norm(x)
+        scale, offset = ops.split(self.style(w)[:, None, None, :], 2, axis=-1)
+        return adain(x, offset, scale + 1.0, 1e-8)
+
+    def _noise(self, x, noise, seed):
+        if noise == "const":
+            return self.noise
+        return keras.random.normal((ops.shape(x)[0], *x.shape[1:3], 1), seed=seed, dtype="float32")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"w_dim": self.w_dim, "use_noise": self.use_noise}

@@ -1,0 +1,160 @@
+"""The two phases of pix2pix.
+
+`G` translates, `D` judges pairs of input and output, in six channels. The discriminator goes first;
+the generator is then judged by the new one.
+
+Source: Isola et al. 2017 (https://arxiv.org/abs/1611.07004), section 3;
+junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/pix2pix_model.py, and test.py:65-69.
+"""
+
+import functools
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from core.phases import Algorithm, Stage
+from gan.cyclegan.networks import discriminator
+from gan.decaying_adam import decaying_phase
+from gan.losses import discriminator_loss, generator_loss
+from gan.pix2pix.config import Pix2PixConfig
+from gan.pix2pix.networks import unet_generator
+
+
+class Pix2Pix(Algorithm):
+    """Translation from one domain to the other, learned from pairs.
+
+    A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1], the same scenes.
+
+    Both phases need the same fake, the second one with its gradient, which a phase cannot hand on.
+    So the generator runs twice, with the same dropout; its running statistics and seeds follow the
+    second time alone. (XLA finds that both are the same and computes them once.)
+    """
+
+    def __init__(
+        self,
+        config: Pix2PixConfig = Pix2PixConfig(),  # noqa: B008 frozen
+        *,
+        size: int = 256,
+        batch_size: int = 1,
+        epoch: int = 1000,
+        epochs: float = 200,
+        seed: int = 0,
+        xla: bool = False,
+    ):
+        """Args:
+        size: of the training images in pixels, a multiple of `2 ** config.num_downs`.
+        batch_size: pairs in a step.
+        epoch, epochs: pairs in an epoch and length of training, for the learning rate.
+        seed: of the dropout of translations; the initial weights and the dropout of training
+            follow `keras.utils.set_random_seed`.
+        xla: compile the step with XLA on TensorFlow.
+        """
+        networks = {
+            "G": unet_generator(
+                ngf=config.ngf, num_downs=config.num_downs, dropout=config.dropout, name="G"
+            ),
+            "D": discriminator(config, channels=6, norm="batch", name="D"),
+        }
+        super().__init__([Stage(batch_size, size)], networks, xla=xla)
+        self.config, self.seed = config, seed
+        self.passes = {"G": 2, "D": 3}
+        phase = functools.partial(decaying_phase, config=config, epoch=epoch, epochs=epochs)
+        self.phases = [
+            phase("D", self.discriminator_phase, [networks["D"]]),
+            phase("G", self.generator_phase, [networks["G"]]),
+        ]
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """That it translates: one."""
+        return (self.config.direction,)
+
+    @property
+    def size_multiple(self) -> int:
+        """Heights and widths that the generator takes are multiples of this."""
+        return 2**self.config.num_downs
+
+    @property
+    def smallest_size(self) -> int:
+        """From this height and width on."""
+        return self.size_multiple
+
+    @property
+    def width(self) -> int:
+        """Channels of the generator's widest layer at full size, or what takes as much memory."""
+        return self.config.ngf
+
+    @staticmethod
+    def translator_name(direction: str) -> str:
+        """The generator for either direction, of which a run has one."""
+        return "G"
+
+    def translator(self, direction: str) -> Callable:
+        """What translates `[N, H, W, 3]` as `config.test_mode` says, called as a network is."""
+        network = self.networks["G"]
+        if self.config.test_mode == "published":
+            return published_translator(network, self.seed)
+        return network
+
+    def discriminator_phase(self, batch):
+        """Fakes, then reals: batch norm sees them apart. Halved, which slows D against G."""
+        source, target = self._pair(batch)
+        fake = _run_unchanged(self.networks["G"], source, {})
+        fake_logits = self._judge(source, ops.stop_gradient(fake))
+        real_logits = self._judge(source, target)
+        loss = 0.5 * discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
+        return loss, {}, {}
+
+    def generator_phase(self, batch):
+        """Adversarial loss and distance to the truth (equation 4)."""
+        source, target = self._pair(batch)
+        fake = self.networks["G"](source, training=True)
+        adversarial = generator_loss(self.config.gan_mode, self._judge(source, fake))
+        logs = {
+            "loss/G_GAN": self.config.lambda_gan * adversarial,
+            "loss/G_L1": self.config.lambda_L1 * ops.mean(ops.abs(fake - target)),
+        }
+        return sum(logs.values()), logs, {}
+
+    def _pair(self, batch):
+        """Input and truth."""
+        pair = batch["A"], batch["B"]
+        return pair if self.config.direction == "AtoB" else pair[::-1]
+
+    def _judge(self, source, result):
+        return self.networks["D"](ops.concatenate([source, result], axis=-1), training=True)
+
+
+def published_translator(network: keras.Model, seed: int) -> Callable:
+    """A generator as in training, but every picture a batch of its own, and nothing changes.
+
+    Args:
+        network: has batch norm, and perhaps dropout.
+        seed: of the dropout, which is the same for every picture of a size.
+
+    Returns:
+        A function of `[N, H, W, C]` and `training`, which it takes as a network does and ignores.
+    """
+    dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    seeds = {id(layer.seed_generator.state): (seed, i) for i, layer in enumerate(dropouts)}
+
+    def translate(images, training=False):
+        alone = [images[i : i + 1] for i in range(len(images))]
+        return ops.concatenate([_run_unchanged(network, image, seeds) for image in alone])
+
+    return translate
+
+
+def _run_unchanged(network, images, values):
+    """`network(images, training=True)` that leaves running statistics and seeds as they are.
+
+    Args:
+        values: id of a variable that is not trained -> what to take in its place.
+    """
+    others = [
+        ops.convert_to_tensor(values[id(v)], v.dtype) if id(v) in values else v.value
+        for v in network.non_trainable_variables
+    ]
+    trained = [v.value for v in network.trainable_variables]
+    return network.stateless_call(trained, others, images, training=True)[0]

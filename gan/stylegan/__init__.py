@@ -1,0 +1,1 @@
+"""StyleGAN, Karras et al. 2019 (https://arxiv.org/abs/1812.04948)."""

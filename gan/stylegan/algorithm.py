@@ -1,0 +1,50 @@
+"""StyleGAN: progressive growing with another generator, style mixing and the mean of w.
+
+Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948); NVlabs/stylegan @ 1e0d5c7,
+training/networks_stylegan.py:324-365 and training/training_loop.py. The official code moves the
+mean of w with the discriminator's fakes, too; here only the generator's phase changes G.
+"""
+
+import keras
+from keras import ops
+
+from gan.progan.algorithm import ProGAN
+from gan.progressive import resolutions
+from gan.stylegan.config import StyleGANConfig
+from gan.stylegan.networks import Generator
+
+
+class StyleGAN(ProGAN):
+    """Unconditional generation with a style per layer. Arguments and batches as of `ProGAN`."""
+
+    def __init__(self, config: StyleGANConfig = StyleGANConfig(), **kwargs):  # noqa: B008 frozen
+        super().__init__(config, **kwargs)
+
+    def _generator(self):
+        config = self.config
+        names = ("latent_size", "w_dim", "mapping_layers", "mapping_fmaps", "mapping_lrmul",
+                 "w_avg_beta", "use_styles", "const_input", "use_noise", "fmap_base", "fmap_max",
+                 "blur")  # fmt: skip
+        return Generator(self.size, **{name: getattr(config, name) for name in names}, name="G")
+
+    def _fakes(self, count, fade, training=False):
+        mapping, synthesis = self.networks["G"].mapping, self.networks["G"].synthesis
+        w = mapping.w(self._z(count))
+        if training:
+            mapping.update_mean(w)
+        size = self.current_stage.size
+        layers = 2 * len(resolutions(size))
+        if not self.config.use_styles:
+            return synthesis.grown(w, size, fade, seed=self.random)
+        ws = ops.repeat(w[:, None], layers, axis=1)
+        if self.config.style_mixing:
+            ws = ops.where(self._own(layers), ws, mapping.w(self._z(count))[:, None])
+        return synthesis.grown(ws, size, fade, seed=self.random)
+
+    def _own(self, layers):
+        """`[1, layers, 1]`: which layers of a step's fakes have the first w. With the probability
+        `style_mixing` those before a random one, else all; one draw for the batch, as published."""
+        draw = keras.random.uniform((2,), seed=self.random, dtype="float32")
+        crossover = 1 + ops.floor(draw[1] * (layers - 1))  # 1 to layers - 1
+        first = ops.where(draw[0] < self.config.style_mixing, crossover, float(layers))
+        return (ops.arange(layers, dtype="float32") < first)[None, :, None]

@@ -1,0 +1,197 @@
+"""StyleGAN's generator: the mapping network and the growing synthesis with a style per layer. The
+discriminator is `gan.progressive.Discriminator` with blur.
+
+Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), section 2;
+NVlabs/stylegan @ 1e0d5c7, training/networks_stylegan.py:302-384 (`G_style`, `G_mapping`).
+"""
+
+import keras
+from keras import ops
+
+from gan.layers import Dense, pixel_norm
+from gan.progressive import Synthesis
+
+
+@keras.saving.register_keras_serializable("stylegan")
+class Mapping(keras.Model):
+    """From z to w, the same for every layer of the synthesis. In float32.
+
+    Args:
+        latent_size: of z.
+        w_dim: of w.
+        num_ws: layers of the synthesis.
+        num_layers: dense layers; 0: w is the normalised z.
+        fmaps: features of the hidden layers.
+        lrmul: their learning rate relative to other layers.
+        w_avg_beta: of the moving mean of w, per step.
+
+    Attributes:
+        w_avg: `[w_dim]`, the moving mean of w; not trained by gradient.
+    """
+
+    def __init__(
+        self,
+        latent_size: int = 512,
+        w_dim: int = 512,
+        *,
+        num_ws: int,
+        num_layers: int = 8,
+        fmaps: int = 512,
+        lrmul: float = 0.01,
+        w_avg_beta: float = 0.995,
+        name: str = "mapping",
+    ):
+        super().__init__(name=name, dtype="float32")
+        self.config = {
+            "latent_size": latent_size, "w_dim": w_dim, "num_ws": num_ws, "num_layers": num_layers,
+            "fmaps": fmaps, "lrmul": lrmul, "w_avg_beta": w_avg_beta,
+        }  # fmt: skip
+        widths = [latent_size] + [fmaps] * (num_layers - 1) + [w_dim] * (num_layers > 0)
+        self.dense = []
+        for i in range(num_layers):
+            layer = Dense(widths[i + 1], lrmul=lrmul, dtype="float32", name=f"dense{i}")
+            layer.build((None, widths[i]))
+            self.dense.append(layer)
+        self.w_avg = self.add_weight(
+            name="w_avg", shape=(w_dim,), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def call(self, z, truncation_psi=1.0, truncation_cutoff=None):
+        """Args:
+        z: `[N, latent_size]`, normal.
+        truncation_psi: w is moved towards the mean: `w_avg + psi * (w - w_avg)`.
+        truncation_cutoff: in this many of the first layers; None: in all.
+
+        Returns:
+            `[N, num_ws, w_dim]`, float32.
+        """
+        w = ops.repeat(self.w(z)[:, None], self.config["num_ws"], axis=1)
+        return self.truncate(w, truncation_psi, truncation_cutoff)
+
+    def w(self, z):
+        """`[N, w_dim]` of z `[N, latent_size]`."""
+        x = pixel_norm(ops.cast(z, "float32"))
+        for layer in self.dense:
+            x = ops.leaky_relu(layer(x), 0.2)
+        return x
+
+    def truncate(self, ws, psi: float, cutoff: int | None = None):
+        """Moves `[N, num_ws, w_dim]` towards the mean, in the first `cutoff` layers (None: all).
+
+        Source: section B of the paper's appendix ("truncation trick in W").
+        """
+        if psi == 1.0:
+            return ws
+        layers = ops.arange(ws.shape[1])[None, :, None]
+        scale = ops.where(layers < (ws.shape[1] if cutoff is None else cutoff), psi, 1.0)
+        return self.w_avg + (ws - self.w_avg) * ops.cast(scale, "float32")
+
+    def update_mean(self, w):
+        """Moves `w_avg` towards the mean of `[N, w_dim]`."""
+        mean = ops.mean(ops.stop_gradient(w), axis=0)
+        self.w_avg.assign(mean + (self.w_avg - mean) * self.config["w_avg_beta"])
+
+    def get_config(self):
+        return self.config | {"name": self.name}
+
+
+@keras.saving.register_keras_serializable("stylegan")
+class Generator(keras.Model):
+    """From z through w to a picture.
+
+    Args:
+        resolution: of the pictures, a power of two.
+        latent_size, w_dim, mapping_layers, mapping_fmaps, mapping_lrmul, w_avg_beta: see `Mapping`.
+        use_styles, const_input, use_noise, fmap_base, fmap_max, blur, num_channels: see
+            `gan.progressive.Synthesis`.
+
+    Attributes:
+        mapping: z to `ws [N, layers, w_dim]`.
+        synthesis: `ws` to pictures.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        *,
+        latent_size: int = 512,
+        w_dim: int = 512,
+        mapping_layers: int = 8,
+        mapping_fmaps: int = 512,
+        mapping_lrmul: float = 0.01,
+        w_avg_beta: float = 0.995,
+        use_styles: bool = True,
+        const_input: bool = True,
+        use_noise: bool = True,
+        fmap_base: int = 8192,
+        fmap_max: int = 512,
+        blur: bool = True,
+        num_channels: int = 3,
+        name: str = "generator",
+    ):
+        super().__init__(name=name, dtype="float32")
+        self.synthesis = Synthesis(
+            resolution,
+            w_dim,
+            fmap_base=fmap_base,
+            fmap_max=fmap_max,
+            const_input=const_input,
+            use_styles=use_styles,
+            use_noise=use_noise,
+            blur=blur,
+            num_channels=num_channels,
+        )
+        self.mapping = Mapping(
+            latent_size,
+            w_dim,
+            num_ws=self.synthesis.num_layers,
+            num_layers=mapping_layers,
+            fmaps=mapping_fmaps,
+            lrmul=mapping_lrmul,
+            w_avg_beta=w_avg_beta,
+        )
+        self.built = True
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers in a z."""
+        return self.mapping.config["latent_size"]
+
+    @property
+    def resolution(self) -> int:
+        """Of the pictures, pixels."""
+        return self.synthesis.resolution
+
+    @property
+    def lod(self) -> float:
+        """The level of detail at which it works where a call gives none."""
+        return self.synthesis.lod
+
+    @lod.setter
+    def lod(self, value: float):
+        self.synthesis.lod = value
+
+    def call(self, z, truncation_psi=1.0, truncation_cutoff=None, noise="const", lod=None):
+        """Pictures of `z [N, latent_size]`: see `Mapping.call` and `Synthesis.call`."""
+        options = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
+        ws = self.mapping(z, **options)
+        return self.synthesis(ws, noise=noise, lod=lod)
+
+    def functional(self, batch_size: int) -> keras.Model:
+        """The synthesis' layers as a functional model of known sizes, to count."""
+        return self.synthesis.functional(batch_size)
+
+    def get_config(self):
+        mapping, synthesis = self.mapping.config, self.synthesis.get_config()
+        names = ("resolution", "use_styles", "const_input", "use_noise", "fmap_base", "fmap_max",
+                 "blur", "num_channels")  # fmt: skip
+        return {
+            "latent_size": mapping["latent_size"],
+            "w_dim": mapping["w_dim"],
+            "mapping_layers": mapping["num_layers"],
+            "mapping_fmaps": mapping["fmaps"],
+            "mapping_lrmul": mapping["lrmul"],
+            "w_avg_beta": mapping["w_avg_beta"],
+            "name": self.name,
+        } | {name: synthesis[name] for name in names}

@@ -1,0 +1,441 @@
+"""Sheets, scores, pictures by seed and figures of generators; DCGAN through the runner."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+from keras import ops
+from PIL import Image
+from test_runner import error, main
+from tiny import assert_same_state
+
+from core.errors import InputError
+from experiments import animation, api, figures, generation, sampling
+from experiments.data import pictures
+from experiments.dry_run import describe
+
+SMOKE = {"data.size": 16, "data.load_size": 16, "images": 16, "log_every": 4, "sample_every": 16,
+         "eval_every": 16, "eval_images": 4, "checkpoint_every": 4, "batch_size": 4}  # fmt: skip
+SIZE, LAYERS = 64, 10
+
+
+@pytest.fixture(scope="session")
+def noise_pictures(tmp_path_factory):
+    """Three classes of noise; not to be changed."""
+    root = tmp_path_factory.mktemp("classes") / "pictures"
+    for i in range(3):
+        tiny.noise(root / f"class{i}", 3, i)
+    return root
+
+
+def config(folder, **changes):
+    changes = {key.replace("__", "."): value for key, value in changes.items()}
+    return api.make_config("dcgan", "smoke", SMOKE | {"data.dataset": f"folder:{folder}"} | changes)
+
+
+def train(folder, run_dir, **changes):
+    return api.train_config(config(folder, **changes), run_dir, say=lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def trained(noise_pictures, tmp_path_factory):
+    """The directory of a finished DCGAN; to be copied, not changed."""
+    path = tmp_path_factory.mktemp("runs") / "dcgan"
+    train(noise_pictures, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def conditional(noise_pictures, tmp_path_factory):
+    """The same with three classes."""
+    path = tmp_path_factory.mktemp("runs") / "conditional"
+    train(noise_pictures, path, algorithm__classes=3, data__labels=True)
+    return path
+
+
+# --- a style-based generator by hand: z is w; a picture is grey as the mean of the ws of its layers
+
+
+class Mapping:
+    w_avg = np.full(4, 0.5, np.float32)
+
+    def __call__(self, z, truncation_psi=1.0):
+        w = self.w_avg + truncation_psi * (np.asarray(z) - self.w_avg)
+        return np.repeat(w[:, None], LAYERS, axis=1)
+
+
+class Synthesis:
+    use_styles = use_noise = True
+
+    def __call__(self, ws, noise="const", seed=None):
+        """Columns 0 to 9 show the layers, the lower right corner the noise."""
+        ws = np.asarray(ws)
+        images = np.zeros((len(ws), SIZE, SIZE, 3), np.float32)
+        images[:, :, :LAYERS] = ws[:, None, :, :1] / 8
+        if noise == "random":
+            state = np.random.default_rng(int(ops.convert_to_numpy(seed.next())[1]))
+            images[:, 48:, 48:] = state.choice([-0.5, 0.5], (len(ws), 16, 16, 1))
+        return images
+
+
+class Styled:
+    def __init__(self):
+        self.mapping, self.synthesis = Mapping(), Synthesis()
+
+    def __call__(self, z, training=True):
+        assert training is False
+        return self.synthesis(self.mapping(z))
+
+
+def styled(**changes):
+    algorithm = SimpleNamespace(generator=Styled(), latent_size=4, classes=0)
+    for name, value in changes.items():
+        setattr(algorithm.generator.synthesis, name, value)
+    return SimpleNamespace(algorithm=algorithm, config=SimpleNamespace(model="stylegan"))
+
+
+def flags(output, **given):
+    names = ("count", "seeds", "seeds_b", "truncation", "label", "frames", "fps")
+    return SimpleNamespace(output=str(output), **(dict.fromkeys(names) | given))
+
+
+def use(mode, run, output, **given):
+    said = []
+    assert generation.MODES[mode](run, flags(output, **given), said.append) == 0
+    return said
+
+
+def first(seed):
+    """The number that the pictures of a seed show."""
+    return np.random.RandomState(seed).randn(4)[0]
+
+
+def level(value):
+    return int(pictures.to_uint8(np.float32(value / 8)))
+
+
+# --- seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("0", [0]), ("0-3,7", [0, 1, 2, 3, 7]), (" 5 , 2-2", [5, 2]), ("1,1", [1, 1])],
+)
+def test_parse_seeds(text, seeds):
+    assert sampling.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "3-1", "-1", "1-", "1,,2", "1.5", "0-99999999", "4294967296", "²"]
+)
+def test_bad_seeds(text):
+    with pytest.raises(InputError, match="--seeds="):
+        sampling.parse_seeds(text)
+
+
+def test_a_seed_is_a_z():
+    algorithm = styled().algorithm
+    np.testing.assert_allclose(
+        sampling.latents(algorithm, [5, 3]),
+        [np.random.RandomState(5).randn(4), np.random.RandomState(3).randn(4)],
+        rtol=1e-6,
+    )
+    algorithm.latent = "uniform"
+    assert np.abs(sampling.latents(algorithm, range(50))).max() <= 1
+    with pytest.raises(InputError, match="seed -1: expected 0 to"):
+        sampling.latents(algorithm, [-1])
+
+
+@pytest.mark.backends
+def test_same_seed_same_picture(trained):
+    run = api.load(trained, say=lambda line: None)
+    many = run.sample(20)
+    assert many.shape == (20, 16, 16, 3) and many.dtype == np.uint8
+    for seeds in ([7], [19, 7], [3, 4, 5, 7]):
+        np.testing.assert_array_equal(run.sample(seeds)[-1], many[seeds[-1]])
+    assert (many[0] != many[1]).any()
+    with pytest.raises(InputError, match="expected at least one"):
+        run.sample(0)
+
+
+# --- scores
+
+
+def test_diversity():
+    images = np.zeros((3, 4, 4, 3), np.uint8)
+    assert generation.diversity(images) == 0
+    assert generation.diversity(images[:1]) == 0
+    images[1], images[2] = 100, 40  # differences of 100, 40 and 60
+    assert generation.diversity(images) == pytest.approx(200 / 3, rel=1e-5)
+
+
+def test_colour_distance():
+    a, b = np.full((2, 3, 3, 3), 10, np.uint8), np.full((5, 2, 2, 3), 10, np.uint8)
+    assert generation.colour_distance(a, b) == 0
+    b[..., 1] = 40  # 30 levels in one of three
+    assert generation.colour_distance(a, b) == pytest.approx(10)
+
+
+def test_sheet_and_scores(trained, noise_pictures):
+    run = api.load(trained, say=lambda line: None)
+    scores = run.evaluate()
+    assert set(scores) == {"diversity/generated", "diversity/real", "colour_distance"}
+    sheet = run.sheets()["samples"]
+    rows = (128 + 2) * 9 + 2
+    assert sheet.shape[0] == rows and sheet.shape[1] > (128 + 2) * 8
+    np.testing.assert_array_equal(sheet, run.sheets()["samples"])  # of the same z every time
+    top_left = sheet[2 : 2 + 128 : 8, -(130 * 8) : -(130 * 8) + 128 : 8]
+    np.testing.assert_array_equal(top_left, run.sample([0])[0])
+
+
+# --- modes
+
+
+def test_sample(tmp_path):
+    said = use("sample", styled(), tmp_path / "out", seeds="4,2-3")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["grid.png", "seed0002.png", "seed0003.png", "seed0004.png"]
+    picture = pictures.read(tmp_path / "out" / "seed0004.png")
+    assert picture.shape == (SIZE, SIZE, 3) and picture[0, 0, 0] == level(first(4))
+    assert "3 pictures" in said[0]
+
+
+def test_sample_counts_and_truncates(tmp_path):
+    use("sample", styled(), tmp_path, count=10, truncation=0.0)
+    assert len(list(tmp_path.glob("seed*.png"))) == 10
+    assert pictures.read(tmp_path / "seed0009.png")[0, 0, 0] == level(0.5)
+
+
+def test_mix(tmp_path):
+    """Ten layers: two rows each of coarse (0-3), middle (4-7) and fine (8, 9)."""
+    use("mix", styled(), tmp_path, seeds="0,1", seeds_b="2")
+    a, b = level(first(1)), level(first(2))
+    figure = pictures.read(tmp_path / "mix.png")
+    tiles = figure[-(6 * 130 + 2) : -2, -132:-4:2, 0].reshape(6, 130, -1)[:, 64]
+    for row, (start, end) in zip((1, 3, 5), ((0, 4), (4, 8), (8, 10)), strict=True):
+        expected = np.full(LAYERS, a)
+        expected[start:end] = b
+        np.testing.assert_array_equal(tiles[row][1 : LAYERS + 1], expected)
+
+
+def test_mix_adapts_to_the_layers(tmp_path, monkeypatch):
+    heights = {}
+    for layers in (4, 8, 10):
+        monkeypatch.setitem(globals(), "LAYERS", layers)
+        use("mix", styled(), tmp_path / f"{layers}.png", seeds="0", seeds_b="1")
+        heights[layers] = len(pictures.read(tmp_path / f"{layers}.png"))
+    assert heights[8] - heights[4] == heights[10] - heights[8] == 130
+
+
+def test_truncation(tmp_path):
+    use("truncation", styled(), tmp_path, seeds="3,4")
+    figure = pictures.read(tmp_path / "truncation.png")
+    row = figure[-66]
+    left = [len(row) - 130 * (i + 1) for i in reversed(range(len(figures.PSIS)))]
+    found = [row[x, 0] for x in left]
+    assert found == [level(0.5 + psi * (first(4) - 0.5)) for psi in figures.PSIS]
+
+
+def test_noise(tmp_path):
+    use("noise", styled(), tmp_path, seeds="0")
+    figure = pictures.read(tmp_path / "noise.png")
+    deviation = figure[-130:-2, -130:-2, 0]  # the corner alone, about 0.5 of [-1, 1] there
+    assert not deviation[:96].any() and not deviation[:, :96].any()
+    assert deviation[96:, 96:].min() > 200
+    examples, measured = figures._realisations(styled().algorithm.generator, np.ones((LAYERS, 4)))
+    assert measured[60, 60] == pytest.approx(0.5 * 127.5, abs=3)
+    crops = figures._crops(examples, measured)
+    assert {int(x) for x in np.unique(crops[0])} == {level(-4), level(4)}  # nothing but noise
+    assert (crops[0] != crops[1]).any()
+
+
+def test_interpolate_goes_round_as_a_gif(tmp_path):
+    said = use("interpolate", styled(), tmp_path, seeds="1,2,3", frames=12, fps=20.0)
+    assert "12 frames" in said[0]
+    with Image.open(tmp_path / "interpolation.gif") as gif:
+        assert gif.info["loop"] == 0 and gif.n_frames == 12
+        assert gif.info["duration"] == 50
+        shown = []
+        for i in range(12):
+            gif.seek(i)
+            shown.append(np.array(gif.convert("RGB"))[0, 0, 0])
+    for i, seed in enumerate((1, 2, 3)):
+        assert shown[4 * i] == pytest.approx(level(first(seed)), abs=4)
+
+
+def test_interpolate_as_mp4(tmp_path):
+    try:
+        import imageio_ffmpeg  # noqa: F401
+    except ImportError:
+        with pytest.raises(InputError, match="needs imageio-ffmpeg"):
+            use("interpolate", styled(), tmp_path / "walk.mp4", frames=4)
+        return
+    use("interpolate", styled(), tmp_path / "walk.mp4", frames=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["walk.mp4"]
+    assert (tmp_path / "walk.mp4").stat().st_size > 100
+
+
+def test_walks_pass_through_their_points():
+    points = np.random.RandomState(0).randn(4, 6)
+    for walk in (
+        animation.spline(points, 20),
+        animation.arcs(points, 20),
+        animation.arcs(points, 20, straight=True),
+    ):
+        assert walk.dtype == np.float32
+        np.testing.assert_allclose(walk[::5], points, atol=1e-6)
+        steps = np.linalg.norm(np.diff(walk, axis=0, append=walk[:1]), axis=1)
+        assert steps.max() < 3 * steps.mean()  # closed, without a jump
+
+
+def test_arcs_keep_the_length():
+    points = np.eye(3) * 2
+    np.testing.assert_allclose(np.linalg.norm(animation.arcs(points, 30), axis=1), 2, rtol=1e-6)
+    same = np.repeat(points[:1], 2, axis=0)  # no angle between them
+    np.testing.assert_allclose(animation.arcs(same, 5), np.repeat(points[:1], 5, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "message"),
+    [
+        ("sample", {"count": 0}, "--count=0: expected 1 or more"),
+        ("sample", {"count": 3, "seeds": "1"}, "or --seeds in its place"),
+        ("sample", {"seeds": "x"}, "--seeds=x: expected numbers"),
+        ("sample", {"truncation": float("nan")}, "--truncation=nan: expected a number"),
+        ("sample", {"label": 0}, "--label=0: this model was trained without classes"),
+        ("mix", {"seeds_b": "2-"}, "--seeds_b=2-: expected numbers"),
+        ("interpolate", {"seeds": "1"}, "expected two or more of each"),
+        ("interpolate", {"frames": 1}, "expected two or more of each"),
+        ("interpolate", {"fps": 60.0}, "--fps=60: expected a number from 1 to 50 for .gif"),
+        ("interpolate", {"fps": float("nan")}, "--fps=nan"),
+    ],
+)
+def test_bad_flags(mode, given, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        use(mode, styled(), tmp_path, **given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mode", generation.MODES)
+def test_output_that_cannot_be_written(mode, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Cannot write there"):
+        use(mode, styled(), tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize("mode", ["mix", "truncation", "noise", "interpolate"])
+def test_outputs_of_another_kind(mode, tmp_path):
+    with pytest.raises(InputError, match="this is written as (PNG|GIF or MP4)"):
+        use(mode, styled(), tmp_path / "x.jpg")
+
+
+def test_generators_without_styles_or_noise(tmp_path):
+    plain = SimpleNamespace(
+        algorithm=SimpleNamespace(generator=lambda z: z, latent_size=4, classes=0),
+        config=SimpleNamespace(model="dcgan"),
+    )
+    for mode in ("mix", "truncation", "noise"):
+        with pytest.raises(InputError, match=f"--mode={mode}: this dcgan has no styles"):
+            use(mode, plain, tmp_path)
+    with pytest.raises(InputError, match="no styles to truncate"):
+        use("sample", plain, tmp_path, truncation=0.7)
+    with pytest.raises(InputError, match="trained without noise inputs"):
+        use("noise", styled(use_noise=False), tmp_path)
+    with pytest.raises(InputError, match="this stylegan has no styles"):
+        use("mix", styled(use_styles=False), tmp_path)
+
+
+# --- DCGAN through the runner
+
+
+def test_the_smoke_preset_and_its_modes(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert main("--model=dcgan", "--preset=smoke") == 0
+    assert "diversity/generated" in capfd.readouterr().out
+    for mode, name in (("sample", "grid.png"), ("interpolate", "interpolation.gif")):
+        arguments = ["--frames=6"] if mode == "interpolate" else []
+        assert main("--model=dcgan", "--preset=smoke", f"--mode={mode}", "--output=out",
+                    *arguments) == 0  # fmt: skip
+        assert (tmp_path / "out" / name).exists()
+    capfd.readouterr()
+    for bad, message in (
+        (["--mode=mix", "--output=out"], "--mode=mix: this dcgan has no styles"),
+        (["--mode=sample"], "--mode=sample: give --output=FOLDER"),
+        (["--mode=sample", "--output=out", "--fps=3"], "--fps: not an option of"),
+        (["--mode=translate", "--input=x", "--output=y"], "not a mode of dcgan"),
+    ):
+        assert main("--model=dcgan", "--preset=smoke", *bad) == 1
+        assert message in error(capfd)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_dry_run(classes, noise_pictures, tmp_path):
+    changes = {"algorithm__classes": classes, "data__labels": classes > 0}
+    text = describe(config(noise_pictures, **changes), tmp_path / "run")
+    assert "memory (estimate)" in text and "G  " in text
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("classes", [0, 3])
+def test_resumed_equals_uninterrupted(
+    classes, trained, conditional, noise_pictures, tmp_path, monkeypatch
+):
+    """Stopped after two steps by a crash, and gone on with."""
+    changes = {"algorithm__classes": 3, "data__labels": True} if classes else {}
+
+    class PowerCut(Exception):
+        pass
+
+    from gan.dcgan.algorithm import DCGAN
+
+    def step(self, batch, number, old=DCGAN.step):
+        if number == 2:
+            raise PowerCut
+        return old(self, batch, number)
+
+    with monkeypatch.context() as context:
+        context.setattr(DCGAN, "step", step)
+        with pytest.raises(PowerCut):
+            train(noise_pictures, tmp_path / "run", **changes)
+    train(noise_pictures, tmp_path / "run", **changes)
+    assert_same_state(tmp_path / "run", conditional if classes else trained)
+
+
+def test_labels(conditional, tmp_path):
+    run = api.load(conditional, say=lambda line: None)
+    mixed, zeros = run.sample(6), run.sample(6, label=0)
+    np.testing.assert_array_equal(mixed[[0, 3]], zeros[[0, 3]])  # seeds modulo 3
+    assert (mixed[[1, 2]] != zeros[[1, 2]]).any()
+    with pytest.raises(InputError, match="--label=3: this model has the classes 0 to 2"):
+        run.sample(1, label=3)
+    assert run.sheets()["samples"].shape[1] < 600  # a column for each class
+    use("interpolate", run, tmp_path, frames=3, label=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"algorithm__classes": 3}, "algorithm.classes=3 needs the labels of the images"),
+        (
+            {"algorithm__classes": 4, "data__labels": True},
+            "has 3 classes, algorithm.classes is 4. Give --set algorithm.classes=3",
+        ),
+        ({"data__size": 18, "data__load_size": 18}, "size=18: expected 4, 5, 6 or 7 times"),
+    ],
+)
+def test_configurations_that_do_not_fit(changes, message, noise_pictures, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(noise_pictures, tmp_path / "run", **changes)
+
+
+def test_classes_of_a_folder_without_classes(noise_pictures, tmp_path):
+    shutil.copytree(noise_pictures / "class0", tmp_path / "plain")
+    with pytest.raises(InputError, match="data.labels needs images of one domain in classes"):
+        train(tmp_path / "plain", tmp_path / "run", algorithm__classes=3, data__labels=True)
+
+
+def test_other_models_do_not_sample(finished):
+    with pytest.raises(InputError, match="--model=cyclegan does not sample pictures"):
+        api.load(finished, say=lambda line: None).sample(1)

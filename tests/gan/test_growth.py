@@ -1,0 +1,46 @@
+"""The schedule of progressive growing."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from core.phases import Stage
+from gan.growth import by_resolution, faded_in, schedule
+
+
+def test_published_schedule():
+    stages = schedule(16, 4, fade=600, stable=400, batch_size=8, batch_sizes={4: 128, 8: 64})
+    assert stages == [
+        Stage(128, 4, 0, 400),
+        Stage(64, 8, 400, 1000),
+        Stage(64, 8, 1000, 1400),
+        Stage(8, 16, 1400, 2000),
+        Stage(8, 16, 2000, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fade", "stable", "expected"),
+    [
+        (0, 5, [Stage(2, 4, 0, 5), Stage(2, 8, 5, None)]),
+        (5, 0, [Stage(2, 8, 0, 5), Stage(2, 8, 5, None)]),
+        (0, 0, [Stage(2, 8, 0, None)]),
+    ],
+    ids=["at once", "never stable", "no growing"],
+)
+def test_parts_without_images_are_left_out(fade, stable, expected):
+    assert schedule(8, 4, fade=fade, stable=stable, batch_size=2, batch_sizes={}) == expected
+
+
+def test_fading():
+    stages = schedule(8, 4, fade=10, stable=20, batch_size=2, batch_sizes={})
+    assert faded_in(7, stages, 4, 10) == 1.0
+    values = [float(ops.convert_to_numpy(faded_in(i, stages, 8, 10))) for i in (20, 25, 30, 99)]
+    np.testing.assert_allclose(values, [0, 0.5, 1, 1])
+
+
+def test_numbers_by_resolution():
+    assert by_resolution(("4:8", "128:0.0015"), "x") == {4: 8.0, 128: 0.0015}
+    for wrong in ("4", "4:", "x:3", "4:0", "4:-1"):
+        with pytest.raises(ValueError, match="expected resolution:number"):
+            by_resolution((wrong,), "x")
