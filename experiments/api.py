@@ -169,13 +169,14 @@ def train(
 def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print) -> Run:
     """`train` for a configuration that is complete."""
     module = model_module(config.model)
-    _set_up(config, module, devices)
+    count = _set_up(config, module, devices)
     directory = RunDir(run_dir, config)
     try:
         dataset = open_data(config, say)
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
         run = build(config, epoch, budget, directory.path)
+        _check_levels(run.algorithm, count, devices)
         data = dataset.fingerprint() if dataset else {}
         directory.store(config, data | own_fingerprint(run))
         loop.train(
@@ -201,7 +202,7 @@ def own_fingerprint(run: Run) -> dict[str, str]:
 
 
 def _set_up(config, module, devices):
-    """The engine for a configuration."""
+    """The engine for a configuration; returns the number of devices."""
     if devices != "all" and not str(devices).isdigit():
         raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
     count = engine.setup(devices, branches=getattr(module, "BRANCHES", 1))
@@ -210,6 +211,17 @@ def _set_up(config, module, devices):
             f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
             f"{count} devices. Give --set batch_size={count * max(1, config.batch_size // count)}."
         )
+    return count
+
+
+def _check_levels(algorithm, count, devices):
+    """Refuses batches of a growing model that cannot be spread, before the first hour is spent."""
+    for stage in algorithm.stages:
+        if stage.batch_size % count:
+            raise InputError(
+                f"--devices={devices}: the batch of {stage.batch_size} at {stage.size} pixels "
+                f"cannot be spread evenly over {count} devices. Change algorithm.batch_sizes."
+            )
 
 
 def _say_left_out(dataset, say):

@@ -15,9 +15,9 @@ from gan.stylegan.config import StyleGANConfig
 
 __all__ = ["MODES", "PRESETS", "ROLES", "build", "evaluate", "sample", "sheets"]
 
-# The paper's Table 1 for FFHQ. A is ProGAN's networks and hyper-parameters, B tunes them and filters
-# at resampling, C to F change a part each; F is `paper`. (train.py:60-65 of the official code gives
-# B to F as differences from F; section 2.1 says that A is trained with WGAN-GP, B to F with R1.)
+# The paper's Table 1 for FFHQ. A is ProGAN's networks and hyper-parameters, B tunes them and
+# filters at resampling, C to F change a part each; F is `paper`. (B to F: train.py:60-65 of the
+# official code. That A is trained with WGAN-GP and B to F with R1: section 2.1 of the paper.)
 _TABLE_1 = {
     #                    A           B           C           D           E           F
     "blur":             (False,      True,       True,       True,       True,       True),
