@@ -249,7 +249,7 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
     Args:
         run_dir: of the run.
         changes: leaves of the configuration to use it with: `data.…` other than `data.size`,
-            `precision`, `eval_images`.
+            `precision`, `eval_images`, and what the model calls `CHANGEABLE`.
         say: takes lines for a person.
 
     Raises:
@@ -260,8 +260,9 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
     config = stored_config(run_dir, model_module(model).PRESETS)
     changed = override(config, changes or {})
     before, after = flatten(config), flatten(changed)
+    free = ("precision", "eval_images", *getattr(model_module(model), "CHANGEABLE", ()))
     for key in (k for k in after if after[k] != before[k]):
-        if key not in ("precision", "eval_images") and not key.startswith("data."):
+        if key not in free and not key.startswith("data."):
             raise InputError(
                 f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
                 "changed afterwards. Leave it out."

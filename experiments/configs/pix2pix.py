@@ -30,8 +30,10 @@ from experiments.translation import translate_picture as translate
 from gan.pix2pix.algorithm import Pix2Pix
 from gan.pix2pix.config import Pix2PixConfig
 
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_data", "check_ready", "evaluate", "sheets",
-           "translate"]  # fmt: skip
+__all__ = ["CHANGEABLE", "MODES", "PRESETS", "ROLES", "build", "check_data", "check_ready",
+           "evaluate", "sheets", "translate"]  # fmt: skip
+
+CHANGEABLE = ("algorithm.test_mode",)  # how a trained generator is used
 
 SCORES = {"l1": absolute_error, "psnr": psnr, "ssim": ssim}
 

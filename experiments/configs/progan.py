@@ -17,7 +17,7 @@ __all__ = ["MODES", "PRESETS", "ROLES", "build", "evaluate", "sample", "sheets"]
 _PRESETS = ("paper", "quick", "smoke")
 _COLUMNS = {
     #                     paper                     quick            smoke
-    "fmap_base":         (8192,                     1024,            32),
+    "fmap_base":         (8192,                     512,             32),
     "fmap_max":          (512,                      64,              8),
     "latent_size":       (512,                      64,              8),
     "fade_images":       (600_000,                  6_000,           8),
@@ -48,6 +48,7 @@ PRESETS = {
         data=DataConfig(dataset="faces", size=32, load_size=32),
         batch_size=16,
         images=60_000,
+        xla=True,  # many small operations: nearly twice as fast here
         log_every=400,
         sample_every=6_000,
         eval_every=12_000,
