@@ -123,9 +123,16 @@ def test_scores_by_hand(finished, tmp_path):
 # --- what is refused
 
 
-def test_unpaired_data(tmp_path):
-    with pytest.raises(InputError, match="are not pairs.*seasons_paired.*data.paired=true"):
-        train(tmp_path / "run", data__dataset="seasons")
+@pytest.mark.parametrize(
+    ("paired", "message"),
+    [
+        (True, "needs pairs of A and B.*or 'seasons_paired'"),
+        (False, "are not pairs.*seasons_paired.*data.paired=true"),
+    ],
+)
+def test_unpaired_data(paired, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(tmp_path / "run", data__dataset="seasons", data__paired=paired)
     assert not (tmp_path / "run" / "config.json").exists()
 
 
