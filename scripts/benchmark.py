@@ -144,12 +144,14 @@ def forward_flops(network, shape) -> float:
     import keras
 
     from experiments.dry_run import at_shape
-    from gan.layers import Conv
+    from gan.layers import Conv, Dense
 
     total = 0.0
     for layer in at_shape(network, shape).layers:
         if isinstance(layer, Conv):
             total += layer.flops(layer.input.shape)
+        elif isinstance(layer, Dense):
+            total += 2 * layer.input.shape[0] * math.prod(layer.kernel.shape)
         elif isinstance(layer, keras.layers.Conv2DTranspose):  # a product per input pixel
             total += 2 * math.prod(layer.input.shape[:-1]) * math.prod(layer.kernel.shape)
         elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):

@@ -7,6 +7,7 @@ import sys
 import keras
 import pytest
 
+from gan.progressive import Discriminator, Synthesis
 from scripts.benchmark import forward_flops
 
 
@@ -30,3 +31,14 @@ def test_operations_of_convolutions_by_hand():
     x = keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same")(x)  # 4 x 4 -> 8 x 8
     count = forward_flops(keras.Model(inputs, x), (2, 8, 8, 3))
     assert count == 2 * (2 * 16) * (9 * 3 * 5) + 2 * (2 * 16) * (9 * 5 * 2)
+
+
+def test_operations_of_growing_networks_by_hand():
+    """4 and 8 pixels, 4 features, then 2 and 3; the resampling convolutions are of 4x4."""
+    network = Synthesis(8, 5, fmap_base=8, fmap_max=4)
+    dense, conv4, up, conv8 = 5 * 16 * 4, 16 * 9 * 4 * 4, 16 * 16 * 4 * 2, 64 * 9 * 2 * 2
+    assert forward_flops(network, (3, 8, 8, 3)) == 2 * 3 * (dense + conv4 + up + conv8 + 64 * 2 * 3)
+    network = Discriminator(8, fmap_base=8, fmap_max=4)
+    enter, conv8, down, conv4 = 64 * 3 * 2, 64 * 9 * 2 * 2, 16 * 16 * 2 * 4, 16 * 9 * 5 * 4
+    dense = 64 * 4 + 4
+    assert forward_flops(network, (3, 8, 8, 3)) == 2 * 3 * (enter + conv8 + down + conv4 + dense)
