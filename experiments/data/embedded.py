@@ -1,5 +1,6 @@
 """The data sets that come with the code; no download."""
 
+from core.errors import InputError
 from experiments.data import faces, photos, seasons
 from experiments.data.dataset import Dataset, Source
 
@@ -18,9 +19,16 @@ def open_embedded(name: str, size: int) -> Dataset:
 
     Args:
         size: height and width at which it is drawn; the photos have their own.
+
+    Raises:
+        InputError: it cannot be drawn at this size.
     """
     if name == "photos":
         return _photos()
+    sizes = (faces if name == "faces" else seasons).SIZES
+    if size not in sizes:
+        raise InputError(f"--dataset={name}: data.load_size={size}: it is drawn at {sizes[0]} to "
+                         f"{sizes[-1]} pixels. Change data.size and data.load_size.")  # fmt: skip
     return _faces(size) if name == "faces" else _seasons(name, size)
 
 
