@@ -20,7 +20,7 @@ _COLUMNS = {
     "fmap_base":         (8192,                     512,             32),
     "fmap_max":          (512,                      64,              8),
     "latent_size":       (512,                      64,              8),
-    "fade_images":       (600_000,                  6_000,           8),
+    "fade_images":       (600_000,                  3_000,           8),
     "stable_images":     (600_000,                  6_000,           8),
     "batch_sizes":       (ProGANConfig.batch_sizes, (),              ("4:8",)),
     "learning_rate":     (1e-3,                     2e-3,            1e-3),
@@ -46,7 +46,7 @@ PRESETS = {
         preset="quick",
         algorithm=_ALGORITHM["quick"],
         data=DataConfig(dataset="faces", size=32, load_size=32),
-        batch_size=16,
+        batch_size=8,
         images=60_000,
         xla=True,  # many small operations: nearly twice as fast here
         log_every=400,

@@ -45,11 +45,11 @@ _SMALL = {
     "w_dim":            (64,          8),
     "mapping_fmaps":    (64,          8),
     "mapping_layers":   (4,           2),
-    "fade_images":      (6_000,       8),
-    "stable_images":    (6_000,       8),
+    "fade_images":      (4_000,       8),
+    "stable_images":    (8_000,       8),
     "batch_sizes":      ((),          ("8:8",)),
     "learning_rate":    (2e-3,        1e-3),
-    "penalty_weight":   (1.0,         10.0),
+    "penalty_weight":   (5.0,         10.0),
     "ema_half_life":    (1_000.0,     16.0),
 }  # fmt: skip
 
@@ -81,7 +81,7 @@ PRESETS = {
 }
 PRESETS |= {
     "paper": dataclasses.replace(PRESETS["config_f"], preset="paper"),
-    "quick": _small("quick", _quick, 32, batch_size=16, images=60_000, log_every=400, xla=True,
+    "quick": _small("quick", _quick, 32, batch_size=8, images=60_000, log_every=400, xla=True,
                     sample_every=6_000, eval_every=12_000, checkpoint_every=6_000),
     "smoke": _small("smoke", _smoke, 16, batch_size=4, images=48, log_every=8, sample_every=24,
                     eval_every=24, eval_images=8, checkpoint_every=16),
