@@ -1,6 +1,8 @@
 """Measures a model's step on this machine, and AdaIN's time to stylise a picture.
 
     python -m scripts.benchmark --model=cyclegan --preset=paper --precision=mixed_bfloat16
+    python -m scripts.benchmark --model=stylegan --preset=paper --size=64 --set data.load_size=64 \
+        --set batch_size=8 --set algorithm.batch_sizes= --set algorithm.start_resolution=64
     python -m scripts.benchmark --model=gatys --preset=gatys --weights=random --size=512
     python -m scripts.benchmark --model=adain --what=stylize --size=512
 
@@ -29,7 +31,7 @@ from absl import app, flags
 from experiments.run import command, say
 
 FLAGS = flags.FLAGS
-EMBEDDED = {("A", "B"): "seasons", ("content", "style"): "photos"}  # data sets by roles
+EMBEDDED = {"cyclegan": "seasons", "pix2pix": "seasons_paired", "adain": "photos"}  # else faces
 flags.DEFINE_enum("what", "step", ["step", "stylize"], "What to time.")
 flags.DEFINE_integer("steps", 5, "Steps to time, after two that are not.")
 flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line per run.")
@@ -54,7 +56,7 @@ def _step_row():
     roles = api.model_module(FLAGS.model).ROLES
     changes = parse_assignments(FLAGS.set)
     if roles:
-        changes["data.dataset"] = EMBEDDED[roles]
+        changes["data.dataset"] = EMBEDDED.get(FLAGS.model, "faces")
     else:
         # an iteration of L-BFGS is one step or several
         changes |= {"algorithm.optimizer": "adam", "data.content": "photos:astronaut"}
