@@ -33,8 +33,8 @@ class Adam(keras.optimizers.Adam):
 
 
 def reset(optimizer: keras.optimizers.Optimizer) -> None:
-    """Sets moments and the count of steps to 0; the learning rate stays."""
-    for variable in optimizer.variables:
+    """Sets moments and the count of steps to 0; learning rate and loss scale stay."""
+    for variable in getattr(optimizer, "inner_optimizer", optimizer).variables:
         if variable.name != "learning_rate":
             variable.assign(ops.zeros_like(variable.value))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -192,3 +193,14 @@ def test_level_of_detail_out_of_range(lod):
 def test_pictures_of_another_size_are_refused():
     with pytest.raises(ValueError, match="pictures of 4x4: expected 8x8"):
         tiny().networks["D"](batch(4)["image"])
+
+
+def test_the_loss_scale_of_float16_outlives_a_level():
+    keras.config.set_dtype_policy("mixed_float16")
+    progan = tiny()
+    run(progan)
+    scale = progan.phases[0].optimizer.dynamic_scale
+    before = float(numpy(scale))
+    at(progan, 8).enter(progan.current_stage)
+    assert float(numpy(scale)) == before > 1
+    assert np.isfinite([float(v) for v in run(progan).values()]).all()
