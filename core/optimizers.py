@@ -32,6 +32,14 @@ class Adam(keras.optimizers.Adam):
         self.assign_sub(variable, change)
 
 
+def built(optimizer: keras.optimizers.Optimizer, variables) -> keras.optimizers.Optimizer:
+    """An optimizer ready for `variables`; with a loss scale, where the precision is float16."""
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(variables)
+    return optimizer
+
+
 def reset(optimizer: keras.optimizers.Optimizer) -> None:
     """Sets moments and the count of steps to 0; learning rate and loss scale stay."""
     for variable in getattr(optimizer, "inner_optimizer", optimizer).variables:

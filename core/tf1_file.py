@@ -45,8 +45,8 @@ class _Dtype(_Object):
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _GLOBALS = {
     ("collections", "OrderedDict"): Call(_Dict),
-    ("dnnlib.util", "EasyDict"): Call(_Dict),
-    ("dnnlib", "EasyDict"): Call(_Dict),
+    ("dnnlib.util", "EasyDict"): _Dict,  # pickles make it without a call, which takes a class
+    ("dnnlib", "EasyDict"): _Dict,
     ("numpy", "ndarray"): Call(_Object),  # only an argument of _reconstruct
     ("numpy", "dtype"): Call(_Dtype),
     **{(module, "_reconstruct"): Call(lambda *_: _Object()) for module in _MULTIARRAY},
@@ -87,7 +87,7 @@ def read_networks(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
 
 def _variables(network) -> dict[str, np.ndarray]:
     state = network.state
-    found = {name: _array(value) for name, value in state["variables"] if name != "lod"}
+    found = {str(name): _array(value) for name, value in state["variables"] if name != "lod"}
     for component in dict(state.get("components") or {}).values():
         prefix = component.state["name"]
         found |= {f"{prefix}/{name}": value for name, value in _variables(component).items()}

@@ -18,6 +18,7 @@ from experiments.sampling import (
     has_styles,
     labels,
     latents,
+    styling,
     synthesize,
     ws,
 )
@@ -51,7 +52,7 @@ def interpolate_mode(run, flags, say) -> int:
 def _walk(algorithm, seeds, frames, flags):
     """uint8 `[frames, H, W, 3]`."""
     if has_styles(algorithm.generator):
-        points = ws(algorithm, seeds, flags.truncation, flags.label)
+        points = ws(algorithm, seeds, *styling(flags))
         return synthesize(algorithm.generator, spline(points, frames))
     straight = getattr(algorithm, "latent", "normal") == "uniform"
     z = arcs(latents(algorithm, seeds), frames, straight)

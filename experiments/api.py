@@ -262,7 +262,7 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
     before, after = flatten(config), flatten(changed)
     free = ("precision", "eval_images", *getattr(model_module(model), "CHANGEABLE", ()))
     for key in (k for k in after if after[k] != before[k]):
-        if key not in free and not key.startswith("data."):
+        if key not in free and (key == "data.size" or not key.startswith("data.")):
             raise InputError(
                 f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
                 "changed afterwards. Leave it out."

@@ -19,13 +19,14 @@ def describe(config, run_dir) -> str:
         budget = config.budget(epoch)
         length = f"{budget:,} iterations"
         if dataset:
-            length = f"{budget:,} images of each domain = {budget // config.batch_size:,} steps"
+            length = f"{budget:,} images of each domain = {{steps:,}} steps"
             length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
     except NotDownloadedError as error:
         epoch, budget = 1000, 1000
         amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"
         length = f"{amount} ({error})"
     algorithm = api.build(config, epoch, budget, run_dir).algorithm
+    length = length.format(steps=_steps(algorithm.stages, budget))
     rows = [("run_dir", run_dir), *flatten(config).items()]
     lines = [f"{key:28} {value}" for key, value in rows] + [""]
     lines += [
@@ -41,6 +42,16 @@ def describe(config, run_dir) -> str:
     ]
     return "\n".join([*lines, "", f"{'length':28} {length}",
                       f"{'memory (estimate)':28} {estimate:.1f} GiB"])  # fmt: skip
+
+
+def _steps(stages, budget) -> int:
+    """How many steps `budget` images take."""
+    images = steps = 0
+    for stage in stages:
+        left = min(budget, stage.end or budget) - images
+        count = max(0, math.ceil(left / stage.batch_size))
+        images, steps = images + count * stage.batch_size, steps + count
+    return steps
 
 
 def memory(algorithm, config) -> int:
@@ -63,8 +74,9 @@ def memory(algorithm, config) -> int:
 
 
 def _activations(network, shape):
-    """Numbers in the outputs of all layers for a batch of this shape."""
-    return sum(math.prod(layer.output.shape) for layer in at_shape(network, shape).layers)
+    """Numbers in what all operations give for a batch of this shape, as often as each is used."""
+    nodes = (node for nodes in at_shape(network, shape)._nodes_by_depth.values() for node in nodes)
+    return sum(math.prod(tensor.shape) for node in nodes for tensor in node.output_tensors)
 
 
 def at_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:

@@ -10,7 +10,15 @@ from scipy.ndimage import uniform_filter
 from core.errors import InputError
 from experiments import files
 from experiments.data import pictures
-from experiments.sampling import BATCH, chosen_seeds, has_styles, in_batches, synthesize, ws
+from experiments.sampling import (
+    BATCH,
+    chosen_seeds,
+    has_styles,
+    in_batches,
+    styling,
+    synthesize,
+    ws,
+)
 
 STYLES = (("coarse", 0, 4), ("middle", 4, 8), ("fine", 8, None))  # 4-8, 16-32 and 64 px and above
 PSIS = (1.0, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0)
@@ -37,7 +45,7 @@ def mix_mode(run, flags, say) -> int:
     generator = styled(run, "mix")
     seeds = chosen_seeds(run, flags, "0-2"), chosen_seeds(run, flags, "3-8", "seeds_b")
     target = files.output_file(flags.output, "mix")
-    a, b = (ws(run.algorithm, s, flags.truncation, flags.label) for s in seeds)
+    a, b = (ws(run.algorithm, s, *styling(flags)) for s in seeds)
     own = synthesize(generator, a)
     rows, titles = [[np.full_like(own[0], 255), *synthesize(generator, b)]], [""]
     for name, first, end in STYLES:
@@ -79,7 +87,7 @@ def noise_mode(run, flags, say) -> int:
         raise InputError(f"--mode=noise: this {run.config.model} was trained without noise inputs.")
     seeds = chosen_seeds(run, flags, "0-2")
     target = files.output_file(flags.output, "noise")
-    styles = ws(run.algorithm, seeds, flags.truncation, flags.label)
+    styles = ws(run.algorithm, seeds, *styling(flags))
     found = [_realisations(generator, style) for style in styles]
     top = max(float(deviation.max()) for _, deviation in found) or 1.0
     rows = []

@@ -30,7 +30,8 @@ from experiments.animation import interpolate_mode
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.figures import mix_mode, noise_mode, truncation_mode
-from experiments.sampling import BATCH, chosen_seeds, generate
+from experiments.imported import check_imported
+from experiments.sampling import BATCH, chosen_seeds, generate, styling
 
 ROLES = ("image",)
 SHEET = 8  # rows and columns of the sheet in training
@@ -89,16 +90,23 @@ def colour_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(cumulative[0] - cumulative[1]).sum(1).mean())
 
 
+def check_ready(run) -> None:
+    """Refuses to make pictures with a generator that was not imported."""
+    check_imported(run, "G", "pictures")
+
+
 def sample(
     run,
     seeds: int | Sequence[int] = 16,
     *,
     truncation: float | None = None,
+    cutoff: int | None = None,
     label: int | None = None,
 ) -> np.ndarray:
     """Pictures of a trained run: `generate` for seeds, or for the first so many."""
+    check_ready(run)
     seeds = range(seeds) if isinstance(seeds, int) else seeds
-    return generate(run.algorithm, seeds, truncation=truncation, label=label)
+    return generate(run.algorithm, seeds, truncation=truncation, cutoff=cutoff, label=label)
 
 
 def sample_mode(run, flags, say) -> int:
@@ -110,7 +118,8 @@ def sample_mode(run, flags, say) -> int:
     images, folder = [], Path(flags.output).expanduser()
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
-        made = generate(run.algorithm, batch, truncation=flags.truncation, label=flags.label)
+        truncation, cutoff, label = styling(flags)
+        made = generate(run.algorithm, batch, truncation=truncation, cutoff=cutoff, label=label)
         for seed, picture in zip(batch, made, strict=True):
             pictures.write_png(folder / f"seed{seed:04}.png", picture)
         images += list(made[: GRID - len(images)])

@@ -61,6 +61,8 @@ flags.DEFINE_string("seeds", None, "Generators: which pictures, such as 0-35,99;
 flags.DEFINE_string("seeds_b", None, "--mode=mix: whose styles are mixed in. Default: 3-8.")
 flags.DEFINE_float("truncation", None, "Style-based generators: psi, below 1 for pictures nearer "
                    "to the mean one. Default: 1.")  # fmt: skip
+flags.DEFINE_integer("truncation_cutoff", None, "In this many of the first layers. Default: all; "
+                     "the published pictures have psi 0.7 in 8.")  # fmt: skip
 flags.DEFINE_integer("label", None, "Class-conditional generators: the class of all pictures.")
 flags.DEFINE_integer("frames", None, "--mode=interpolate: how many. Default: 120.")
 flags.DEFINE_float("fps", None, "--mode=interpolate: frames a second. Default: 25.")
@@ -81,6 +83,7 @@ PARTICULAR = {
     "seeds": GENERATION,
     "seeds_b": ("mix",),
     "truncation": ("sample", "mix", "interpolate", "noise"),
+    "truncation_cutoff": ("sample", "mix", "interpolate", "noise"),
     "label": GENERATION,
     "frames": ("interpolate",),
     "fps": ("interpolate",),

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
+from experiments.imported import check_imported
 
 BATCH = 8  # always: how numbers are rounded depends on the size of a batch
 MAX_SEEDS = 100_000
@@ -66,13 +67,19 @@ def labels(algorithm, seeds: Sequence[int], label: int | None = None) -> tuple[n
 
 
 def generate(
-    algorithm, seeds: Sequence[int], *, truncation: float | None = None, label: int | None = None
+    algorithm,
+    seeds: Sequence[int],
+    *,
+    truncation: float | None = None,
+    cutoff: int | None = None,
+    label: int | None = None,
 ) -> np.ndarray:
     """Pictures of seeds, uint8 `[N, H, W, 3]`, the same for a seed whatever the others are.
 
     Args:
         algorithm: offers what `experiments.generation` lists.
         truncation: psi, of a style-based model; None: 1.
+        cutoff: truncate this many of the first layers; None: all.
         label: the class of all.
 
     Raises:
@@ -84,8 +91,8 @@ def generate(
     if truncation is None:
         classes = labels(algorithm, seeds, label)
         return generate_from(algorithm, latents(algorithm, seeds), classes)
-    check_truncation(algorithm.generator, truncation)
-    return synthesize(algorithm.generator, ws(algorithm, seeds, truncation, label))
+    check_truncation(algorithm.generator, truncation, cutoff)
+    return synthesize(algorithm.generator, ws(algorithm, seeds, truncation, cutoff, label))
 
 
 def generate_from(algorithm, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
@@ -94,8 +101,11 @@ def generate_from(algorithm, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()
     return _pictures(lambda *rows: generator(*rows, training=False), z, *classes)
 
 
-def check_truncation(generator, psi: float | None) -> None:
-    """Refuses a psi that is not finite, or one for a generator without styles."""
+def check_truncation(generator, psi: float | None, cutoff: int | None = None) -> None:
+    """Refuses a psi that is not finite, or one for a generator without styles, and a cutoff alone
+    or below 1."""
+    if cutoff is not None and (psi is None or cutoff < 1):
+        raise InputError(f"--truncation_cutoff={cutoff}: expected 1 or more, with --truncation.")
     if psi is not None and not math.isfinite(psi):
         raise InputError(f"--truncation={psi}: expected a number, such as 0.7.")
     if psi is not None and not has_styles(generator):
@@ -109,10 +119,20 @@ def has_styles(generator) -> bool:
 
 
 def ws(
-    algorithm, seeds: Sequence[int], truncation: float | None = None, label: int | None = None
+    algorithm,
+    seeds: Sequence[int],
+    truncation: float | None = None,
+    cutoff: int | None = None,
+    label: int | None = None,
 ) -> np.ndarray:
-    """The styles of seeds, float32 `[N, layers, w_dim]`."""
+    """The styles of seeds, float32 `[N, layers, w_dim]`.
+
+    Args:
+        cutoff: truncate this many of the first layers, None for all. (The published pictures of
+            StyleGAN have psi 0.7 in 8.)
+    """
     options = {} if truncation is None else {"truncation_psi": truncation}
+    options |= {} if cutoff is None else {"truncation_cutoff": cutoff}
     mapping = algorithm.generator.mapping
     inputs = (latents(algorithm, seeds), *labels(algorithm, seeds, label))
     return in_batches(lambda *rows: mapping(*rows, **options), *inputs)
@@ -142,6 +162,11 @@ def _to_numpy(tensor):
     return keras.ops.convert_to_numpy(tensor).astype(np.float32)
 
 
+def styling(flags) -> tuple[float | None, int | None, int | None]:
+    """The flags that `ws` takes after the seeds."""
+    return flags.truncation, flags.truncation_cutoff, flags.label
+
+
 def chosen_seeds(run, flags, default: str, name: str = "seeds") -> list[int]:
     """The seeds of a flag, when this and what they are used with has been checked.
 
@@ -149,6 +174,7 @@ def chosen_seeds(run, flags, default: str, name: str = "seeds") -> list[int]:
         InputError: seeds, psi or label that cannot be used.
     """
     seeds = parse_seeds(getattr(flags, name) or default, f"--{name}")
-    check_truncation(run.algorithm.generator, flags.truncation)
+    check_imported(run, "G", "pictures")
+    check_truncation(run.algorithm.generator, flags.truncation, flags.truncation_cutoff)
     labels(run.algorithm, seeds[:1], flags.label)
     return seeds

@@ -10,7 +10,7 @@ from core.errors import InputError
 from experiments import files
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
-from experiments.rundir import read_json
+from experiments.imported import check_imported
 from gan.cyclegan.networks import smallest_size
 
 ROLES = ("A", "B")
@@ -81,18 +81,7 @@ def check_ready(run) -> None:
 
 
 def _check_imported(run, direction):
-    """Refuses a direction whose network has no weights: `scripts.import_weights` fills one at a
-    time."""
-    record = run.run_dir / "imported.json"
-    if not record.exists() or int(run.algorithm.images.numpy()):  # or trained since
-        return
-    name = run.algorithm.translator_name(direction)
-    if name not in read_json(record):
-        other = ", or give the other direction" if len(run.algorithm.directions) > 1 else ""
-        raise InputError(
-            f"--direction={direction}: {run.run_dir} was imported without {name}. Import it "
-            f"with scripts.import_weights --network={name}{other}."
-        )
+    check_imported(run, run.algorithm.translator_name(direction), f"--direction={direction}")
 
 
 def check_patches(size: int, algorithm) -> None:

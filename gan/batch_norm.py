@@ -1,4 +1,4 @@
-"""Batch normalisation as PyTorch has it."""
+"""Batch normalisation as PyTorch has it, and networks that run without moving its averages."""
 
 import keras
 from keras import ops
@@ -36,3 +36,20 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _follow(self, average, value):
         average.assign(average * self.momentum + value * (1 - self.momentum))
+
+
+def run_unchanged(network: keras.Model, inputs, values: dict | None = None):
+    """What a network gives in training, with the statistics of the batch; its own averages, and the
+    seeds of its dropout, stay as they are.
+
+    Args:
+        inputs: of the network.
+        values: id of a variable that is not trained -> what to take in its place.
+    """
+    values = values or {}
+    others = [
+        ops.convert_to_tensor(values[id(v)], v.dtype) if id(v) in values else v.value
+        for v in network.non_trainable_variables
+    ]
+    trained = [v.value for v in network.trainable_variables]
+    return network.stateless_call(trained, others, inputs, training=True)[0]

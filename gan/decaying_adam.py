@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from core.optimizers import Adam
+from core.optimizers import Adam, built
 from core.phases import Phase
 from core.schedules import linear_decay
 
@@ -31,10 +31,7 @@ def decaying_phase(
         epoch, epochs: images in an epoch and length of training, for the learning rate.
     """
     variables = [v for network in networks for v in network.trainable_variables]
-    optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2)
-    if keras.config.dtype_policy().name == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(variables)
+    optimizer = built(Adam(config.learning_rate, config.beta_1, config.beta_2), variables)
     rate = functools.partial(
         linear_decay, config.learning_rate, epoch=epoch, epochs=epochs, decay_from=config.decay_from
     )

@@ -8,6 +8,7 @@ Source: Karras et al. 2018, section 2; NVlabs/stylegan @ 1e0d5c7, training/train
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from keras import ops
@@ -22,7 +23,7 @@ def schedule(
     fade: int,
     stable: int,
     batch_size: int,
-    batch_sizes: dict[int, float],
+    batch_sizes: dict[int, int],
 ) -> list[Stage]:
     """The stages from `start` to `full` pixels; two for each level but the first.
 
@@ -40,37 +41,49 @@ def schedule(
         parts += [(size, fade), (size, stable)]
     stages, images = [], 0
     for size, part in [*(p for p in parts[:-1] if p[1]), parts[-1]]:
-        count = int(batch_sizes.get(size, batch_size))
+        count = batch_sizes.get(size, batch_size)
         stages.append(Stage(count, size, images, images + part))
         images += part
     return [*stages[:-1], dataclasses.replace(stages[-1], end=None)]
 
 
-def faded_in(images, stages: Sequence[Stage], size: int, fade: int):
+def faded_in(images, stages: Sequence[Stage], size: int, *, start: int, fade: int):
     """How much of the level `size` is in the pictures after `images` images, 0 to 1.
+
+    Args:
+        start, fade: as of `schedule`.
 
     Returns:
         1.0 for the first level and without fading, else a scalar tensor.
     """
-    begin = next(stage.start for stage in stages if stage.size == size)
-    if begin == 0 or fade == 0:
+    if size == start or fade == 0:
         return 1.0
+    begin = next(stage.start for stage in stages if stage.size == size)
     return ops.clip((ops.cast(images, "float32") - begin) / fade, 0.0, 1.0)
 
 
-def by_resolution(pairs: Sequence[str], name: str) -> dict[int, float]:
+def by_resolution(pairs: Sequence[str], name: str, kind: type = float) -> dict[int, float]:
     """`("128:0.0015", ...)` of a config as numbers by resolution.
 
+    Args:
+        name: of the field, for messages.
+        kind: int or float.
+
     Raises:
-        ValueError: an entry that is not resolution:number, or not above 0.
+        ValueError: an entry that is not resolution:number, a number that is not above 0, a
+            resolution that is not a power of two from 4 up, or comes twice.
     """
     found = {}
     for pair in pairs:
-        size, colon, value = pair.partition(":")
+        size, _, text = pair.partition(":")
         try:
-            found[int(size)] = float(value)
+            resolution, value = int(size), kind(text)
+            right = 0 < value < math.inf and resolution >= 4 and resolution not in found
         except ValueError:
-            found = None
-        if found is None or not colon or not found[int(size)] > 0:
-            raise ValueError(f"{name}={pair!r}: expected resolution:number, such as 128:16")
+            right = False
+        if not right or resolution & (resolution - 1):
+            word = "whole number" if kind is int else "number"
+            raise ValueError(f"{name}={pair!r}: expected resolution:{word} above 0, such as "
+                             "128:16, and each power of two once")  # fmt: skip
+        found[resolution] = value
     return found

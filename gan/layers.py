@@ -204,9 +204,9 @@ class Epilogue(keras.layers.Layer):
     """
 
     def __init__(self, w_dim=0, use_noise=False, **kwargs):
-        super().__init__(**kwargs)
+        # w stays in float32, and so does the style, which scales everything
+        super().__init__(autocast=False, **kwargs)
         self.w_dim, self.use_noise = w_dim, use_noise
-        # computed in float32: as small as w, and it scales everything
         self.style = Dense(0, gain=1.0, dtype="float32", name="style") if w_dim else None
 
     def build(self, input_shape):

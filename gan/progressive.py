@@ -63,6 +63,11 @@ class Progressive(keras.Model):
     def __init__(self, resolution, fmap_base, fmap_max, blur, num_channels, name):
         # the container casts nothing: the layers have policies of their own
         super().__init__(name=name, dtype="float32")
+        if fmap_base * 2 < resolution:
+            least = resolution // 2
+            raise ValueError(
+                f"fmap_base={fmap_base}: expected {least} or more at {resolution} pixels"
+            )
         self.resolution, self.fmap_base, self.fmap_max = resolution, fmap_base, fmap_max
         self.blur, self.num_channels = blur, num_channels
         self.lod = 0.0

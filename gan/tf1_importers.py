@@ -35,19 +35,20 @@ def stylegan_generator(state: State) -> Plan:
     expected = "StyleGAN generator (G_mapping/Dense0, …, G_synthesis/ToRGB_lod0, dlatent_avg)"
     config, fmaps = _sizes(state, "G_synthesis/", "ToRGB", expected)
     config |= _mapping_sizes(state)
-    flags = {
+    config |= {
         "const_input": "G_synthesis/4x4/Const/const" in state,
         "use_noise": "G_synthesis/noise0" in state,
         "use_styles": "G_synthesis/4x4/Conv/StyleMod/weight" in state,
     }
-    build = functools.partial(_stylegan_generator, flags)
-    return Plan(build, config, choices=fmaps | {"fused_scale": "auto"}, rows=_stylegan_rows)
+    return Plan(
+        _stylegan_generator, config, choices=fmaps | {"fused_scale": "auto"}, rows=_stylegan_rows
+    )
 
 
-def _stylegan_generator(flags, *, fused_scale, dlatent_size, **config):
+def _stylegan_generator(*, fused_scale, dlatent_size, **config):
     if fused_scale not in ("auto", True, False):
         raise InputError(f"fused_scale={fused_scale!r}: expected 'auto', True or False")
-    return StyleGANGenerator(w_dim=dlatent_size, **config, **flags)
+    return StyleGANGenerator(w_dim=dlatent_size, **config)
 
 
 def _stylegan_rows(network, config):
@@ -65,8 +66,10 @@ def discriminator(blur: bool, state: State) -> Plan:
     expected = "ProGAN or StyleGAN discriminator (FromRGB_lod0, …, 4x4/Dense1)"
     config, choices = _sizes(state, "", "FromRGB", expected)
     taken, given = _shape(state, "4x4/Conv/weight", 4)[2:]
-    # the official group; a file says only whether there are groups
-    choices["mbstd_group_size"] = 4 if taken > given else 1
+    if taken > given:  # a file says only that there are groups; the official ones are of 4
+        choices["mbstd_group_size"] = 4
+    else:
+        config["mbstd_group_size"] = 1
     build = functools.partial(Discriminator, blur=blur)
     return Plan(build, config, choices=choices, rows=_discriminator_rows)
 

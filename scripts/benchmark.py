@@ -99,6 +99,8 @@ def _time_steps(api, config, steps):
         algorithm.images.assign(stage.start)
         shape = algorithm.shape(stage)
         batch = {role: rng.uniform(-1, 1, shape).astype("float32") for role in roles}
+        if config.data.labels:
+            batch["label"] = rng.integers(0, algorithm.classes, len(batch["image"]), "int32")
         times = []
         for step in range(steps + 2 if stage is algorithm.stages[-1] else 1):
             begin = time.perf_counter()

@@ -20,7 +20,7 @@ A second call with `--network=G_B` adds the other direction to the same director
     python -m scripts.import_weights --kind=stylegan/generator \
         --from=karras2019stylegan-ffhq-1024x1024.pkl --run_dir=runs/ffhq
     python -m experiments.run --model=stylegan --mode=sample --run_dir=runs/ffhq --truncation=0.7 \
-        --seeds=0-15 --output=faces
+        --truncation_cutoff=8 --seeds=0-15 --output=faces
 """
 
 import json
@@ -72,16 +72,18 @@ def _import():
     network = importers.import_network(FLAGS.kind, path)
     found = importers.guess_config(FLAGS.kind, path) | _feature_maps(network)
     config = _adain_config(api) if "decoder" in _ROLES[FLAGS.kind] else _config(api, found)
+    run = api.build(config, epoch=1, budget=1, run_dir=Path(FLAGS.run_dir).expanduser())
+    own = run.algorithm.networks[name]
+    if [w.shape for w in own.weights] != [w.shape for w in network.weights]:
+        advice = " of this configuration"
+        if FLAGS.kind == "adain/decoder":
+            advice = f" for the encoder --weights={FLAGS.weights}: give the one it was trained with"
+        raise InputError(f"{path} is not a {name}{advice}.")
     directory = RunDir(FLAGS.run_dir, config)
     try:
-        run = api.build(config, epoch=1, budget=1, run_dir=directory.path)
         progress = checkpoint.restore(directory.path, run.algorithm, say, tidy=True)
         if progress and progress["images"]:
             raise InputError(f"--run_dir={FLAGS.run_dir}: has been trained. Give another one.")
-        own = run.algorithm.networks[name]
-        if [w.shape for w in own.weights] != [w.shape for w in network.weights]:
-            raise InputError(f"{path} does not fit the encoder --weights={FLAGS.weights}: give the "
-                             "one that it was trained with.")  # fmt: skip
         own.set_weights(network.get_weights())
         if name == "G" and hasattr(run.algorithm, "average"):
             run.algorithm.average.network.set_weights(network.get_weights())
@@ -132,6 +134,8 @@ def _config(api, found):
     changes = {_SIZES.get(key, f"algorithm.{key}"): value for key, value in found.items()}
     if "data.size" in changes:
         changes["data.load_size"] = changes["algorithm.start_resolution"] = changes["data.size"]
+    if not found.get("use_styles", True):
+        changes["algorithm.style_mixing"] = 0.0
     if model == "pix2pix" and FLAGS["direction"].present:
         changes["algorithm.direction"] = FLAGS.direction
     if not (Path(FLAGS.run_dir).expanduser() / "config.json").exists():
@@ -142,8 +146,10 @@ def _config(api, found):
 
 
 def _record(run_dir, name, path):
-    """`imported.json`: which networks have weights; the rest is random and must not be used."""
-    target = run_dir / "imported.json"
+    """Which networks have weights; the rest is random and must not be used."""
+    from experiments.imported import RECORD
+
+    target = run_dir / RECORD
     imported = json.loads(target.read_text()) if target.exists() else {}
     imported[name] = str(path)
     temporary = target.with_suffix(".tmp")

@@ -7,11 +7,12 @@ python -m experiments.run --model=dcgan --preset=paper --dataset=folder:lsun-bed
 from core.errors import InputError
 from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, evaluate, sample, sheets
+from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from gan.dcgan.algorithm import DCGAN
 from gan.dcgan.config import DCGANConfig
 
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_data", "evaluate", "sample", "sheets"]
+__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_data", "check_ready", "evaluate", "sample",
+           "sheets"]  # fmt: skip
 
 # `paper`: section 4 and the authors' code for faces (25 epochs, 128 channels, uniform z). `quick`:
 # chosen by trial on the embedded set for five minutes on two CPU cores.

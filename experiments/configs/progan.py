@@ -6,11 +6,11 @@ python -m experiments.run --model=progan --preset=paper --dataset=folder:celeba-
 
 from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, evaluate, sample, sheets
+from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from gan.progan.algorithm import ProGAN
 from gan.progan.config import ProGANConfig
 
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "evaluate", "sample", "sheets"]
+__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sample", "sheets"]
 
 # `paper`: config.py of the official code, "Preset v2, 1 GPU" with CelebA-HQ (512 px and above run
 # with the batch of 4). `quick`: chosen by trial on the embedded set for eight minutes on two cores.

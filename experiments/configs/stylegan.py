@@ -9,11 +9,11 @@ import dataclasses
 
 from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, evaluate, sample, sheets
+from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from gan.stylegan.algorithm import StyleGAN
 from gan.stylegan.config import StyleGANConfig
 
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "evaluate", "sample", "sheets"]
+__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sample", "sheets"]
 
 # The paper's Table 1 for FFHQ. A is ProGAN's networks and hyper-parameters, B tunes them and
 # filters at resampling, C to F change a part each; F is `paper`. (B to F: train.py:60-65 of the

@@ -15,8 +15,9 @@ import keras
 from keras import ops
 
 from core.ema import EMA
-from core.optimizers import Adam
+from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
+from gan.batch_norm import run_unchanged
 from gan.dcgan.config import DCGANConfig
 from gan.dcgan.networks import discriminator, generator
 from gan.losses import discriminator_loss, generator_loss
@@ -98,7 +99,7 @@ class DCGAN(Algorithm):
     def discriminator_phase(self, batch):
         """Reals against fakes of a generator that stays as it is."""
         labels = batch.get("label")
-        fakes = ops.stop_gradient(_unmoved(self.networks["G"], self._latents(batch)))
+        fakes = ops.stop_gradient(run_unchanged(self.networks["G"], self._latents(batch)))
         real_logits, fake_logits = (
             self.networks["D"](self._inputs(images, labels), training=True)
             for images in (batch["image"], fakes)
@@ -109,7 +110,7 @@ class DCGAN(Algorithm):
     def generator_phase(self, batch):
         """New fakes against a discriminator that stays as it is."""
         fakes = self.networks["G"](self._latents(batch), training=True)
-        logits = _unmoved(self.networks["D"], self._inputs(fakes, batch.get("label")))
+        logits = run_unchanged(self.networks["D"], self._inputs(fakes, batch.get("label")))
         return generator_loss(self.config.gan_mode, logits), {}, {}
 
     def after_phases(self, batch_size):
@@ -143,17 +144,7 @@ class Clip(keras.constraints.Constraint):
         return {"limit": self.limit}
 
 
-def _unmoved(network, inputs):
-    """What a network gives in training, with the statistics of the batch; its own stay."""
-    values = ([v.value for v in vs] for vs in
-              (network.trainable_variables, network.non_trainable_variables))  # fmt: skip
-    return network.stateless_call(*values, inputs, training=True)[0]
-
-
 def _phase(name, loss, network, config, interval=1):
     variables = network.trainable_variables
-    optimizer = Adam(config.learning_rate, config.beta_1, config.beta_2)
-    if keras.config.dtype_policy().name == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(variables)
-    return Phase(name, variables, optimizer, loss, interval)
+    adam = Adam(config.learning_rate, config.beta_1, config.beta_2)
+    return Phase(name, variables, built(adam, variables), loss, interval)

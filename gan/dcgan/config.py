@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gan.checks import check_at_least, check_one_of
+from gan.checks import check_at_least, check_fraction, check_one_of
 from gan.losses import MODES
 
 LATENTS = ("uniform", "normal")
@@ -37,8 +37,7 @@ class DCGANConfig:
         for key in ("classes", "clip", "learning_rate", "ema_half_life"):
             check_at_least(self, key, 0)
         for key in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, key) < 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more and below 1")
+            check_fraction(self, key)
         if self.classes == 1:
             raise ValueError("classes=1: expected 2 or more, or 0 for an unconditional GAN")
         if (self.gan_mode == "wgan") != (self.clip > 0):

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from core.phases import Algorithm, Stage
+from gan.batch_norm import run_unchanged
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
@@ -100,7 +101,7 @@ class Pix2Pix(Algorithm):
     def discriminator_phase(self, batch):
         """Fakes, then reals: batch norm sees them apart. Halved, which slows D against G."""
         source, target = self._pair(batch)
-        fake = _run_unchanged(self.networks["G"], source, {})
+        fake = run_unchanged(self.networks["G"], source)
         fake_logits = self._judge(source, ops.stop_gradient(fake))
         real_logits = self._judge(source, target)
         loss = 0.5 * discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
@@ -141,20 +142,6 @@ def published_translator(network: keras.Model, seed: int) -> Callable:
 
     def translate(images, training=False):
         alone = [images[i : i + 1] for i in range(len(images))]
-        return ops.concatenate([_run_unchanged(network, image, seeds) for image in alone])
+        return ops.concatenate([run_unchanged(network, image, seeds) for image in alone])
 
     return translate
-
-
-def _run_unchanged(network, images, values):
-    """`network(images, training=True)` that leaves running statistics and seeds as they are.
-
-    Args:
-        values: id of a variable that is not trained -> what to take in its place.
-    """
-    others = [
-        ops.convert_to_tensor(values[id(v)], v.dtype) if id(v) in values else v.value
-        for v in network.non_trainable_variables
-    ]
-    trained = [v.value for v in network.trainable_variables]
-    return network.stateless_call(trained, others, images, training=True)[0]

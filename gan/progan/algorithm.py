@@ -61,7 +61,7 @@ class ProGAN(Algorithm):
             fade=config.fade_images,
             stable=config.stable_images,
             batch_size=batch_size,
-            batch_sizes=by_resolution(config.batch_sizes, "batch_sizes"),
+            batch_sizes=by_resolution(config.batch_sizes, "batch_sizes", int),
         )
         self.config, self.size = config, size
         networks = {"G": self._generator(), "D": self._discriminator()}
@@ -122,10 +122,7 @@ class ProGAN(Algorithm):
         args = {"learning_rate": 1.0, "beta_1": config.beta_1, "beta_2": config.beta_2}
         args = optimizers.lazily(interval, **args) if interval > 1 else args
         adam = keras.optimizers.Adam(**args, epsilon=config.epsilon)
-        if keras.config.dtype_policy().name == "mixed_float16":
-            adam = keras.optimizers.LossScaleOptimizer(adam)
-        adam.build(variables)
-        return adam, args["learning_rate"]
+        return optimizers.built(adam, variables), args["learning_rate"]
 
     # --- what the runner uses
 
@@ -145,7 +142,7 @@ class ProGAN(Algorithm):
         """The level of detail after the images seen so far: 0 when it has grown up."""
         images = int(self.images.numpy())
         stage = self.stage(images)
-        fade = faded_in(images, self.stages, stage.size, self.config.fade_images)
+        fade = self._faded_in(images, stage)
         return (self.size // stage.size).bit_length() - float(ops.convert_to_numpy(fade))
 
     def enter(self, stage: Stage) -> None:
@@ -159,7 +156,7 @@ class ProGAN(Algorithm):
         """The adversarial loss, the drift term, and the penalty unless it is lazy."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         fakes = ops.stop_gradient(self._fakes(reals.shape[0], fade))
-        penalty, logs = 0.0, {}
+        penalty = 0.0
         if config.penalty == "r1" and config.penalty_interval == 1:
             penalty, real_logits = squared_gradient(self._judge(fade), reals)
             penalty = config.penalty_weight / 2 * ops.mean(penalty)
@@ -199,8 +196,11 @@ class ProGAN(Algorithm):
         self.average.update(batch_size)
 
     def _fade(self):
-        stage = self.current_stage
-        return faded_in(self.images.value, self.stages, stage.size, self.config.fade_images)
+        return self._faded_in(self.images.value, self.current_stage)
+
+    def _faded_in(self, images, stage):
+        start, fade = self.config.start_resolution, self.config.fade_images
+        return faded_in(images, self.stages, stage.size, start=start, fade=fade)
 
     def _judge(self, fade):
         return lambda images: self.networks["D"].grown(images, fade)

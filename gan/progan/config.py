@@ -57,5 +57,8 @@ class ProGANConfig:
                 f"ema_decay={self.ema_decay}, ema_half_life={self.ema_half_life}: expected one of "
                 "them above 0"
             )
-        for key in ("batch_sizes", "learning_rates"):
-            by_resolution(getattr(self, key), key)
+        by_resolution(self.batch_sizes, "batch_sizes", int)
+        by_resolution(self.learning_rates, "learning_rates")
+        if self.gan_mode == "wgan" and self.penalty == "none":
+            raise ValueError("gan_mode='wgan', penalty='none': expected penalty=wgan_gp or r1, "
+                             "without which the discriminator has no bounds")  # fmt: skip

@@ -12,22 +12,29 @@ from core.errors import InputError
 from core.tf1_file import read_networks
 
 
+class EasyDict(dict):
+    pass
+
+
 class Network:
     def __init__(self, name, variables, components=()):
         self.name, self.variables, self.components = name, variables, components
 
     def __getstate__(self):
         parts = {component.name: component for component in self.components}
-        return {"version": 4, "name": self.name, "static_kwargs": {}, "components": parts,
-                "build_module_src": "raise SystemExit", "variables": self.variables}  # fmt: skip
+        return {"version": 4, "name": self.name, "static_kwargs": EasyDict(a=EasyDict()),
+                "components": parts, "build_module_src": "raise SystemExit",
+                "variables": self.variables}  # fmt: skip
 
 
 @pytest.fixture
 def modules(monkeypatch):
     """The class under the names that the official code has."""
-    for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network"):
+    for name in ("dnnlib", "dnnlib.util", "dnnlib.tflib", "dnnlib.tflib.network"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setattr(Network, "__module__", "dnnlib.tflib.network")
+    monkeypatch.setattr(EasyDict, "__module__", "dnnlib.util")
+    sys.modules["dnnlib.util"].EasyDict = EasyDict
     sys.modules["dnnlib.tflib.network"].Network = Network
 
 

@@ -1,6 +1,7 @@
 """Sheets, scores, pictures by seed and figures of generators; DCGAN through the runner."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -93,11 +94,21 @@ def styled(**changes):
     algorithm = SimpleNamespace(generator=Styled(), latent_size=4, classes=0)
     for name, value in changes.items():
         setattr(algorithm.generator.synthesis, name, value)
-    return SimpleNamespace(algorithm=algorithm, config=SimpleNamespace(model="stylegan"))
+    config = SimpleNamespace(model="stylegan")
+    return SimpleNamespace(algorithm=algorithm, config=config, run_dir=Path("nowhere"))
 
 
 def flags(output, **given):
-    names = ("count", "seeds", "seeds_b", "truncation", "label", "frames", "fps")
+    names = (
+        "count",
+        "seeds",
+        "seeds_b",
+        "truncation",
+        "truncation_cutoff",
+        "label",
+        "frames",
+        "fps",
+    )
     return SimpleNamespace(output=str(output), **(dict.fromkeys(names) | given))
 
 
@@ -335,6 +346,7 @@ def test_generators_without_styles_or_noise(tmp_path):
     plain = SimpleNamespace(
         algorithm=SimpleNamespace(generator=lambda z: z, latent_size=4, classes=0),
         config=SimpleNamespace(model="dcgan"),
+        run_dir=Path("nowhere"),
     )
     for mode in ("mix", "truncation", "noise"):
         with pytest.raises(InputError, match=f"--mode={mode}: this dcgan has no styles"):

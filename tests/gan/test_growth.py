@@ -1,6 +1,5 @@
 """The schedule of progressive growing."""
 
-import numpy as np
 import pytest
 from keras import ops
 
@@ -34,13 +33,25 @@ def test_parts_without_images_are_left_out(fade, stable, expected):
 
 def test_fading():
     stages = schedule(8, 4, fade=10, stable=20, batch_size=2, batch_sizes={})
-    assert faded_in(7, stages, 4, 10) == 1.0
-    values = [float(ops.convert_to_numpy(faded_in(i, stages, 8, 10))) for i in (20, 25, 30, 99)]
-    np.testing.assert_allclose(values, [0, 0.5, 1, 1])
+    assert faded_in(7, stages, 4, start=4, fade=10) == 1.0
+    assert values(stages, (20, 25, 30, 99)) == [0, 0.5, 1, 1]
+
+
+def test_a_first_level_without_images_still_fades():
+    stages = schedule(8, 4, fade=10, stable=0, batch_size=2, batch_sizes={})
+    assert values(stages, (0, 5, 10)) == [0, 0.5, 1]
+
+
+def values(stages, images):
+    faded = [faded_in(i, stages, 8, start=4, fade=10) for i in images]
+    return [float(ops.convert_to_numpy(value)) for value in faded]
 
 
 def test_numbers_by_resolution():
     assert by_resolution(("4:8", "128:0.0015"), "x") == {4: 8.0, 128: 0.0015}
-    for wrong in ("4", "4:", "x:3", "4:0", "4:-1"):
+    assert by_resolution(("4:8",), "x", int) == {4: 8}
+    for wrong in ("4", "4:", "x:3", "4:0", "4:-1", "4:inf", "4:nan", "6:1", "2:1", "8:1,8:2"):
         with pytest.raises(ValueError, match="expected resolution:number"):
-            by_resolution((wrong,), "x")
+            by_resolution(tuple(wrong.split(",")), "x")
+    with pytest.raises(ValueError, match="expected resolution:whole number"):
+        by_resolution(("4:0.5",), "x", int)

@@ -253,7 +253,7 @@ def test_translation_with_running_statistics(trained):
     ("changes", "message"),
     [
         ({"direction": "AtoC"}, "direction='AtoC': expected one of AtoB, BtoA"),
-        ({"gan_mode": "wgan"}, "gan_mode='wgan': expected one of vanilla, lsgan, hinge"),
+        ({"gan_mode": "wgan"}, "gan_mode='wgan': expected one of lsgan, vanilla, hinge"),
         ({"discriminator": "unet"}, "discriminator='unet': expected one of patch, pixel"),
         ({"test_mode": "train"}, "test_mode='train': expected one of published, eval"),
         ({"num_downs": 4}, "num_downs=4: expected 5 to 8"),

@@ -176,7 +176,9 @@ def test_average_follows_with_the_published_decay():
         ({"ema_half_life": 5.0}, "expected one of them above 0"),
         ({"penalty": "gp"}, "expected one of none, r1, wgan_gp"),
         ({"latent_size": 0}, "latent_size=0: expected a number from 1 up"),
-        ({"batch_sizes": ("4",)}, "expected resolution:number"),
+        ({"batch_sizes": ("4:0.5",)}, "expected resolution:whole number"),
+        ({"fmap_base": 3}, "fmap_base=3: expected 4 or more at 8 pixels"),
+        ({"penalty": "none"}, "expected penalty=wgan_gp or r1"),
     ],
 )
 def test_refusals(changes, message):

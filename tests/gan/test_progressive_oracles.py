@@ -186,7 +186,8 @@ def test_progan_losses_and_second_order_gradients(progan_d):
 def test_the_sizes_are_found_in_the_file(stylegan):
     state = stylegan[0].state
     found = guess_config("stylegan/generator", state)
-    assert found == {k: v for k, v in STYLE.items() if not k.startswith("fmap_")}
+    flags = dict.fromkeys(("const_input", "use_noise", "use_styles"), True)
+    assert found == {k: v for k, v in STYLE.items() if not k.startswith("fmap_")} | flags
     network = import_network("stylegan/generator", state)
     assert network.synthesis.fmap_base == 256 and network.synthesis.fmap_max == 32
 

@@ -83,8 +83,20 @@ def test_a_stylegan_pickle_makes_a_run_that_samples(tmp_path, monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4)
 
 
-def write_networks(path, state, monkeypatch):
-    """As the official code writes `(G, D, Gs)`; only Gs holds anything."""
+def test_a_discriminator_alone_makes_no_pictures(tmp_path, monkeypatch):
+    with np.load(GOLDEN / "stylegan1_discriminator.npz") as file:
+        state = {k.removeprefix("state/"): file[k] for k in file.files if k.startswith("state/")}
+    path = write_networks(tmp_path / "karras.pkl", state, monkeypatch, index=1)
+    done = run("--kind=stylegan/discriminator", f"--from={path}", f"--run_dir={tmp_path / 'run'}")
+    assert done.returncode == 0, done.stderr
+    imported = api.load(tmp_path / "run")
+    for use in (imported.sample, imported.evaluate):
+        with pytest.raises(InputError, match="was imported without G"):
+            use()
+
+
+def write_networks(path, state, monkeypatch, index=2):
+    """As the official code writes `(G, D, Gs)`; only one of them holds anything."""
     module = types.ModuleType("dnnlib.tflib.network")
     module.Network = type("Network", (), {"__module__": module.__name__})
     monkeypatch.setitem(sys.modules, "dnnlib", types.ModuleType("dnnlib"))
@@ -93,6 +105,6 @@ def write_networks(path, state, monkeypatch):
     networks = [module.Network() for _ in range(3)]
     for network in networks:
         network.__dict__ |= {"name": "G", "variables": [], "components": {}}
-    networks[2].variables = list(state.items())
+    networks[index].variables = list(state.items())
     path.write_bytes(pickle.dumps(tuple(networks), 4))
     return path
