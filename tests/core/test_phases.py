@@ -73,12 +73,12 @@ def test_images_are_counted_in_every_batch_size():
     assert int(algorithm.images.numpy()) == 5
 
 
-def test_each_stage_has_a_step_of_its_own():
+def test_each_size_has_a_step_of_its_own():
     algorithm = LazyR1()
-    algorithm.step(_batch(), 1)
-    algorithm.current_stage = Stage(2, 6, start=4)
-    algorithm.step(_batch(), 1)
-    assert len(algorithm._compiled) == 2
+    for stage, compiled in ((Stage(2, 6), 1), (Stage(2, 6, start=4), 1), (Stage(2, 12), 2)):
+        algorithm.current_stage = stage
+        algorithm.step(_batch(), 1)
+        assert len(algorithm._compiled) == compiled
 
 
 def test_variables_that_hold_the_same_array():
