@@ -184,5 +184,7 @@ def test_imported_weights_translate(tmp_path):
 
 def test_a_discriminator_alone_does_not_translate(tmp_path):
     run = imported(tmp_path / "run", "pix2pix/patch_discriminator", "pix2pix_net_D.pth")
-    with pytest.raises(InputError, match="imported without G. Import it with scripts.import_weights"):
+    with pytest.raises(
+        InputError, match="imported without G. Import it with scripts.import_weights"
+    ):
         run.translate(noise(40, 30), "BtoA")
