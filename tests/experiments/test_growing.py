@@ -27,8 +27,7 @@ class PowerCut(Exception):
     pass
 
 
-@pytest.mark.backends
-@pytest.mark.parametrize("model", ["progan", "stylegan"])
+@pytest.mark.parametrize("model", [pytest.param("progan", marks=pytest.mark.backends), "stylegan"])
 def test_resumed_inside_a_fade_equals_uninterrupted(model, pictures, tmp_path, monkeypatch):
     """Stages begin at 0, 8 and 16 images; the fade is from 8 to 16."""
     whole = train(model, pictures, tmp_path / "whole")

@@ -42,7 +42,6 @@ def noise(height, width):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.backends
 def test_smoke(tmp_path):
     """Trains, is loaded, scores, draws and translates at any size."""
     said = []

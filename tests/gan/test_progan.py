@@ -13,7 +13,7 @@ from gan.progan.algorithm import ProGAN
 from gan.progan.config import ProGANConfig
 from gan.progressive import split_lod
 
-pytestmark = pytest.mark.backends
+both = pytest.mark.backends  # a compiled step takes JAX long; the oracles run there, too
 
 TINY = ProGANConfig(
     fmap_base=32,
@@ -61,7 +61,14 @@ def run(progan, step=0):
 
 
 @pytest.mark.parametrize("only", ["D", "G"])
-@pytest.mark.parametrize("images", [0, 12, 20], ids=["4 px", "fading", "8 px"])
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param(0, id="4 px"),
+        pytest.param(12, id="fading", marks=both),
+        pytest.param(20, id="8"),
+    ],
+)
 def test_a_phase_leaves_the_other_network_bit_identical(only, images):
     progan = at(tiny(), images)
     progan.phases = [p for p in progan.phases if p.name == only]
@@ -103,6 +110,7 @@ def test_lazy_penalty_adapts_adam():
     np.testing.assert_allclose(float(numpy(adam["D"].learning_rate)), 0.01 * 16 / 17, rtol=1e-6)
 
 
+@both
 def test_fading_at_0_and_1_is_the_plain_network():
     progan = tiny()
     generator, discriminator = progan.networks["G"], progan.networks["D"]
@@ -157,6 +165,7 @@ def test_optimizers_start_anew_where_a_fade_begins_and_ends_and_rates_follow_the
     assert len(progan._compiled) == compiled  # fading and stable share the step of their level
 
 
+@both
 def test_average_follows_with_the_published_decay():
     progan = tiny()
     before = weights(progan.average.network)

@@ -11,7 +11,7 @@ from gan.stylegan.algorithm import StyleGAN
 from gan.stylegan.config import StyleGANConfig
 from gan.stylegan.networks import Generator
 
-pytestmark = pytest.mark.backends
+both = pytest.mark.backends  # a compiled step takes JAX long; the oracles run there, too
 
 TINY = StyleGANConfig(
     fmap_base=32,
@@ -60,6 +60,7 @@ def test_number_of_parameters_is_the_published_one():
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == 26_219_627
 
 
+@both
 def test_mixing_at_the_ends_is_one_style(generator):
     ws, other = generator.mapping(Z), generator.mapping(OTHER)
     layers = ws.shape[1]
@@ -74,6 +75,7 @@ def test_mixing_at_the_ends_is_one_style(generator):
     assert np.abs(mixed(2) - mixed(0)).max() > 1e-3 < np.abs(mixed(2) - mixed(layers)).max()
 
 
+@both
 def test_crossover_is_drawn_over_the_layers_in_use():
     stylegan = tiny(style_mixing=0.5)
     owned = [int(numpy(stylegan._own(4)).sum()) for _ in range(60)]
@@ -83,6 +85,7 @@ def test_crossover_is_drawn_over_the_layers_in_use():
     assert {int(numpy(always._own(4)).sum()) for _ in range(40)} == {1, 2, 3}
 
 
+@both
 def test_truncation_0_gives_the_mean_image(generator):
     ws = generator.mapping(Z, truncation_psi=0.0)
     np.testing.assert_allclose(numpy(ws), np.broadcast_to(numpy(generator.mapping.w_avg), ws.shape))
@@ -111,7 +114,7 @@ def test_noise_of_the_synthesis(generator):
 
 
 @pytest.mark.parametrize("only", ["D", "G"])
-@pytest.mark.parametrize("images", [0, 12])
+@pytest.mark.parametrize("images", [0, pytest.param(12, marks=both)])
 def test_a_phase_leaves_the_other_network_bit_identical(only, images):
     stylegan = tiny()
     stylegan.phases = [p for p in stylegan.phases if p.name == only]
@@ -122,6 +125,7 @@ def test_a_phase_leaves_the_other_network_bit_identical(only, images):
         np.testing.assert_array_equal(old, numpy(new))
 
 
+@both
 def test_mean_of_w_moves_with_the_generator_and_the_average_copies_it():
     stylegan = tiny(w_avg_beta=0.0)
     run(stylegan)
