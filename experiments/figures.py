@@ -69,7 +69,9 @@ def truncation_mode(run, flags, say) -> int:
     generator = styled(run, "truncation")
     seeds = chosen_seeds(run, flags, "0-3")
     target = files.output_file(flags.output, "truncation")
-    columns = [synthesize(generator, ws(run.algorithm, seeds, psi, flags.label)) for psi in PSIS]
+    columns = [
+        synthesize(generator, ws(run.algorithm, seeds, psi, label=flags.label)) for psi in PSIS
+    ]
     rows = [list(row) for row in zip(*columns, strict=True)]
     titles = [f"psi {psi:g}" for psi in PSIS], [f"seed {seed}" for seed in seeds]
     _write_figure(target, say, rows, *titles)

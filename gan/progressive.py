@@ -215,6 +215,28 @@ class Synthesis(Progressive):
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
+class GrowingGenerator(keras.Model):
+    """What generators share that hold a `synthesis`."""
+
+    @property
+    def resolution(self) -> int:
+        """Of the pictures, pixels."""
+        return self.synthesis.resolution
+
+    @property
+    def lod(self) -> float:
+        """The level of detail at which it works where a call gives none."""
+        return self.synthesis.lod
+
+    @lod.setter
+    def lod(self, value: float):
+        self.synthesis.lod = value
+
+    def functional(self, batch_size: int) -> keras.Model:
+        """The synthesis' layers as a functional model of known sizes, to count."""
+        return self.synthesis.functional(batch_size)
+
+
 @keras.saving.register_keras_serializable("gan")
 class Discriminator(Progressive):
     """From pictures to one logit each.

@@ -7,11 +7,11 @@ Source: tkarras/progressive_growing_of_gans @ 2504c3f, networks.py `G_paper`.
 import keras
 
 from gan.layers import pixel_norm
-from gan.progressive import Synthesis
+from gan.progressive import GrowingGenerator, Synthesis
 
 
 @keras.saving.register_keras_serializable("progan")
-class Generator(keras.Model):
+class Generator(GrowingGenerator):
     """From z to a picture.
 
     Args:
@@ -43,20 +43,6 @@ class Generator(keras.Model):
         )
         self.built = True
 
-    @property
-    def resolution(self) -> int:
-        """Of the pictures, pixels."""
-        return self.synthesis.resolution
-
-    @property
-    def lod(self) -> float:
-        """The level of detail at which it works where a call gives none."""
-        return self.synthesis.lod
-
-    @lod.setter
-    def lod(self, value: float):
-        self.synthesis.lod = value
-
     def call(self, z, lod=None):
         """Args:
         z: `[N, latent_size]`, normal.
@@ -70,10 +56,6 @@ class Generator(keras.Model):
     def grown(self, z, size: int, fade=1.0):
         """Pictures of the layers up to `size` pixels: `gan.progressive.Synthesis.grown`."""
         return self.synthesis.grown(pixel_norm(z), size, fade)
-
-    def functional(self, batch_size: int) -> keras.Model:
-        """The synthesis' layers as a functional model of known sizes, to count."""
-        return self.synthesis.functional(batch_size)
 
     def get_config(self):
         own = self.synthesis.get_config()

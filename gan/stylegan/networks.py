@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from gan.layers import Dense, pixel_norm
-from gan.progressive import Synthesis
+from gan.progressive import GrowingGenerator, Synthesis
 
 
 @keras.saving.register_keras_serializable("stylegan")
@@ -97,7 +97,7 @@ class Mapping(keras.Model):
 
 
 @keras.saving.register_keras_serializable("stylegan")
-class Generator(keras.Model):
+class Generator(GrowingGenerator):
     """From z through w to a picture.
 
     Args:
@@ -158,29 +158,11 @@ class Generator(keras.Model):
         """Numbers in a z."""
         return self.mapping.config["latent_size"]
 
-    @property
-    def resolution(self) -> int:
-        """Of the pictures, pixels."""
-        return self.synthesis.resolution
-
-    @property
-    def lod(self) -> float:
-        """The level of detail at which it works where a call gives none."""
-        return self.synthesis.lod
-
-    @lod.setter
-    def lod(self, value: float):
-        self.synthesis.lod = value
-
     def call(self, z, truncation_psi=1.0, truncation_cutoff=None, noise="const", lod=None):
         """Pictures of `z [N, latent_size]`: see `Mapping.call` and `Synthesis.call`."""
         options = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
         ws = self.mapping(z, **options)
         return self.synthesis(ws, noise=noise, lod=lod)
-
-    def functional(self, batch_size: int) -> keras.Model:
-        """The synthesis' layers as a functional model of known sizes, to count."""
-        return self.synthesis.functional(batch_size)
 
     def get_config(self):
         mapping, synthesis = self.mapping.config, self.synthesis.get_config()
