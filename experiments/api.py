@@ -86,8 +86,8 @@ class Run:
         """Translates a picture at its own size: `experiments.translation.translate_picture`."""
         return self._use("translate")(self, picture, direction)
 
-    def stylize(self, content, styles, **controls) -> np.ndarray:
-        """Stylises a picture: `experiments.configs.adain.stylize`."""
+    def stylize(self, content, styles=(0,), **controls) -> np.ndarray:
+        """Stylises a picture: `experiments.stylization.stylize`."""
         return self._use("stylize")(self, content, styles, **controls)
 
     def sample(self, seeds=16, **controls) -> np.ndarray:

@@ -1,6 +1,8 @@
 """What the style transfer models share: reading their pictures, and stylising files."""
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,24 +147,69 @@ def _level(config, content, styles, size):
 # --- --mode=stylize: files with a trained network
 
 
+def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colours="style"):
+    """The content in the style of the styles, at the content's size.
+
+    Args:
+        run: a trained model, whose module has `make_stylizer(algorithm, config)`.
+        content: a file, or uint8 `[H, W, 3]`.
+        styles: files, or uint8 `[h, w, 3]` each; numbers or names of styles where the network has
+            learned them.
+        alpha: strength, from 0 (the content) to 1.
+        weights: of the styles, from 0 up, made to sum to 1; None: equal.
+        masks: files, or float `[H, W]` in [0, 1] of the content's size, one a style; None or empty:
+            everywhere, mixed.
+        colours: of `nst.controls.COLOURS`.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: numbers out of range, or that do not match; pictures that are too small.
+    """
+    files = (str, os.PathLike)
+    content = read(content) if isinstance(content, files) else content
+    if hasattr(run.module, "learned_styles"):
+        styles = [style_number(style, run.module.learned_styles(run)) for style in styles]
+    else:
+        styles = [to_unit(read(p) if isinstance(p, files) else p) for p in styles]
+    masks, shape = () if masks is None else masks, content.shape[:2]
+    maps = [read_mask(m, shape) if isinstance(m, files) else m for m in masks] or None
+    stylizer = run.module.make_stylizer(run.algorithm, run.config)
+    try:
+        picture = stylizer(
+            to_unit(content), styles, alpha=alpha, weights=weights, masks=maps, colours=colours
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return to_uint8(picture)
+
+
+def style_number(style: int | str, names: Sequence[str]) -> int:
+    """Of a style that a network has learned, by number from 0 or by name.
+
+    Raises:
+        InputError: there is none; lists what there is.
+    """
+    if str(style) in names:
+        return list(names).index(str(style))
+    if str(style).isdigit() and int(style) < len(names):
+        return int(style)
+    listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
+    raise InputError(f"style {style}: this network has learned {listed}. Give a number or a name.")
+
+
 def stylize_mode(run, flags, say) -> int:
     """Folders of contents x folders of styles; returns the exit status."""
     contents, root = _flag_files("--content", [flags.content] if flags.content else [])
-    styles, _ = _flag_files("--style", flags.style)
-    together = bool(flags.mask or flags.style_weights)
-    groups = [styles] if together else [[style] for style in styles]
-    _check_group(flags, len(groups[0]))
+    groups = style_groups(run, flags)
     targets = _targets(flags.output, contents, root, groups)
-    weights = [float(w) for w in flags.style_weights]
-    alpha = 1.0 if flags.alpha is None else flags.alpha
-    options = {"alpha": alpha, "weights": weights, "masks": flags.mask,
-               "colours": flags.colours or "style"}  # fmt: skip
-    style_size = 512 if flags.style_size is None else flags.style_size
+    options = controls(flags)
     written, error = 0, None
     for (content, group), target in targets.items():
         try:
-            pictured = _sized(content, flags.size or 0), [_sized(s, style_size) for s in group]
-            result = _stylized(run, content, pictured, options)
+            picture = sized(content, flags.size or 0)
+            result = _stylized(run, content, (picture, style_inputs(run, flags, group)), options)
         except InputError as unusable:
             error = unusable
             say(f"left out: {error}")
@@ -173,6 +220,43 @@ def stylize_mode(run, flags, say) -> int:
     if not written:
         raise error
     return 0
+
+
+def style_groups(run, flags) -> list[list]:
+    """The styles of `--style`, those that make one picture together in one list: files, or names
+    of learned styles.
+
+    Raises:
+        InputError: no such file or style; weights, masks or colours that do not match.
+    """
+    if hasattr(run.module, "learned_styles"):
+        names = run.module.learned_styles(run)
+        if flags.style_size is not None:
+            raise InputError("--style_size: the styles are in the network. Leave it out.")
+        styles = [names[style_number(style, names)] for style in flags.style or names]
+    else:
+        styles, _ = _flag_files("--style", flags.style)
+    together = bool(flags.mask or flags.style_weights)
+    groups = [styles] if together else [[style] for style in styles]
+    _check_group(flags, len(groups[0]))
+    return groups
+
+
+def style_inputs(run, flags, group) -> list:
+    """What `stylize` takes as the styles of a group of `style_groups`."""
+    if hasattr(run.module, "learned_styles"):
+        return group
+    return [sized(style, 512 if flags.style_size is None else flags.style_size) for style in group]
+
+
+def controls(flags) -> dict:
+    """The options of `stylize` that flags give."""
+    return {
+        "alpha": 1.0 if flags.alpha is None else flags.alpha,
+        "weights": [float(w) for w in flags.style_weights],
+        "masks": flags.mask,
+        "colours": flags.colours or "style",
+    }
 
 
 def _stylized(run, name, pictured, options):
@@ -233,7 +317,7 @@ def _content_names(contents, root):
     return files.names(contents, root)
 
 
-def _sized(name, size):
-    """Read, its shorter side `size` pixels; 0: its own size."""
+def sized(name: str | Path, size: int) -> np.ndarray:
+    """A picture, uint8 `[H, W, 3]`, its shorter side `size` pixels; 0: its own size."""
     picture = read(name)
     return pictures.fit_side(picture, size) if size else picture

@@ -4,26 +4,19 @@ python -m experiments.run --model=adain --dataset=folder:content,folder:style
 python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR --output=DIR
 """
 
-import os
-
 import numpy as np
 
-from core.errors import InputError
 from experiments.config import RunConfig, columns
 from experiments.data import pictures
 from experiments.data.pipeline import DataConfig, test_images
-from experiments.stylization import (
-    features_weights,
-    read,
-    read_mask,
-    stylize_mode,
-    to_uint8,
-    to_unit,
-)
+from experiments.stylization import features_weights, stylize, stylize_mode, to_uint8, to_unit
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
 from nst.adain.stylize import Stylizer
 from nst.weights import digest
+
+__all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "evaluate", "fingerprint",
+           "make_stylizer", "sheets", "stylize"]  # fmt: skip
 
 MODES = {"stylize": stylize_mode}
 OPTIONS = {"weights": "algorithm.weights"}
@@ -157,38 +150,3 @@ def make_stylizer(algorithm: AdaIN, config: RunConfig) -> Stylizer:
             unbiased=options.unbiased,
         )
     return algorithm.stylizer
-
-
-def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colours="style"):
-    """The content in the style of the styles, at the content's size.
-
-    Args:
-        run: a trained AdaIN.
-        content: a file, or uint8 `[H, W, 3]`.
-        styles: files, or uint8 `[h, w, 3]` each.
-        alpha, weights, colours: as `nst.adain.stylize.Stylizer`.
-        masks: files, or float `[H, W]` in [0, 1] of the content's size, one a style; None or empty:
-            everywhere, mixed.
-
-    Returns:
-        uint8 `[H, W, 3]`.
-
-    Raises:
-        InputError: numbers out of range, or that do not match; pictures that are too small.
-    """
-    files = (str, os.PathLike)
-    content, *styles = (read(p) if isinstance(p, files) else p for p in (content, *styles))
-    masks, shape = () if masks is None else masks, content.shape[:2]
-    maps = [read_mask(m, shape) if isinstance(m, files) else m for m in masks] or None
-    try:
-        picture = make_stylizer(run.algorithm, run.config)(
-            to_unit(content),
-            [to_unit(style) for style in styles],
-            alpha=alpha,
-            weights=weights,
-            masks=maps,
-            colours=colours,
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    return to_uint8(picture)
