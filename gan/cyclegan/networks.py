@@ -7,8 +7,8 @@ out as `[N, H, W, C]` in [-1, 1].
 import keras
 from keras import layers
 
+from core.batch_norm import BatchNorm
 from core.layers import NORMAL_INIT, InstanceNorm, PaddedConv2D
-from gan.batch_norm import BatchNorm
 
 NORMS = {"instance": InstanceNorm, "batch": BatchNorm}
 

@@ -14,10 +14,10 @@ which gives the generator the fakes that the discriminator has just seen; algori
 import keras
 from keras import ops
 
+from core.batch_norm import run_unchanged
 from core.ema import EMA
 from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
-from gan.batch_norm import run_unchanged
 from gan.dcgan.config import DCGANConfig
 from gan.dcgan.networks import discriminator, generator
 from gan.losses import discriminator_loss, generator_loss

@@ -11,8 +11,8 @@ pytorch/examples @ 13caa07, dcgan/main.py.
 import keras
 from keras import layers
 
+from core.batch_norm import BatchNorm
 from core.layers import NORMAL_INIT, PaddedConv2D
-from gan.batch_norm import BatchNorm
 
 
 def halvings(size: int) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from core.batch_norm import run_unchanged
 from core.phases import Algorithm, Stage
-from gan.batch_norm import run_unchanged
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss

@@ -8,8 +8,8 @@ Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py.
 import keras
 from keras import layers
 
+from core.batch_norm import BatchNorm
 from core.layers import NORMAL_INIT
-from gan.batch_norm import BatchNorm
 
 
 def unet_generator(

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from core import engine
-from gan.batch_norm import BatchNorm
+from core.batch_norm import BatchNorm
 from gan.cyclegan.networks import patch_discriminator, pixel_discriminator
 from gan.pix2pix.algorithm import Pix2Pix, published_translator
 from gan.pix2pix.config import Pix2PixConfig

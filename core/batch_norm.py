@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("gan")
+@keras.saving.register_keras_serializable("core")
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation whose running variance is of unbiased variances, `[N, H, W, C]`.
 
