@@ -42,7 +42,7 @@ setup(
         "jax": JAX,
         "hed": HED,
         "video": VIDEO,
-        "test": ["pytest>=8", *JAX, *HED],
+        "test": ["pytest>=8", *JAX, *HED, *VIDEO],
         "dev": ["ruff"],
     },
 )

@@ -1,17 +1,12 @@
 """A walk through the pictures of a generator, as GIF or MP4."""
 
 import math
-import os
-import uuid
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
-from experiments import files
+from experiments import clips, files
 from experiments.sampling import (
     chosen_seeds,
     generate_from,
@@ -24,7 +19,6 @@ from experiments.sampling import (
 )
 
 FRAMES, FPS = 120, 25
-MAX_FPS = {".gif": 50, ".mp4": 240}  # a GIF counts in hundredths of a second
 
 
 def interpolate_mode(run, flags, say) -> int:
@@ -38,13 +32,14 @@ def interpolate_mode(run, flags, say) -> int:
     fps = FPS if flags.fps is None else flags.fps
     if len(seeds) < 2 or frames < 2:
         raise InputError(f"--seeds={flags.seeds}, --frames={frames}: expected two or more of each.")
-    target = files.output_file(flags.output, "interpolation", tuple(MAX_FPS))
-    limit = MAX_FPS[target.suffix.lower()]
+    target = files.output_file(flags.output, "interpolation", tuple(clips.MAX_FPS))
+    limit = clips.MAX_FPS[target.suffix.lower()]
     if not 1 <= fps <= limit:
         raise InputError(f"--fps={fps:g}: expected a number from 1 to {limit} for {target.suffix}.")
-    write = write_gif if target.suffix.lower() == ".gif" else _mp4_writer()
+    gif = target.suffix.lower() == ".gif"
+    write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
     made = _walk(run.algorithm, seeds, frames, flags)
-    _write_whole(target, lambda path: write(path, made, fps))
+    clips.write_whole(target, lambda path: write(path, made, fps))
     say(f"written: {target}, {frames} frames")
     return 0
 
@@ -87,44 +82,3 @@ def _between(points, place, straight):
     if straight or math.sin(angle) < 1e-6:
         return a + (b - a) * t
     return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
-
-
-def write_gif(path: Path, made: np.ndarray, fps: float) -> None:
-    """A GIF that starts again at its end; frames last whole hundredths of a second."""
-    first, *others = (Image.fromarray(frame) for frame in made)
-    hundredths = round(100 / fps)
-    first.save(path, "GIF", save_all=True, append_images=others, duration=10 * hundredths, loop=0)
-
-
-def _mp4_writer():
-    """The function that writes an MP4, if what it needs is installed."""
-    try:
-        import imageio_ffmpeg
-    except ImportError as error:
-        raise InputError("--output: an MP4 needs imageio-ffmpeg. pip install -e '.[video]', or "
-                         "give a name that ends in .gif.") from error  # fmt: skip
-
-    def write(path, made, fps):
-        height, width = made.shape[1:3]
-        # H.264 in colours that every player shows takes even sizes
-        options = {"fps": fps, "macro_block_size": 2, "quality": 8, "ffmpeg_log_level": "error"}
-        writer = imageio_ffmpeg.write_frames(str(path), (width, height), **options)
-        writer.send(None)
-        for frame in made:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-
-    return write
-
-
-def _write_whole(target, write):
-    """Writes a file under another name and renames it: all of it or nothing."""
-    temporary = target.parent / f".{uuid.uuid4().hex}{target.suffix.lower()}"
-    try:
-        write(temporary)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(f"Cannot write {target}: {error}. Choose another place.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -9,7 +9,7 @@ Set `KERAS_BACKEND` before this import to run on JAX.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,17 +60,22 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
-    return override(presets[preset], changes)
+    config, module = override(presets[preset], changes), model_module(model)
+    return module.complete(config) if hasattr(module, "complete") else config
 
 
 def default_run_dir(config: RunConfig) -> Path:
-    """`runs/<model>/<preset>-<dataset>[-seed<n>]`; a model without a data set names its own."""
+    """`runs/<model>/<preset>-<dataset>[-<label>][-seed<n>]`, with the label that a model may have;
+    a model without a data set names its own."""
     module = model_module(config.model)
     if not module.ROLES:
         return Path("runs") / config.model / module.run_name(config, module.PRESETS[config.preset])
     name = "".join(c if c.isalnum() else "-" for c in config.data.dataset.replace("folder:", ""))
+    name = name.strip("-")
+    if hasattr(module, "run_label"):
+        name += f"-{module.run_label(config)}"
     seed = f"-seed{config.seed}" if config.seed else ""
-    return Path("runs") / config.model / f"{config.preset}-{name.strip('-')}{seed}"
+    return Path("runs") / config.model / f"{config.preset}-{name}{seed}"
 
 
 @dataclass
@@ -89,6 +94,13 @@ class Run:
     def stylize(self, content, styles=(0,), **controls) -> np.ndarray:
         """Stylises a picture: `experiments.stylization.stylize`."""
         return self._use("stylize")(self, content, styles, **controls)
+
+    def stylize_video(self, frames, styles=(0,), **options) -> Iterator[np.ndarray]:
+        """Stylises the frames of a clip: `experiments.video.stylize_video`."""
+        from experiments.video import stylize_video
+
+        self._use("stylize")
+        return stylize_video(self, frames, styles, **options)
 
     def sample(self, seeds=16, **controls) -> np.ndarray:
         """Pictures of seeds, or of the first so many: `experiments.generation.sample`."""
@@ -231,13 +243,20 @@ def _say_left_out(dataset, say):
             say(f"  {message}")
 
 
-def build(config: RunConfig, epoch: int, budget: int, run_dir: Path) -> Run:
-    """A run with fresh weights, all of them a function of the seed."""
+def build(config: RunConfig, epoch: int, budget: int, run_dir: Path, *, trains=True) -> Run:
+    """A run with fresh weights, all of them a function of the seed.
+
+    Args:
+        trains: False leaves out what only training needs, where a model says what that is.
+    """
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     module = model_module(config.model)
     try:
-        algorithm = module.build(config, epoch=epoch, budget=budget)
+        if hasattr(module, "rebuild") and not trains:
+            algorithm = module.rebuild(config)
+        else:
+            algorithm = module.build(config, epoch=epoch, budget=budget)
     except ValueError as error:
         raise InputError(f"configuration: {error}") from error
     return Run(config, Path(run_dir), algorithm, module)
@@ -267,10 +286,11 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
                 f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
                 "changed afterwards. Leave it out."
             )
-    run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser())
+    run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser(), trains=False)
     if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
-    before, now = read_config(stored).get("data", {}), own_fingerprint(run)
+    before = read_config(stored).get("data", {})
+    now = {} if hasattr(run.module, "rebuild") else own_fingerprint(run)
     for name in now:
         if before.get(name, now[name]) != now[name]:
             raise InputError(

@@ -95,7 +95,8 @@ def at_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     if channels == 2 * shape[-1]:  # a discriminator of pairs
         shape = (*shape[:-1], channels)
     elif channels != shape[-1]:
-        factor = network.compute_output_shape((1, 8, 8, channels))[1] // 8
+        factor = network.compute_output_shape((1, 64, 64, channels))[1] // 64
         shape = (shape[0], -(-shape[1] // factor), -(-shape[2] // factor), channels)
-    inputs = keras.Input(shape[1:], batch_size=shape[0])
-    return keras.models.clone_model(network, input_tensors=inputs)
+    inputs = [keras.Input(shape[1:], shape[0])]
+    inputs += [keras.Input(x.shape[1:], shape[0]) for x in network.inputs[1:]]  # of styles
+    return keras.models.clone_model(network, inputs if inputs[1:] else inputs[0])

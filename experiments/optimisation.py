@@ -31,8 +31,8 @@ OPTIONS = {
 SHEET_SIDE = 512  # pixels, at most
 
 
-def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
-    """The algorithm with its pictures; `epoch` does not matter.
+def build(config: RunConfig, *, epoch: int, budget: int, kind: type[Gatys] = Gatys) -> Gatys:
+    """The algorithm with its pictures; `epoch` does not matter, `kind` is its class.
 
     Raises:
         InputError: a picture, mask or weights file that cannot be used.
@@ -58,11 +58,9 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> Gatys:
         what = f"'{config.data.content}'" if config.data.content else "the result"
         check_size(weights.network, taps, level.height, level.width, what)
         for name, style in zip(config.data.style, level.styles, strict=True):
-            if "style" in algorithm.terms():
-                check_size(
-                    weights.network, algorithm.terms()["style"], *style.shape[:2], f"'{name}'"
-                )
-    built = Gatys(algorithm, weights, found, seed=config.seed, xla=config.xla)
+            if seen := kind.style_taps(algorithm):
+                check_size(weights.network, seen, *style.shape[:2], f"'{name}'")
+    built = kind(algorithm, weights, found, seed=config.seed, xla=config.xla)
     built.digest = digest(weights)
     return built
 

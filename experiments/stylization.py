@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 
 from core.errors import InputError
 from experiments import files
 from experiments.data import photos, pictures
+from experiments.data.pipeline import test_images
 from nst.controls import check_colours, check_masks, colour_style, style_shares
 from nst.features import Weights, normalise
 from nst.gatys.objective import Level
@@ -142,6 +144,36 @@ def _level(config, content, styles, size):
         check_masks(masks, len(styles))
     shares = style_shares(len(styles), config.style_weights).tolist()
     return Level(*shape, content, styles, shares, masks)
+
+
+# --- training with contents and styles
+
+ROLES = ("content", "style")
+SHEET = 4  # contents and styles on the sheet
+
+
+def evaluate_losses(algorithm, dataset, config) -> dict[str, float]:
+    """`{"test/<name>": mean}` of `algorithm.losses(content, style)` over test pairs; the
+    shorter list of the two again from its start."""
+    images = [test_images(dataset, config.data, role, config.eval_images) for role in ROLES]
+    rows = []
+    for i in range(max(map(len, images))):
+        content, style = (to_unit(x[i % len(x)])[None] for x in images)
+        losses = algorithm.losses(content, style)
+        rows.append({k: float(ops.convert_to_numpy(v)) for k, v in losses.items()})
+    return {f"test/{name}": float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def stylized_sheet(stylizer, dataset, config) -> dict[str, np.ndarray]:
+    """`{"stylized": contents x styles}` of test pictures."""
+    contents, styles = (test_images(dataset, config.data, role, SHEET) for role in ROLES)
+    blank = np.full_like(contents[0], 255)
+    rows = [[blank, *styles]]
+    for content in contents:
+        results = (stylizer(to_unit(content), [to_unit(style)]) for style in styles)
+        rows.append([content, *map(to_uint8, results)])
+    titles = ["content", *("style" for _ in styles)]
+    return {"stylized": pictures.sheet(rows, titles)}
 
 
 # --- --mode=stylize: files with a trained network

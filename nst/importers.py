@@ -1,4 +1,4 @@
-"""Networks of arbitrary style transfer with the weights of official PyTorch files.
+"""Networks of feed-forward style transfer with the weights of official PyTorch files.
 
 `import_network("adain/decoder", "decoder.pth")` builds our network in the size that the file has
 and fills it (`core.importing` says how). A kind is a function in `KINDS`.
@@ -18,6 +18,7 @@ import numpy as np
 from core import importing
 from core.errors import InputError
 from core.importing import Kinds, Plan, State, check_names, first_few, kernel_shape
+from nst import transformer_importers
 from nst.adain.networks import decoder, encoder
 from nst.features import Weights, convolutions
 
@@ -40,7 +41,9 @@ def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Mo
     Returns:
         "adain/encoder": a model from `[N, H, W, 3]`, RGB in [0, 1], to `{tap: features}` of
         `nst.adain.networks.TAPS`, not trainable. "adain/decoder": a model from relu4_1,
-        `[N, h, w, C]`, to `[N, 8h, 8w, 3]`, RGB not clamped.
+        `[N, h, w, C]`, to `[N, 8h, 8w, 3]`, RGB not clamped. "johnson/transformer": a model from
+        `[N, H, W, 3]`, RGB levels from 0 to 255, to the same, not clamped; see
+        `nst.transformer_importers` for what files it is of.
 
     Raises:
         InputError: an unknown kind or hyper-parameter, an unreadable file, a file of another
@@ -98,7 +101,11 @@ def _build_decoder(channels: tuple[int, ...]) -> keras.Model:
     return decoder("vgg19", channels)
 
 
-KINDS: Kinds = {"adain/decoder": _adain_decoder, "adain/encoder": _adain_encoder}
+KINDS: Kinds = {
+    "adain/decoder": _adain_decoder,
+    "adain/encoder": _adain_encoder,
+    "johnson/transformer": transformer_importers.plan,
+}
 
 
 # --- what a file is

@@ -28,17 +28,20 @@ def gram(features, weights=None):
     """Outer products of the channels, averaged over the positions.
 
     Args:
-        features: `[1, H, W, C]`.
-        weights: `[S, H, W]`, one map a style; each sums to 1 over the picture. None: all alike.
+        features: `[N, H, W, C]`.
+        weights: of the positions of a single picture, `[S, H, W]`, one map a style; each sums to 1
+            over the picture. None: all alike.
 
     Returns:
-        `[S, C, C]` float32 (S is 1 without weights).
+        `[N, C, C]` float32, `[S, C, C]` with weights.
     """
     channels = features.shape[-1]
-    flat = ops.cast(ops.reshape(features, (-1, channels)), "float32")
+    features = ops.cast(features, "float32")
     if weights is None:
-        positions = ops.cast(ops.shape(flat)[0], "float32")
-        return ops.matmul(ops.transpose(flat), flat)[None] / positions
+        flat = ops.reshape(features, (ops.shape(features)[0], -1, channels))
+        positions = ops.cast(ops.shape(flat)[1], "float32")
+        return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / positions
+    flat = ops.reshape(features, (-1, channels))
     rows = ops.reshape(weights, (ops.shape(weights)[0], -1, 1))
     return ops.matmul(ops.transpose(flat * rows, (0, 2, 1)), flat)
 

@@ -5,4 +5,19 @@ A module offers `PRESETS` (name -> RunConfig), `ROLES` (the domains it needs, ()
 docs/adding_a_model.md lists it all.
 """
 
-MODELS = ("gatys", "texture", "adain", "cyclegan", "pix2pix", "dcgan", "progan", "stylegan")
+MODELS = (
+    "gatys",
+    "texture",
+    "adain",
+    "johnson",
+    "dumoulin",
+    "ulyanov",
+    "ulyanov_texture",
+    "style_swap",
+    "style_swap_optimise",
+    "cyclegan",
+    "pix2pix",
+    "dcgan",
+    "progan",
+    "stylegan",
+)

@@ -2,14 +2,22 @@
 
 python -m experiments.run --model=adain --dataset=folder:content,folder:style
 python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR --output=DIR
+python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=FILE --output=MP4|DIR
 """
 
 import numpy as np
 
 from experiments.config import RunConfig, columns
-from experiments.data import pictures
-from experiments.data.pipeline import DataConfig, test_images
-from experiments.stylization import features_weights, stylize, stylize_mode, to_uint8, to_unit
+from experiments.data.pipeline import DataConfig
+from experiments.stylization import (
+    ROLES,
+    evaluate_losses,
+    features_weights,
+    stylize,
+    stylize_mode,
+    stylized_sheet,
+)
+from experiments.video import video_mode
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
 from nst.adain.stylize import Stylizer
@@ -18,10 +26,9 @@ from nst.weights import digest
 __all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "evaluate", "fingerprint",
            "make_stylizer", "sheets", "stylize"]  # fmt: skip
 
-MODES = {"stylize": stylize_mode}
+MODES = {"stylize": stylize_mode, "video": video_mode}
 OPTIONS = {"weights": "algorithm.weights"}
-ROLES = ("content", "style")
-SHEET = 4  # contents and styles on the sheet
+evaluate = evaluate_losses  # without their weights
 
 # `paper`: xunhuang1995/AdaIN-style @ 6d8ac28, whose default style weight of 0.01 is that of its
 # decoder-content-similar.t7; 0.1 is that of decoder.t7. Its VGG is rescaled: with their file give
@@ -111,31 +118,9 @@ def fingerprint(run) -> dict[str, str]:
     return {"weights": run.algorithm.digest}
 
 
-def evaluate(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, float]:
-    """The losses, without their weights, on test pairs: mean over them."""
-    from keras import ops
-
-    images = [test_images(dataset, config.data, role, config.eval_images) for role in ROLES]
-    rows = []
-    for i in range(max(map(len, images))):  # the shorter list again from its start
-        content, style = (to_unit(x[i % len(x)])[None] for x in images)
-        rows.append([float(ops.convert_to_numpy(v)) for v in
-                     algorithm.losses(content, style).values()])  # fmt: skip
-    content, style = np.mean(rows, 0)
-    return {"test/content": float(content), "test/style": float(style)}
-
-
 def sheets(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, np.ndarray]:
     """`{"stylized": contents x styles}`."""
-    stylizer = make_stylizer(algorithm, config)
-    contents, styles = (test_images(dataset, config.data, role, SHEET) for role in ROLES)
-    blank = np.full_like(contents[0], 255)
-    rows = [[blank, *styles]]
-    for content in contents:
-        results = (stylizer(to_unit(content), [to_unit(style)]) for style in styles)
-        rows.append([content, *map(to_uint8, results)])
-    titles = ["content", *("style" for _ in styles)]
-    return {"stylized": pictures.sheet(rows, titles)}
+    return stylized_sheet(make_stylizer(algorithm, config), dataset, config)
 
 
 def make_stylizer(algorithm: AdaIN, config: RunConfig) -> Stylizer:

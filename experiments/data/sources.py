@@ -7,6 +7,7 @@ a TensorFlow Datasets name, or two of one domain with a comma.
 import difflib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from core.errors import InputError
 from experiments.data.dataset import Dataset, Source, check_domains
@@ -60,7 +61,16 @@ def open_dataset(
         )
     if labels:
         dataset.labelled  # noqa: B018 refuses
-    return dataset
+    return _single(dataset, roles[0]) if len(roles) == 1 else dataset
+
+
+def _single(dataset, role):
+    """The domain of that role, or the only one under its name, where there is such."""
+    found = role if role in dataset.train else "image"
+    if found not in dataset.train:
+        return dataset
+    train, test = ({role: split[found]} for split in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test)
 
 
 def _open(name, size, roles, paired, paired_test, download, report):

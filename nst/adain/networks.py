@@ -11,7 +11,6 @@ from core.layers import PaddedConv2D
 from nst.features import CHANNELS, CONVOLUTIONS, Weights, perceptual
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # of the style loss; the last is the code
-STRIDE = 8  # of the code
 INITS = {
     # PyTorch's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which both codes start from
     "torch": {"class_name": "VarianceScaling",

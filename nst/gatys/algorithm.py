@@ -24,6 +24,8 @@ class Gatys(Algorithm):
         levels: an `Objective` for each stage.
     """
 
+    objective = Objective
+
     def __init__(
         self,
         config: GatysConfig,
@@ -57,13 +59,18 @@ class Gatys(Algorithm):
             start = (
                 start if not self.levels else np.zeros((level.height, level.width, 3), "float32")
             )
-            self.levels.append(Objective(self.features, weights.network, config, level, start))
+            self.levels.append(self.objective(self.features, weights.network, config, level, start))
         self.extra = {"picture": [level.image for level in self.levels]}
         if config.optimizer == "adam":
             self.phases = [self._adam_phase(i) for i in range(len(levels))]
         else:
             self.segments = [_Segment(level.image, config.memory) for level in self.levels]
             self.extra["lbfgs"] = [v for s in self.segments for v in (s.start, s.done)]
+
+    @staticmethod
+    def style_taps(config: GatysConfig) -> list[str]:
+        """The layers that see the styles."""
+        return list(config.terms().get("style", ()))
 
     @property
     def level(self) -> Objective:

@@ -223,16 +223,19 @@ class Objective:
         return totals
 
     def _content_features(self):
-        """`{tap: [1, h, w, C]}` of the content picture, put together from its tiles."""
-        found = {}
-        for tile in self.grid.tiles:
-            window = self.level.content[None][self.grid.window(tile)]
-            taps = self.features(window, training=False)
+        """What the content layers are to give, `{tap: [1, h, w, C]}`."""
+        return self.content_layers(self.level.content)
+
+    def content_layers(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """`{tap: [1, h, w, C]}` of a picture `[H, W, 3]`, put together from its tiles."""
+        grid, found = self._grid(picture.shape[:2]), {}
+        for tile in grid.tiles:
+            taps = self.features(picture[None][grid.window(tile)], training=False)
             for tap in self.terms["content"]:
                 x, stride = _array(taps[tap]), self.fields[tap].stride
                 if tap not in found:
-                    found[tap] = np.zeros((1, *self.grid.positions(stride), x.shape[-1]), x.dtype)
-                self.grid.paste(found[tap], x, tile, stride)
+                    found[tap] = np.zeros((1, *grid.positions(stride), x.shape[-1]), x.dtype)
+                grid.paste(found[tap], x, tile, stride)
         return found
 
     def _position_maps(self, grid, masks):

@@ -83,5 +83,7 @@ if __name__ == "__main__":
     if fault != "none":
         run.FLAGS(sys.argv)
         run.select_backend()
+        for name in run.FLAGS:  # app.run reads them again, and adds to those that may come twice
+            run.FLAGS[name].unparse()
         harm(fault)
     app.run(run.main)

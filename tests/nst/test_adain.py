@@ -9,7 +9,7 @@ from keras import ops
 
 from core import engine
 from core.errors import InputError
-from nst.adain import stylize
+from nst import autoencoder
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
 from nst.adain.networks import decoder, encoder
@@ -348,8 +348,8 @@ def test_tiles_are_seamless(network, monkeypatch):
     for name in ("_encode", "_decode"):
         old = getattr(stylizer, name)
         monkeypatch.setattr(stylizer, name, lambda x, f=old: shapes.append(x.shape) or f(x))
-    monkeypatch.setattr(stylize, "WHOLE", 1)
-    monkeypatch.setattr(stylize, "TILE", 64)
+    monkeypatch.setattr(autoencoder, "WHOLE", 1)
+    monkeypatch.setattr(autoencoder, "TILE", 64)
     assert_close(stylizer.encode(content), code, 1e-4)
     assert len(shapes) == 3 * 2
     assert_close(stylizer.decode(code), raw, 1e-4)

@@ -1,0 +1,178 @@
+"""One network for many styles, Dumoulin et al. 2017 (https://arxiv.org/abs/1610.07629).
+
+python -m experiments.run --model=dumoulin --dataset=folder:photos --style=a.jpg --style=b.jpg
+python -m experiments.run --model=dumoulin --mode=stylize --style=0 --content=DIR --output=DIR
+
+A style more, for a network that is trained, without touching the others:
+
+python -m experiments.run --model=dumoulin --dataset=folder:photos --style=c.jpg \
+    --set algorithm.base=runs/dumoulin/mine --run_dir=runs/dumoulin/more
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from experiments import feed_forward
+from experiments.config import RunConfig, columns
+from experiments.data import pictures
+from experiments.data.pipeline import DataConfig, test_images
+from experiments.feed_forward import (
+    MODES,
+    OPTIONS,
+    ROLES,
+    check_ready,
+    evaluate,
+    fingerprint,
+    learned_styles,
+    make_stylizer,
+    perceptual,
+    run_label,
+    stylize,
+)
+from experiments.stylization import to_uint8, to_unit
+from nst.dumoulin.algorithm import Dumoulin
+from nst.dumoulin.config import DumoulinConfig
+
+__all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "check_ready", "complete", "evaluate",
+           "fingerprint", "learned_styles", "make_stylizer", "rebuild", "run_label", "sheets",
+           "stylize"]  # fmt: skip
+
+STEPS = 5  # of the sheet that blends
+_ENDS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+_OURS = tuple(f"photos:{name}" for name in ("immunohistochemistry", "hubble_deep_field", "retina",
+                                            "brick", "grass", "gravel"))  # fmt: skip
+
+# `paper`: magenta/magenta @ 526d3eb; the paper's network has 32 paintings: give them with --style.
+# `quick`: ours.
+_COLUMNS = {
+    #                    paper       quick       smoke
+    "style":            (_OURS,      _OURS,      _OURS[:2]),
+    "weights":          ("imagenet", "imagenet", "random"),
+    "content_layers":   (("relu3_3",), ("relu3_3",), ("relu2_1",)),
+    "style_layers":     (_ENDS,      _ENDS,      ("relu1_1", "relu2_1")),
+    "style_size":       (256,        192,        64),
+    "width":            (1.0,        0.5,        0.25),
+}  # fmt: skip
+
+
+def _preset(name, algorithm, data, **kwargs):
+    return RunConfig(model="dumoulin", preset=name, algorithm=algorithm, data=data, **kwargs)
+
+
+_PAPER, _QUICK, _SMOKE = columns(DumoulinConfig, _COLUMNS)
+PRESETS = {
+    "paper": _preset(
+        "paper",
+        _PAPER,
+        DataConfig(dataset="imagenet2012", size=256, load_size=256, fit="crop", flip=False),
+        batch_size=16,
+        images=40_000 * 16,
+        log_every=1_600,
+        sample_every=16_000,
+        eval_every=64_000,
+        checkpoint_every=16_000,
+    ),
+    "quick": _preset(
+        "quick",
+        _QUICK,
+        DataConfig(dataset="photos", size=128, load_size=160, fit="side"),
+        batch_size=4,
+        images=16_000,
+        log_every=100,
+        sample_every=4_000,
+        eval_every=8_000,
+        eval_images=4,
+        checkpoint_every=1_000,
+    ),
+    "smoke": _preset(
+        "smoke",
+        _SMOKE,
+        DataConfig(dataset="photos", size=32, load_size=40, fit="side"),
+        batch_size=2,
+        images=8,
+        log_every=2,
+        sample_every=4,
+        eval_every=8,
+        eval_images=2,
+        checkpoint_every=4,
+    ),
+}
+
+
+def complete(config: RunConfig) -> RunConfig:
+    """A configuration with what `algorithm.base` says: its styles, and the width of its layers.
+
+    Raises:
+        InputError: it is no run of this model.
+    """
+    if not config.algorithm.base:
+        return config
+    from experiments.rundir import stored_config
+
+    own = stored_config(config.algorithm.base, PRESETS).algorithm
+    found = {"learned": (*own.learned, *own.style), "width": own.width}
+    return replace(config, algorithm=replace(config.algorithm, **found))
+
+
+def build(config: RunConfig, *, epoch: int, budget: int) -> Dumoulin:
+    """The algorithm of a config; `epoch` and `budget` do not matter.
+
+    Raises:
+        InputError: VGG's weights or a style cannot be had; no trained run in `algorithm.base`.
+    """
+    built = _build(config, perceptual(config.algorithm))
+    if config.algorithm.base:
+        from experiments import api
+
+        base = api.load(config.algorithm.base, say=lambda line: None)
+        built.start_from(base.algorithm)
+    return built
+
+
+def rebuild(config: RunConfig) -> Dumoulin:
+    """The algorithm without what only training needs."""
+    return _build(config, None)
+
+
+def _build(config, loss):
+    return Dumoulin(
+        config.algorithm,
+        loss,
+        size=config.data.size,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        xla=config.xla,
+    )
+
+
+def sheets(algorithm: Dumoulin, dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """`{"stylized": contents x styles, "blend": one content between four styles}`.
+
+    The corners of "blend" are the first styles, the last ones where there are fewer than four; the
+    other pictures have their scales and offsets in proportion (the paper's figure 7).
+    """
+    found = feed_forward.sheets(algorithm, dataset, config)
+    if algorithm.count > 1:
+        content = test_images(dataset, config.data, "content", 1)[0]
+        found["blend"] = blend(make_stylizer(algorithm, config), content)
+    return found
+
+
+def blend(stylizer, content: np.ndarray, steps: int = STEPS) -> np.ndarray:
+    """A square of `steps` x `steps` pictures of a content, uint8 `[H, W, 3]`, between the first
+    four styles of `stylizer`, or as many as it has."""
+    corners = [min(i, stylizer.count - 1) for i in range(4)]
+    rows = []
+    for down in np.linspace(0, 1, steps):
+        row = []
+        for right in np.linspace(0, 1, steps):
+            shares = (
+                (1 - down) * (1 - right),
+                (1 - down) * right,
+                down * (1 - right),
+                down * right,
+            )
+            row.append(to_uint8(stylizer(to_unit(content), corners, weights=shares)))
+        rows.append(row)
+    return pictures.sheet(rows)

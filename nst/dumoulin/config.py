@@ -1,0 +1,28 @@
+"""What can be set of the training of many styles. The defaults are the authors' code."""
+
+from dataclasses import dataclass
+
+from nst.perceptual import PerceptualConfig
+
+
+@dataclass(frozen=True)
+class DumoulinConfig(PerceptualConfig):
+    """Network, losses and optimizer.
+
+    Source: magenta/magenta @ 526d3eb, image_stylization/image_stylization_train.py:26-47,
+    learning.py:41-197, vgg.py:44-69 (average pooling; "conv3" is the last ReLU of block 3).
+    """
+
+    pooling: str = "average"
+    style_weight: float = 1e-4
+    style_scaling: str = "gatys"
+    width: float = 1.0  # of the layers (theirs: alpha; 0.25 on phones)
+    base: str = ""  # directory of a trained run that these styles are added to
+    learned: tuple[str, ...] = ()  # its styles; filled in from there
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.width <= 4:
+            raise ValueError(f"width={self.width}: expected above 0, to 4")
+        if self.learned and not self.base:
+            raise ValueError("learned: is filled in from base; leave it out")

@@ -1,0 +1,37 @@
+"""What can be set of the transformer's training. The defaults are the authors' code."""
+
+from dataclasses import dataclass
+
+from nst.perceptual import PerceptualConfig
+from nst.transformer import NORMS, OUTPUTS, PADDINGS, UPSAMPLINGS
+
+
+@dataclass(frozen=True)
+class JohnsonConfig(PerceptualConfig):
+    """Network, losses and optimizer.
+
+    Sources: jcjohnson/fast-neural-style @ 813c834, train.lua:20-57; pytorch/examples @ 77f55b9,
+    fast_neural_style/neural_style/neural_style.py.
+    """
+
+    tv_weight: float = 1e-6
+    norm: str = "instance"  # instance | batch: what Ulyanov et al. 2016 compare
+    padding: str = "start"  # start | reflect, see nst.transformer
+    upsampling: str = "transposed"  # transposed | nearest
+    output: str = "tanh"  # tanh | linear
+    gamma: str = "uniform"  # uniform | ones: where the scales of the instance norms begin
+    width: float = 1.0  # of the layers; the authors' files with instance norm have 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        for key, choices in (("norm", NORMS), ("padding", PADDINGS), ("upsampling", UPSAMPLINGS),
+                             ("output", OUTPUTS[:2]), ("gamma", ("uniform", "ones"))):  # fmt: skip
+            if getattr(self, key) not in choices:
+                raise ValueError(
+                    f"{key}={getattr(self, key)!r}: expected one of {', '.join(choices)}"
+                )
+        if len(self.style) != 1:
+            raise ValueError(f"style: {len(self.style)} pictures came, this network learns one; "
+                             "--model=dumoulin learns several")  # fmt: skip
+        if not 0 < self.width <= 4:
+            raise ValueError(f"width={self.width}: expected above 0, to 4")

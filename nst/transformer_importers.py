@@ -1,0 +1,97 @@
+"""Files of Johnson et al.'s transformer as plans of `core.importing`.
+
+pytorch/examples @ 77f55b9, fast_neural_style/neural_style/transformer_net.py names its layers.
+jcjohnson/fast-neural-style @ 813c834 is Torch7; what converts its files to PyTorch keeps the order
+of the layers, so they are known by it, whatever the names. Its network sees BGR levels less their
+means: the channels of the first and the last kernel are turned round here.
+"""
+
+import re
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from core.errors import InputError
+from core.importing import BATCH_NORM, CONVOLUTION, Plan, Rows, State, first_few
+from nst.transformer import StyleNorm, transformer
+
+_FIRST = "conv1.conv2d.weight"
+# of PyTorch before 0.4
+_STALE = re.compile(r"(.*\.)?in\d+\.running_(mean|var)|.*num_batches_tracked")
+_OLD = {"padding": "start", "upsampling": "transposed", "output": "tanh"}
+# convolutions and norms of the authors' network, in order: 3, 5 blocks of 2, 2 and the last one
+_LAYERS = 31
+
+
+def plan(state: State) -> Plan:
+    """Of a file of either code.
+
+    Raises:
+        InputError: it is of neither.
+    """
+    for name in [name for name in state if _STALE.fullmatch(name) and _FIRST in state]:
+        del state[name]
+    if _FIRST in state:
+        return Plan(transformer, {"width": len(state[_FIRST]) / 32}, rows=_by_name)
+    layers = _in_order(state)
+    batch = f"{layers[1]}.running_mean" in state
+    config = _OLD | {"norm": "batch" if batch else "instance"}
+    config["width"] = len(state[f"{layers[0]}.weight"]) / 32
+    return Plan(transformer, config, rows=lambda network, _: _by_order(network, layers))
+
+
+def _names() -> list[str]:
+    """Of convolutions, each with the norm behind it; the last one has none."""
+    names = [(f"conv{i}.conv2d", f"in{i}") for i in (1, 2, 3)]
+    names += [(f"res{i}.conv{k}.conv2d", f"res{i}.in{k}") for i in range(1, 6) for k in (1, 2)]
+    names += [("deconv1.conv2d", "in4"), ("deconv2.conv2d", "in5"), ("deconv3.conv2d", None)]
+    return [name for pair in names for name in pair if name]
+
+
+def _in_order(state):
+    """The names of the layers, by the numbers in them."""
+    found = {name.rpartition(".")[0] for name in state}
+    layers = sorted(found, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+    ranks = [state[f"{name}.weight"].ndim if f"{name}.weight" in state else 0 for name in layers]
+    if ranks != [4 if i % 2 == 0 else 1 for i in range(_LAYERS)]:
+        raise InputError(
+            "looks like no transformer of Johnson et al.: neither has it conv1.conv2d, in1, … of "
+            f"pytorch/examples, nor 16 convolutions with 15 norms between (it has "
+            f"{first_few(state)})"
+        )
+    return layers
+
+
+def _by_name(network: keras.Model, config: dict) -> Rows:
+    return _rows(network, _names())
+
+
+def _by_order(network: keras.Model, layers: list[str]) -> Rows:
+    rows = _rows(network, layers)
+    turned = {f"{layers[0]}.weight": 2, f"{layers[-1]}.weight": 3, f"{layers[-1]}.bias": 0}
+    return [
+        (name, variable, _turning(convert, turned[name]) if name in turned else convert)
+        for name, variable, convert in rows
+    ]
+
+
+def _turning(convert: Callable, axis: int) -> Callable:
+    """BGR to RGB along an axis of the kernel as Keras has it."""
+    return lambda value: np.flip(convert(value), axis)
+
+
+def _rows(network, layers):
+    own = [layer for layer in network.layers if layer.weights]
+    rows = []
+    for name, layer in zip(layers, own, strict=True):
+        if isinstance(layer, StyleNorm):
+            parts = zip(CONVOLUTION, (layer.gamma, layer.beta), strict=True)
+            rows += [(f"{name}.{part}", v, lambda value: value[None]) for part, v in parts]
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            parts = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+            rows += [(f"{name}.{p}", v, np.asarray) for p, v in zip(BATCH_NORM, parts, strict=True)]
+        else:
+            rows += [(f"{name}.weight", layer.kernel, lambda value: value.transpose(2, 3, 1, 0)),
+                     (f"{name}.bias", layer.bias, np.asarray)]  # fmt: skip
+    return rows

@@ -1,0 +1,232 @@
+"""Networks that learn their styles, through the runner: Johnson and Dumoulin."""
+
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+from test_resume import run as child
+from test_runner import error, main
+
+from core.errors import InputError
+from experiments import api, feed_forward
+from experiments.configs import dumoulin
+from experiments.data import pictures
+from experiments.stylization import to_unit
+from nst.weights import random_weights, save_weights
+
+SIZE = (44, 52)
+CHANGES = {"images": 8, "eval_every": 8, "sample_every": 8, "checkpoint_every": 4,
+           "algorithm.width": 0.1, "algorithm.style_size": 40}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    """A folder "content" (3), styles a, b, c, a mask and narrow weights; not to be changed."""
+    root = tmp_path_factory.mktemp("feed_forward")
+    tiny.noise(root / "content", 3, 0, SIZE)
+    tiny.noise(root / "styles", 3, 1, SIZE)
+    for i, name in enumerate("abc"):
+        (root / "styles" / f"{i}.png").rename(root / f"{name}.png")
+    left = np.zeros(SIZE, np.uint8)
+    left[:, :26] = 255
+    Image.fromarray(left).save(root / "left.png")
+    save_weights(root / "vgg16.npz", random_weights("vgg16", width=1 / 32))
+    return root
+
+
+def flags(here, run_dir, model, styles, **changes):
+    return [
+        f"--model={model}",
+        "--preset=smoke",
+        f"--dataset=folder:{here}/content",
+        f"--weights={here}/vgg16.npz",
+        f"--run_dir={run_dir}",
+        *(f"--style={here}/{name}.png" for name in styles),
+        *(f"--set={key}={value}" for key, value in (CHANGES | changes).items()),
+    ]
+
+
+@pytest.fixture(scope="module")
+def two(painted, tmp_path_factory):
+    """A Dumoulin of the styles a and b; not to be changed."""
+    path = tmp_path_factory.mktemp("runs") / "dumoulin"
+    assert main(*flags(painted, path, "dumoulin", "ab")) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(two):
+    return api.load(two, say=lambda line: None)
+
+
+@pytest.fixture
+def stylize(two, painted):
+    """`--mode=stylize` of the run with further flags; its exit status."""
+
+    def call(*arguments, output):
+        given = f"--content={painted}/content/0.png", f"--output={output}", *arguments
+        return main("--model=dumoulin", "--mode=stylize", f"--run_dir={two}", *given)
+
+    return call
+
+
+def content(here, i=0):
+    return pictures.read(here / "content" / f"{i}.png")
+
+
+def listed(folder):
+    return sorted(p.name for p in folder.rglob("*.png"))
+
+
+@pytest.mark.parametrize(("model", "styles"), [("johnson", "a"), ("dumoulin", "ab")])
+def test_killed_and_resumed_equals_uninterrupted(model, styles, painted, tmp_path):
+    """All in processes of their own, which have one number of threads."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert child("none", flags(painted, whole, model, styles))[0] == 0
+    command = flags(painted, killed, model, styles)
+    assert child("SIGKILL@logged:3", command)[0] == -signal.SIGKILL
+    assert child("none", command)[0] == 0
+    tiny.assert_same_state(killed, whole)
+
+
+def test_sheets_are_there(two):
+    assert listed(two / "samples") == ["blend-000000008.png", "stylized-000000008.png"]
+
+
+def test_styles_by_number_and_name(stylize, tmp_path):
+    assert stylize(output=tmp_path / "all") == 0
+    assert listed(tmp_path / "all") == ["0-a.png", "0-b.png"]
+    assert stylize("--style=1", output=tmp_path / "one.png") == 0
+    one = pictures.read(tmp_path / "one.png")
+    assert np.array_equal(one, pictures.read(tmp_path / "all" / "0-b.png"))
+    assert not np.array_equal(one, pictures.read(tmp_path / "all" / "0-a.png"))
+
+
+def test_blends_are_between(loaded, painted):
+    """With all of the weight on one style it is that style."""
+    a, b = (loaded.stylize(content(painted), [i]) for i in (0, 1))
+    ends = [loaded.stylize(content(painted), [0, 1], weights=w) for w in ((1, 0), (0, 3))]
+    assert np.array_equal(ends[0], a) and np.array_equal(ends[1], b)
+    half = loaded.stylize(content(painted), ["a", "b"])
+    assert not np.array_equal(half, a) and not np.array_equal(half, b)
+
+
+def test_strength_mask_and_colours(loaded, painted):
+    picture = content(painted)
+    a = loaded.stylize(picture, [0]).astype(float)
+    assert np.array_equal(loaded.stylize(picture, [0], alpha=0), picture)
+    half = loaded.stylize(picture, [0], alpha=0.5)
+    assert np.abs(half - (a + picture) / 2).max() <= 1
+    masked = loaded.stylize(picture, [0], masks=[painted / "left.png"])
+    assert np.array_equal(masked[:, :26], a[:, :26].astype(np.uint8))
+    assert np.array_equal(masked[:, 26:], picture[:, 26:])
+    chroma = loaded.stylize(picture, [0], colours="luminance")
+    assert not np.array_equal(chroma, a)
+    with pytest.raises(InputError, match="colours=coral: the style is in the network"):
+        loaded.stylize(picture, [0], colours="coral")
+
+
+def test_a_picture_too_large_for_memory_is_stylised_in_tiles(loaded, painted, monkeypatch):
+    picture = pictures.fit(content(painted), (700, 520), "stretch")
+    monkeypatch.setattr(feed_forward, "max_pixels", lambda width: 512 * 512)
+    stylizer = feed_forward.make_stylizer(loaded.algorithm, loaded.config)
+    found = stylizer(to_unit(picture), [0])
+    assert found.shape == picture.shape and np.isfinite(found).all()
+
+
+def test_using_a_run_needs_neither_the_style_nor_vgg(painted, tmp_path, capfd):
+    copy, run = tmp_path / "here", tmp_path / "run"
+    shutil.copytree(painted, copy)
+    command = flags(copy, run, "johnson", "a")
+    assert main(*command) == 0
+    (copy / "a.png").unlink()
+    (copy / "vgg16.npz").unlink()
+    assert api.load(run, say=lambda line: None).stylize(content(copy)).shape == (*SIZE, 3)
+    capfd.readouterr()
+    shutil.copy(painted / "vgg16.npz", copy)
+    assert main(*command) == 1
+    assert "a.png: there is no such picture, and training needs it. Put it back" in error(capfd)
+    assert main("--model=johnson", "--mode=evaluate", f"--run_dir={run}") == 1
+    assert "there is no such picture" in error(capfd)
+
+
+def test_another_style_under_the_old_name_is_refused(painted, tmp_path, capfd):
+    copy = tmp_path / "here"
+    shutil.copytree(painted, copy)
+    command = flags(copy, tmp_path / "run", "johnson", "a")
+    assert main(*command) == 0
+    shutil.copy(copy / "b.png", copy / "a.png")
+    capfd.readouterr()
+    assert main(*command) == 1
+    assert "has changed since this run began" in error(capfd)
+
+
+def test_a_style_is_added(painted, two, loaded, tmp_path, capfd):
+    run = tmp_path / "more"
+    command = flags(painted, run, "dumoulin", "c", **{"algorithm.base": two})
+    assert main(*command) == 0
+    more = api.load(run, say=lambda line: None)
+    assert dumoulin.learned_styles(more) == ("a", "b", "c")
+    for i in (0, 1):
+        assert np.array_equal(more.stylize(content(painted), [i]),
+                              loaded.stylize(content(painted), [i]))  # fmt: skip
+    assert not np.array_equal(more.stylize(content(painted), [2]),
+                              more.stylize(content(painted), [0]))  # fmt: skip
+    assert main(*command) == 0
+    assert "this run is complete" in capfd.readouterr().err
+
+
+def test_names_that_come_twice_are_numbered():
+    assert feed_forward.unique(("sea", "sun", "sea")) == ("sea", "sun", "sea-2")
+
+
+REFUSED = [
+    (["--style=2"], "style 2: this network has learned 0 (a), 1 (b)"),
+    (["--style=c.jpg"], "style c.jpg: this network has learned"),
+    (["--style=0", "--style_size=64"], "--style_size: the styles are in the network"),
+    (["--style=0", "--colours=coral"], "expected style or luminance"),
+    (["--style=0", "--style_weights=0.5,0.5"], "2 style weights for 1 styles"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_what_stylising_refuses(arguments, message, stylize, tmp_path, capfd):
+    assert stylize(*arguments, output=tmp_path / "out.png") == 1
+    assert message in error(capfd)
+    assert not listed(tmp_path)
+
+
+TRAINING = [
+    ("johnson", "ab", {}, "this network learns one"),
+    ("johnson", "a", {"algorithm.style_size": 4}, "style_size=4"),
+    ("johnson", "a", {"algorithm.norm": "layer"}, "norm='layer'"),
+    ("johnson", "a", {"algorithm.style_layers": "relu4_1"}, "40"),
+    ("dumoulin", "ad", {}, "d.png: there is no such picture"),
+    ("dumoulin", "a", {"algorithm.base": "nowhere"}, "'nowhere' is not a run directory"),
+    ("dumoulin", "a", {"algorithm.learned": "x"}, "learned: is filled in from base"),
+]
+
+
+@pytest.mark.parametrize(("model", "styles", "changes", "message"), TRAINING)
+def test_what_training_refuses(model, styles, changes, message, painted, tmp_path, capfd):
+    assert main(*flags(painted, tmp_path / "run", model, styles, **changes)) == 1
+    assert message in error(capfd)
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_dry_run_says_what_there_is(painted, tmp_path, capfd):
+    assert main(*flags(painted, tmp_path / "run", "dumoulin", "abc"), "--dry_run") == 0
+    out = capfd.readouterr().out
+    assert "features  " in out and "a.png" in out and not (tmp_path / "run").exists()
+
+
+def test_runs_are_named_after_their_styles(painted):
+    names = [f"{painted}/{name}.png" for name in "abc"]
+    for styles, label in ((names[:1], "photos-a"), (names[:2], "photos-a-b")):
+        config = api.make_config("dumoulin", "smoke", {"algorithm.style": styles})
+        assert api.default_run_dir(config).name == f"smoke-{label}"
+    config = api.make_config("dumoulin", "smoke", {"algorithm.style": names})
+    assert api.default_run_dir(config).name.startswith("smoke-photos-3-")
