@@ -289,8 +289,7 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
     run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser(), trains=False)
     if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
-    before = read_config(stored).get("data", {})
-    now = {} if hasattr(run.module, "rebuild") else own_fingerprint(run)
+    before, now = read_config(stored).get("data", {}), own_fingerprint(run)
     for name in now:
         if before.get(name, now[name]) != now[name]:
             raise InputError(

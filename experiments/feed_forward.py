@@ -65,14 +65,17 @@ def perceptual(config: PerceptualConfig) -> PerceptualLoss:
         InputError: weights or styles that cannot be had, or a style that is too small.
         ValueError: layers that the network does not have.
     """
-    weights = features_weights(config)
-    found = PerceptualLoss(config, weights, read_styles(config))
+    styles, weights = read_styles(config), features_weights(config)
+    found = PerceptualLoss(config, weights, styles)
     found.digest = digest(weights)
     return found
 
 
 def fingerprint(run) -> dict[str, str]:
-    """What training depends on beside its data set: VGG's weights and the styles."""
+    """What training depends on beside its data set: VGG's weights and the styles. Nothing for a run
+    that is only used."""
+    if run.algorithm.perceptual is None:
+        return {}
     names = run.config.algorithm.style
     found = {name: hashlib.sha256(read(name).tobytes()).hexdigest()[:16] for name in names}
     return found | {"weights": run.algorithm.perceptual.digest}

@@ -1,5 +1,6 @@
 """Stylising through a code: encode, change the code, decode. Any size, tile by tile."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import keras
@@ -13,6 +14,7 @@ from nst.tiling import Grid, shrink
 
 WHOLE = 2**20  # pixels of the pictures that go through in one piece
 TILE = 512  # pixels
+STYLES = 16  # whose codes are kept
 
 
 class Stylizer:
@@ -37,7 +39,7 @@ class Stylizer:
             whole picture, which it then decodes in one piece.
         """
         self.network, self.tap, self.margin = network, tap, margin
-        self.field = field(network, tap)
+        self.field, self._codes = field(network, tap), {}
         self._encode = engine.compile(lambda x: encoder(x, training=False)[tap], encoder.variables)
         self._decode = engine.compile(lambda x: decoder(x, training=False), decoder.variables)
 
@@ -83,7 +85,7 @@ class Stylizer:
         styles = [colour_style(style, content, colours) for style in styles]
         code = self.encode(content)
         transfers = [
-            lambda share, style=style: array(self.transfer(code, self.encode(style), share))
+            lambda share, style=style: array(self.transfer(code, self.style_code(style), share))
             for style in styles
         ]
         mixed = mix(code, transfers, weights, masks, self.field.stride)
@@ -99,6 +101,15 @@ class Stylizer:
             share: the style's share of every position, `[1, h, w, 1]`; None: all of each.
         """
         raise NotImplementedError
+
+    def style_code(self, style: np.ndarray) -> np.ndarray:
+        """`encode`, once for a style that comes again with every frame, or every content."""
+        key = hashlib.sha256(np.ascontiguousarray(style)).digest()
+        if key not in self._codes:
+            if len(self._codes) == STYLES:
+                self._codes.pop(next(iter(self._codes)))
+            self._codes[key] = self.encode(style)
+        return self._codes[key]
 
     def encode(self, picture: np.ndarray) -> np.ndarray:
         """The code of a picture: `[H, W, 3]` -> `[1, ⌈H/stride⌉, ⌈W/stride⌉, C]`."""

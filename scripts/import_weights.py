@@ -17,6 +17,9 @@ A second call with `--network=G_B` adds the other direction to the same director
     python -m experiments.run --model=adain --mode=stylize --run_dir=runs/adain/published \
         --content=photos --style=paintings --output=stylised
 
+    python -m scripts.import_weights --kind=johnson/transformer --from=mosaic.pth \
+        --run_dir=runs/johnson/mosaic
+
     python -m scripts.import_weights --kind=stylegan/generator \
         --from=karras2019stylegan-ffhq-1024x1024.pkl --run_dir=runs/ffhq
     python -m experiments.run --model=stylegan --mode=sample --run_dir=runs/ffhq --truncation=0.7 \
@@ -43,6 +46,7 @@ _ROLES = {
     "stylegan/generator": ("G",),
     "stylegan/discriminator": ("D",),
     "adain/decoder": ("decoder",),
+    "johnson/transformer": ("network",),
 }
 # our names of the sizes of growing networks, which begin fully grown here
 _SIZES = {"resolution": "data.size", "dlatent_size": "algorithm.w_dim"}
@@ -65,14 +69,15 @@ def _import():
     if name not in _ROLES[FLAGS.kind]:
         raise InputError(f"--network={name}: a {FLAGS.kind} is one of {_ROLES[FLAGS.kind]}.")
     path = Path(FLAGS["from"].value).expanduser()
-    if FLAGS.kind == "adain/decoder":
+    if FLAGS.kind in ("adain/decoder", "johnson/transformer"):
         from nst import importers
     else:
         from gan import importers
     network = importers.import_network(FLAGS.kind, path)
     found = importers.guess_config(FLAGS.kind, path) | _feature_maps(network)
-    config = _adain_config(api) if "decoder" in _ROLES[FLAGS.kind] else _config(api, found)
-    run = api.build(config, epoch=1, budget=1, run_dir=Path(FLAGS.run_dir).expanduser())
+    run_dir = Path(FLAGS.run_dir).expanduser()
+    config = _configs().get(FLAGS.kind, _config)(api, found)
+    run = api.build(config, epoch=1, budget=1, run_dir=run_dir, trains=False)
     own = run.algorithm.networks[name]
     if [w.shape for w in own.weights] != [w.shape for w in network.weights]:
         advice = " of this configuration"
@@ -105,7 +110,19 @@ def _feature_maps(network):
     return {name: getattr(grown, name) for name in names if hasattr(grown, name)}
 
 
-def _adain_config(api):
+def _configs():
+    return {"adain/decoder": _adain_config, "johnson/transformer": _johnson_config}
+
+
+def _johnson_config(api, found):
+    """The network of the file; its style is known by the file's name."""
+    name = Path(FLAGS["from"].value).stem
+    return api.make_config("johnson", "pytorch", {
+        "algorithm.style": [name], **{f"algorithm.{key}": value for key, value in found.items()}
+    })  # fmt: skip
+
+
+def _adain_config(api, found):
     """That of naoto0804's files: the decoder goes with the encoder it was trained on."""
     from nst.weights import NAMES
 

@@ -18,6 +18,7 @@ from experiments.stylization import (
     stylize_mode,
     stylized_sheet,
 )
+from experiments.video import video_mode
 from nst.features import field
 from nst.style_swap.algorithm import StyleSwap
 from nst.style_swap.config import StyleSwapConfig
@@ -28,7 +29,7 @@ from nst.weights import digest
 __all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "evaluate", "fingerprint",
            "make_stylizer", "sheets", "stylize"]  # fmt: skip
 
-MODES = {"stylize": stylize_mode}
+MODES = {"stylize": stylize_mode, "video": video_mode}
 OPTIONS = {"weights": "algorithm.weights"}
 evaluate = evaluate_losses  # without their weights
 

@@ -63,8 +63,16 @@ def measure_path(name: str, algorithm, folder: str | Path | None = None) -> floa
     """
     protocol = PATHS[name]
     check_path(name, algorithm)
-    distance = lpips("vgg", folder) if protocol.published else hed_distance()
-    return path_length(algorithm, distance, protocol, name)
+    return path_length(algorithm, path_distance(name, folder), protocol, name)
+
+
+def path_distance(name: str, folder: str | Path | None = None) -> Distance:
+    """What steps of one of `PATHS` are measured with.
+
+    Raises:
+        InputError: a network that cannot be had.
+    """
+    return lpips("vgg", folder) if PATHS[name].published else hed_distance()
 
 
 def check_path(name: str, algorithm) -> None:

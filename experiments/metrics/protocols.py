@@ -32,7 +32,7 @@ from experiments.metrics import patches
 from experiments.metrics import reals as real
 from experiments.metrics.features import BATCH, Rows, extractor, in_batches, progress
 from experiments.metrics.multiscale import ms_ssim
-from experiments.metrics.path_length import PATHS, measure_path
+from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
 from experiments.metrics.reals import Reals
 from experiments.metrics.statistics import (
     Moments,
@@ -112,6 +112,51 @@ def split_of(name: str) -> str | None:
     return protocol.split if protocol and protocol.real != 0 else None
 
 
+def value_names(name: str) -> list[str]:
+    """What `compute` calls the values of a metric (those of single scales left out)."""
+    check_name(name)
+    protocol = PROTOCOLS.get(name)
+    return [name + end for end in (_ENDS.get(protocol.statistic, ("",)) if protocol else ("",))]
+
+
+def check(
+    name: str,
+    size: int,
+    reals: Reals | None = None,
+    *,
+    algorithm=None,
+    made: int | None = None,
+    folder: str | Path | None = None,
+) -> int | None:
+    """Refuses, before the work, what `compute` would refuse.
+
+    Args:
+        size: height and width of the generated pictures.
+        reals, algorithm, made, folder: as of `compute`.
+
+    Returns:
+        How many pictures are made; None for path lengths.
+
+    Raises:
+        InputError: as `compute`; but for real pictures that turn out not to be readable.
+    """
+    check_name(name)
+    if name in PATHS:
+        check_path(name, algorithm)
+        path_distance(name, folder)
+        return None
+    protocol = PROTOCOLS[name]
+    count = _count(name, protocol, reals, made)
+    if protocol.network:
+        extractor(protocol.network, folder)
+    elif protocol.statistic == "swd":
+        patches.scales(size)
+    else:
+        blank = np.zeros((1, size, size, 3), np.uint8)
+        ms_ssim(blank, blank)
+    return count
+
+
 def compute(
     name: str,
     generate: Generate,
@@ -146,8 +191,6 @@ def compute(
     if name in PATHS:
         return {name: measure_path(name, algorithm, folder)}
     protocol = PROTOCOLS[name]
-    if protocol.real != 0 and reals is None:
-        raise InputError(f"{name}: needs real images of the {protocol.split} split.")
     count = _count(name, protocol, reals, made)
     network = extractor(protocol.network, folder) if protocol.network else None
     job = _Job(name, protocol, generate, count, reals, network, cache and Path(cache))
@@ -179,6 +222,8 @@ class _Job(NamedTuple):
 
 def _count(name, protocol, reals, made):
     """How many pictures are made, when it is known that there are enough of both kinds."""
+    if protocol.real != 0 and reals is None:
+        raise InputError(f"{name}: needs real images of the {protocol.split} split.")
     least = {"kernel": SUBSET, "precision_recall": 4, "frechet": 2}.get(protocol.statistic, 1)
     if protocol.real != 0 and reals.count < max(protocol.real or 0, least):
         raise InputError(
@@ -248,6 +293,12 @@ def _ms_ssim(job):
     return {"": total / (job.count // 2)}
 
 
+_ENDS = {
+    "kernel": ("", "_std"),
+    "precision_recall": ("_precision", "_recall"),
+    "inception_score": ("_mean", "_std"),
+    "swd": ("_mean",),
+}
 _STATISTICS = {
     "frechet": _frechet,
     "kernel": _kernel,

@@ -71,6 +71,20 @@ def test_an_adain_decoder_with_its_encoder(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1)
 
 
+def test_the_authors_transformer_makes_a_run_that_stylises(tmp_path):
+    with np.load(GOLDEN / "johnson_original.npz") as file:
+        levels, expected = (file[name][0].transpose(1, 2, 0) for name in ("input", "output"))
+    path, content = GOLDEN / "johnson_original.pth", np.rint(levels).astype(np.uint8)
+    done = run("--kind=johnson/transformer", f"--from={path}", f"--run_dir={tmp_path / 'run'}")
+    assert done.returncode == 0, done.stderr
+    imported = api.load(tmp_path / "run")
+    found = imported.stylize(content).astype(float)
+    assert np.abs(found - np.clip(expected, 0, 255)).mean() < 1.5  # of rounded levels
+    assert np.array_equal(imported.stylize(content, ["johnson_original"]), found)
+    with pytest.raises(InputError, match="there is no such picture"):
+        imported.evaluate()
+
+
 def test_a_stylegan_pickle_makes_a_run_that_samples(tmp_path, monkeypatch):
     with np.load(GOLDEN / "stylegan1_generator.npz") as file:
         state = {k.removeprefix("state/"): file[k] for k in file.files if k.startswith("state/")}
