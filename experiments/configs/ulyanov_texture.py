@@ -37,7 +37,8 @@ SHEET = 3  # textures beside the style
 
 _FIVE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
-# `paper`: DmitryUlyanov/texture_nets @ 3638fb3 (branch texture_nets_v1), texture_train.lua: 0.1,
+# `paper`: branch texture_nets_v1 of DmitryUlyanov/texture_nets, texture_train.lua, as
+# vicident/texture_nets @ 3638fb3 has it: 0.1,
 # times 0.7 every 200 iterations from the 1000th on (here: from the first on), batches of 16, 1000
 # iterations; its README has 1500 and normalises the gradient, which is not done here. The noise has
 # 3 channels. `instance`: the same with what 2017 brought. `quick`: ours.

@@ -1,0 +1,247 @@
+"""The speed table of Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868), measured here.
+
+    python -m scripts.table_adain_speed
+    python -m scripts.table_adain_speed --methods=adain,dumoulin --sizes=256 --repeats=9
+    python -m scripts.table_adain_speed --nomeasure
+
+Seconds for one picture, with the style encoded already and, in brackets, with its encoding. All
+methods are measured in one run, in turns, with the networks of their `paper` presets. Weights are
+random, on which speed does not depend, unless --weights says otherwise; VGG is VGG-19. Gatys is 500
+iterations: a few are measured (a forward and a backward pass of VGG with the update of Adam; the
+line search of L-BFGS may need more than one such pass) and multiplied. Chen & Schmidt is the one
+with the inverse network.
+
+Every measurement is a line in `<results>/adain_speed.jsonl`. The table is made of the lines of the
+last run there, whether it has just been made or not (`--nomeasure`), and written beside them as
+Markdown, CSV and LaTeX. A method that was not run is "–". The published figures are those of the
+paper's table, of a Pascal Titan X.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import app, flags
+
+from core.errors import InputError
+from experiments.run import FLAGS, command, say
+from scripts import tables
+
+NAME = "adain_speed"
+ITERATIONS = 500  # of Gatys, in the paper
+SIZES = (256, 512)
+
+
+class Method(NamedTuple):
+    """A row of the table; seconds as published, (without, with) the encoding of the style."""
+
+    title: str
+    published: dict[int, tuple[float, float | None]]
+    styles: str
+
+
+METHODS = {
+    "gatys": Method("Gatys et al.", {256: (14.17, None), 512: (46.75, None)}, "∞"),
+    "style_swap": Method("Chen & Schmidt", {256: (0.171, 0.407), 512: (3.214, 4.144)}, "∞"),
+    "ulyanov": Method("Ulyanov et al.", {256: (0.011, None), 512: (0.038, None)}, "1"),
+    "dumoulin": Method("Dumoulin et al.", {256: (0.011, None), 512: (0.038, None)}, "32"),
+    "johnson": Method("Johnson et al.", {}, "1"),
+    "adain": Method("AdaIN", {256: (0.018, 0.027), 512: (0.065, 0.098)}, "∞"),
+}
+ENCODING = ("style_swap", "adain")  # take any style, and encode it
+flags.DEFINE_list("methods", list(METHODS), f"Which to measure: {', '.join(METHODS)}.")
+flags.DEFINE_list("sizes", [str(size) for size in SIZES], "Heights and widths, pixels.")
+flags.DEFINE_integer("repeats", 5, "Measurements of each cell, after one that is not counted.")
+flags.DEFINE_bool("measure", True, "False: only make the table again of what is recorded.")
+flags.DEFINE_string("results", "results", "The folder of the recorded lines and of the table.")
+
+
+def _run():
+    sizes, repeats = _sizes(), FLAGS.repeats
+    for method in FLAGS.methods:
+        if method not in METHODS:
+            raise InputError(f"--methods: '{method}' is unknown; expected some of "
+                             f"{', '.join(METHODS)}.")  # fmt: skip
+    if repeats < 1:
+        raise InputError(f"--repeats={repeats}: expected 1 or more.")
+    if FLAGS.measure:
+        measured = measure(FLAGS.methods, sizes, repeats, FLAGS.weights or "random")
+        tables.append_lines(Path(FLAGS.results) / f"{NAME}.jsonl", measured)
+    lines = tables.read_lines(FLAGS.results, NAME)
+    if not lines:
+        raise InputError(f"--results={FLAGS.results}: no measurement of {NAME} is recorded there. "
+                         "Leave out --nomeasure.")  # fmt: skip
+    print(tables.write(FLAGS.results, NAME, *table(lines)))
+    return 0
+
+
+def _sizes():
+    if not all(size.isdigit() and int(size) >= 160 for size in FLAGS.sizes) or not FLAGS.sizes:
+        raise InputError(
+            f"--sizes={','.join(FLAGS.sizes)}: expected numbers of pixels from 160 up."
+        )
+    return [int(size) for size in FLAGS.sizes]
+
+
+# --- measuring
+
+
+def measure(methods, sizes, repeats: int, weights: str) -> list[dict]:
+    """A recorded line for each method and size."""
+    from core import engine
+    from experiments.rundir import environment
+
+    engine.setup(1)
+    found, where = [], environment()
+    for size in sizes:
+        cells = {}
+        for method in methods:
+            say(f"{METHODS[method].title}, {size} px")
+            cells[method] = _cell(method, size, weights)
+            cells[method]()  # compiles
+        times = {method: [] for method in methods}
+        for _ in range(repeats):
+            for method, cell in cells.items():
+                times[method].append(cell())
+        found += [_line(method, size, times[method], weights, where) for method in methods]
+    return found
+
+
+def _line(method, size, times, weights, where):
+    own, encoded = zip(*times, strict=True)
+    scaled = {"scaled_to_iterations": ITERATIONS} if method == "gatys" else {}
+    return {
+        "table": NAME,
+        "run": where["date"],
+        "method": method,
+        "size": size,
+        "seconds": statistics.median(own),
+        "seconds_with_encoding": None if encoded[0] is None else statistics.median(encoded),
+        "range": [min(own), max(own)],
+        "n": len(times),
+        "weights": weights,
+        **scaled,
+        "environment": where,
+    }
+
+
+def _cell(method, size, weights) -> Callable[[], tuple[float, float | None]]:
+    """A function that measures `(seconds, seconds with the style's encoding or None)`."""
+    from experiments import api
+
+    changes = {"algorithm.weights": weights}
+    if method == "gatys":
+        return _gatys_cell(api, changes, size)
+    if method in ENCODING:
+        changes["algorithm.network"] = "" if weights == "hed" else "vgg19"
+        if method == "adain":
+            changes["algorithm.normalise"] = False
+    config = api.make_config(method, "paper", changes)
+    run = api.build(config, epoch=1, budget=1, run_dir=Path("."), trains=False)
+    stylizer = run.module.make_stylizer(run.algorithm, config)
+    content, style = _pictures(size)
+    if method not in ENCODING:
+        return lambda: (_timed(lambda: stylizer(content, [0])), None)
+
+    def cell():
+        own = _timed(lambda: stylizer(content, [style]))  # its code is kept since the first call
+        return own, own + _timed(lambda: stylizer.encode(style))
+
+    return cell
+
+
+def _gatys_cell(api, changes, size):
+    """An iteration's time, multiplied."""
+    import keras
+
+    changes |= {
+        "algorithm.optimizer": "adam",
+        "data.size": size,
+        "data.content": "photos:astronaut",
+    }
+    config = api.make_config("gatys", "gatys", changes)
+    algorithm = api.build(config, epoch=1, budget=ITERATIONS, run_dir=Path(".")).algorithm
+
+    def iteration():
+        logs = algorithm.step({}, 0)
+        float(keras.ops.convert_to_numpy(next(iter(logs.values()))))
+
+    return lambda: (ITERATIONS * _timed(iteration), None)
+
+
+def _pictures(size):
+    from experiments.data import photos, pictures
+    from experiments.stylization import to_unit
+
+    names = ("astronaut", "coffee")
+    return (to_unit(pictures.fit(photos.read(name), size, "crop")) for name in names)
+
+
+def _timed(call):
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+# --- the table
+
+
+def table(lines: list[dict]) -> tuple[list[str], list[list[str]], str]:
+    """`(header, rows, notes)` of the last run among the recorded lines."""
+    last = max(line["run"] for line in lines)
+    cells = {(line["method"], line["size"]): line for line in lines if line["run"] == last}
+    sizes = sorted({*SIZES, *(size for _, size in cells)})
+    header = ["method"]
+    for size in sizes:
+        header += [f"{size} px, s", "/ AdaIN", "published, s", "/ AdaIN"]
+    header.append("styles")
+    rows = []
+    for name, method in METHODS.items():
+        row = [method.title]
+        for size in sizes:
+            published = method.published.get(size, (None, None))
+            row += [_seconds(cells.get((name, size))), _ratio(cells, name, size),
+                    _pair(*published, "g"), _published_ratio(name, size)]  # fmt: skip
+        rows.append([*row, method.styles])
+    return header, rows, _notes(list(cells.values()))
+
+
+def _seconds(line):
+    return _pair(line["seconds"], line["seconds_with_encoding"]) if line else tables.MISSING
+
+
+def _pair(seconds, encoded, form=".3g"):
+    if seconds is None:
+        return tables.MISSING
+    return f"{seconds:{form}}" + (f" ({encoded:{form}})" if encoded is not None else "")
+
+
+def _ratio(cells, name, size):
+    own, adain = cells.get((name, size)), cells.get(("adain", size))
+    return _times(own["seconds"] / adain["seconds"]) if own and adain else tables.MISSING
+
+
+def _published_ratio(name, size):
+    own, adain = (METHODS[m].published.get(size, (None,))[0] for m in (name, "adain"))
+    return _times(own / adain) if own and adain else tables.MISSING
+
+
+def _times(ratio):
+    return f"{ratio:.0f}×" if ratio >= 100 else f"{ratio:.2g}×"
+
+
+def _notes(cells):
+    where, counts = cells[0]["environment"], sorted({line["n"] for line in cells})
+    n = " to ".join(str(n) for n in (counts[0], *counts[1:][-1:]))
+    return (
+        f"Medians of n = {n}; in brackets with the encoding of the style. Run {cells[0]['run']}, "
+        f"commit {where['commit']}, {where['device']}, {where['machine']}, weights "
+        f"{cells[0]['weights']}. Gatys: a measured iteration times {ITERATIONS}. Published: Huang "
+        "& Belongie 2017, on a Pascal Titan X."
+    )
+
+
+if __name__ == "__main__":
+    app.run(command(_run))

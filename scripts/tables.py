@@ -1,0 +1,99 @@
+"""Tables of papers, from recorded runs: Markdown, CSV and LaTeX of the same rows."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from core.errors import InputError
+
+MISSING = "–"  # what was not run
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown; the first column left, the others right."""
+    lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
+    lines.insert(1, "|---|" + "---:|" * (len(header) - 1))
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The same as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The same as a `tabular` of LaTeX's booktabs."""
+    lines = [" & ".join(map(_escaped, row)) + r" \\" for row in (header, *rows)]
+    body = [lines[0], r"\midrule", *lines[1:]]
+    columns = "l" + "r" * (len(header) - 1)
+    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule",
+                      r"\end{tabular}", ""])  # fmt: skip
+
+
+def _escaped(text):
+    for mark in "&%_#":
+        text = text.replace(mark, "\\" + mark)
+    return text.replace(MISSING, "--").replace("∞", r"$\infty$").replace("×", r"$\times$")
+
+
+def write(folder: str | Path, name: str, header, rows, notes: str = "") -> str:
+    """Writes `<folder>/<name>.md`, `.csv` and `.tex`; returns the Markdown.
+
+    Args:
+        folder: made if it is not there.
+        name: without suffix.
+        header, rows: text.
+        notes: that go below the Markdown.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    rows = [list(row) for row in rows]
+    text = markdown(header, rows) + ("\n" + notes + "\n" if notes else "")
+    parts = {"md": text, "csv": comma_separated(header, rows), "tex": latex(header, rows)}
+    folder = Path(folder).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, content in parts.items():
+            (folder / f"{name}.{suffix}").write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write to {folder} ({error}). Give another folder.") from error
+    return text
+
+
+def read_lines(folder: str | Path, table: str) -> list[dict]:
+    """The recorded rows of a table: lines of `<folder>/*.jsonl` with `"table": table`.
+
+    Raises:
+        InputError: a line is no JSON; names the file and the line.
+    """
+    found = []
+    for path in sorted(Path(folder).expanduser().glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: no JSON ({error}). Remove the line.") \
+                    from error  # fmt: skip
+            if isinstance(row, dict) and row.get("table") == table:
+                found.append(row)
+    return found
+
+
+def append_lines(path: str | Path, rows: Iterable[dict]) -> None:
+    """Adds recorded rows to a file, made if it is not there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    path = Path(path).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error}). Give another --results.") from error
