@@ -41,16 +41,20 @@ class StyleNorm(keras.layers.Layer):
             they can be trained while the others stay as they are.
         gamma_initializer: "ones", or "uniform" on [0, 1] (jcjohnson/fast-neural-style @ 813c834,
             InstanceNormalization.lua:21-27).
+        rate: how much faster than other weights they learn: the variables hold them divided by it.
     """
 
-    def __init__(self, styles=1, added=0, gamma_initializer="ones", epsilon=1e-5, **kwargs):
+    def __init__(
+        self, styles=1, added=0, gamma_initializer="ones", epsilon=1e-5, rate=1.0, **kwargs
+    ):
         super().__init__(**kwargs)
-        self.styles, self.added, self.epsilon = styles, added, epsilon
+        self.styles, self.added, self.epsilon, self.rate = styles, added, epsilon, rate
         self.gamma_initializer = gamma_initializer
 
     def build(self, shape, *_):
-        uniform = keras.initializers.RandomUniform(0.0, 1.0)
-        gamma = uniform if self.gamma_initializer == "uniform" else "ones"
+        one = 1 / self.rate
+        uniform, ones = keras.initializers.RandomUniform(0.0, one), keras.initializers.Constant(one)
+        gamma = uniform if self.gamma_initializer == "uniform" else ones
         size = (self.styles, shape[-1])
         self.gamma = self.add_weight(name="gamma", shape=size, initializer=gamma)
         self.beta = self.add_weight(name="beta", shape=size, initializer="zeros")
@@ -71,13 +75,13 @@ class StyleNorm(keras.layers.Layer):
         if self.added:
             table = ops.concatenate([table, ops.cast(getattr(self, f"new_{name}"), "float32")])
         rows = table if weights is None else ops.matmul(ops.cast(weights, "float32"), table)
-        return rows[:, None, None, :]
+        return self.rate * rows[:, None, None, :]
 
     def compute_output_shape(self, shape, *_):
         return shape
 
     def get_config(self):
-        names = ("styles", "added", "gamma_initializer", "epsilon")
+        names = ("styles", "added", "gamma_initializer", "epsilon", "rate")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
@@ -92,6 +96,7 @@ def transformer(
     output: str = "linear",
     width: float = 1.0,
     gamma: str = "ones",
+    rate: float = 1.0,
     kernel_stddev: float | None = None,
     name: str = "transformer",
 ) -> keras.Model:
@@ -113,6 +118,7 @@ def transformer(
         upsampling: "nearest" and a convolution, or "transposed" convolutions.
         output: "linear" levels; "tanh" times 150 about the mean; "sigmoid".
         width: multiplies the channels 32, 64 and 128.
+        gamma, rate: of `StyleNorm`.
         kernel_stddev: of normal kernels; None: Torch's uniform ones.
 
     Returns:
@@ -124,7 +130,8 @@ def transformer(
     build = _Builder(padding, kernel_stddev, not conditional)
     picture = keras.Input((None, None, 3), name="rgb")
     weights = keras.Input((styles + added,), name="styles") if conditional else None
-    build.norm = _normalisation(norm, styles, added, gamma, weights)
+    options = {"gamma_initializer": gamma, "rate": rate}
+    build.norm = _normalisation(norm, styles, added, options, weights)
     few, some, many = (max(1, round(width * n)) for n in (32, 64, 128))
     x = picture
     if output == "tanh":
@@ -173,11 +180,11 @@ class Reflect(keras.layers.Layer):
         return super().get_config() | {"pixels": self.pixels}
 
 
-def _normalisation(norm, styles, added, gamma, weights):
+def _normalisation(norm, styles, added, options, weights):
     def apply(x, **kwargs):
         if norm == "batch":
             return BatchNorm(gamma_initializer="ones", **kwargs)(x)
-        layer = StyleNorm(styles, added, gamma, **kwargs)
+        layer = StyleNorm(styles, added, **options, **kwargs)
         return layer(x) if weights is None else layer(x, weights)
 
     return apply

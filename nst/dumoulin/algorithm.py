@@ -29,6 +29,7 @@ class Dumoulin(PerceptualTraining):
             conditional=True,
             output="sigmoid",
             width=config.width,
+            rate=config.style_rate,
             kernel_stddev=0.01,
         )
         self.smallest_size = smallest_size("reflect")

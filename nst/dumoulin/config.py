@@ -17,6 +17,7 @@ class DumoulinConfig(PerceptualConfig):
     style_weight: float = 1e-4
     style_scaling: str = "gatys"
     width: float = 1.0  # of the layers (theirs: alpha; 0.25 on phones)
+    style_rate: float = 1.0  # how much faster than the rest scales and offsets learn
     base: str = ""  # directory of a trained run that these styles are added to
     learned: tuple[str, ...] = ()  # its styles; filled in from there
 
@@ -24,5 +25,7 @@ class DumoulinConfig(PerceptualConfig):
         super().__post_init__()
         if not 0 < self.width <= 4:
             raise ValueError(f"width={self.width}: expected above 0, to 4")
+        if not 0 < self.style_rate <= 1000:
+            raise ValueError(f"style_rate={self.style_rate}: expected above 0, to 1000")
         if self.learned and not self.base:
             raise ValueError("learned: is filled in from base; leave it out")

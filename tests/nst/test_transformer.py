@@ -98,13 +98,15 @@ def rows(layer, *tables):
 
 
 @pytest.mark.backends
-def test_style_norm_is_equation_5():
+@pytest.mark.parametrize("rate", [1, 4])
+def test_style_norm_is_equation_5(rate):
     random = np.random.default_rng(0)
     x = random.normal(3, 2, (2, 6, 5, 4)).astype("float32")
-    layer = StyleNorm(styles=3)
+    layer = StyleNorm(styles=3, rate=rate)
     layer.build((None, None, None, 4))
+    np.testing.assert_array_equal(rate * ops.convert_to_numpy(layer.gamma), 1)
     gamma, beta = random.normal(size=(2, 3, 4)).astype("float32")
-    rows(layer, gamma, beta)
+    rows(layer, gamma / rate, beta / rate)
     weights = np.array([[0, 1, 0], [0.25, 0, 0.75]], "float32")
     z = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
     expected = z * (weights @ gamma)[:, None, None] + (weights @ beta)[:, None, None]
