@@ -21,7 +21,8 @@ import numpy as np
 from core import engine
 from core.errors import InputError
 from core.phases import Algorithm
-from experiments import checkpoint, loop
+from experiments import evaluation, loop
+from experiments.checkpoint import restore
 from experiments.config import RunConfig, flatten, override
 from experiments.configs import MODELS
 from experiments.data.pipeline import batches
@@ -80,12 +81,13 @@ def default_run_dir(config: RunConfig) -> Path:
 
 @dataclass
 class Run:
-    """A model with its configuration and directory."""
+    """A model with its configuration and directory, and which of its checkpoints it has."""
 
     config: RunConfig
     run_dir: Path
     algorithm: Algorithm
     module: ModuleType
+    checkpoint: str = "last"
 
     def translate(self, picture, direction: str = "AtoB") -> np.ndarray:
         """Translates a picture at its own size: `experiments.translation.translate_picture`."""
@@ -117,6 +119,12 @@ class Run:
             self.module.check_ready(self)
         dataset = dataset or open_data(self.config, say)
         return self.module.evaluate(self.algorithm, dataset, self.config)
+
+    def measure(self, names, *, weights=None, dataset: Dataset | None = None, say=print) -> dict:
+        """Metrics by name, `weights` a folder of published networks; each is recorded in the run's
+        directory: `experiments.evaluation.evaluate`."""
+        dataset = dataset or open_data(self.config, say)
+        return evaluation.evaluate(self, dataset, names, folder=weights, say=say)
 
     def sheets(self, dataset: Dataset | None = None, say=print) -> dict[str, np.ndarray]:
         """Pictures that show what the model does, by name."""
@@ -189,6 +197,7 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
         budget = config.budget(epoch)
         run = build(config, epoch, budget, directory.path)
         _check_levels(run.algorithm, count, devices)
+        evaluation.check_training(run, dataset)
         data = dataset.fingerprint() if dataset else {}
         directory.store(config, data | own_fingerprint(run))
         loop.train(
@@ -200,6 +209,7 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
             batches=getattr(module, "batches", batches),
             evaluate=module.evaluate,
             sheets=module.sheets,
+            measure=lambda: evaluation.in_training(run, dataset, say),
             say=say,
         )
         _say_left_out(dataset, say)
@@ -262,17 +272,25 @@ def build(config: RunConfig, epoch: int, budget: int, run_dir: Path, *, trains=T
     return Run(config, Path(run_dir), algorithm, module)
 
 
-def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) -> Run:
-    """A trained run from its directory, with the weights of its newest checkpoint.
+def load(
+    run_dir: str | Path,
+    changes: dict[str, Any] | None = None,
+    say=print,
+    *,
+    checkpoint: str = "last",
+) -> Run:
+    """A trained run from its directory, with the weights of a checkpoint.
 
     Args:
         run_dir: of the run.
         changes: leaves of the configuration to use it with: `data.…` other than `data.size`,
             `precision`, `eval_images`, and what the model calls `CHANGEABLE`.
         say: takes lines for a person.
+        checkpoint: "last", the newest; "best", which `best` of the configuration keeps; or a number
+            of images.
 
     Raises:
-        InputError: no run directory, no checkpoint in it, or a change of what was trained.
+        InputError: no run directory, no such checkpoint in it, or a change of what was trained.
     """
     stored = Path(run_dir).expanduser() / "config.json"
     model = read_config(stored)["config"]["model"] if stored.exists() else MODELS[0]
@@ -287,7 +305,8 @@ def load(run_dir: str | Path, changes: dict[str, Any] | None = None, say=print) 
                 "changed afterwards. Leave it out."
             )
     run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser(), trains=False)
-    if checkpoint.restore(run.run_dir, run.algorithm, say) is None:
+    run.checkpoint = str(checkpoint)
+    if restore(run.run_dir, run.algorithm, say, which=run.checkpoint) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
     before, now = read_config(stored).get("data", {}), own_fingerprint(run)
     for name in now:

@@ -17,15 +17,46 @@ def folder(run_dir: Path) -> Path:
 
 
 def newest_first(run_dir: Path) -> list[Path]:
-    """The checkpoints of a run, the newest first."""
-    return sorted(folder(run_dir).glob("*.npz"), reverse=True)
+    """The checkpoints of a run, the newest first, without `best`."""
+    return sorted(folder(run_dir).glob("[0-9]*.npz"), reverse=True)
 
 
-def save(run_dir: Path, algorithm: Algorithm, progress: dict, *, keep: int) -> Path:
+def best(run_dir: Path) -> Path:
+    """Where the checkpoint with the best score is, in a run that keeps it."""
+    return folder(run_dir) / "best.npz"
+
+
+def chosen(run_dir: Path, which: str) -> list[Path]:
+    """The checkpoints to try, the first one first.
+
+    Args:
+        which: "last", "best" or a number of images.
+
+    Raises:
+        InputError: there is no such checkpoint; lists what there is.
+    """
+    found = newest_first(run_dir)
+    if which == "last":
+        return found
+    number = f"{int(which):012d}" if which.isdecimal() else which
+    path = folder(run_dir) / f"{number}.npz"
+    if not path.exists() or path not in (*found, best(run_dir)):
+        there = [str(int(p.stem)) for p in found] + ["best"] * best(run_dir).exists()
+        raise InputError(
+            f"--checkpoint={which}: {run_dir} has none of this name. Expected 'last' or one of "
+            f"{', '.join(there) or '(none)'}; --set best=… keeps the best one in training."
+        )
+    return [path]
+
+
+def save(
+    run_dir: Path, algorithm: Algorithm, progress: dict, *, keep: int, as_best: bool = False
+) -> Path:
     """Writes `checkpoints/<images>.npz` whole or not at all, then removes all but `keep`.
 
     Args:
         progress: what `restore` gives back, JSON; has at least "images".
+        as_best: writes `best.npz` in its place, and removes nothing.
 
     Raises:
         FloatingPointError: a variable holds a value that is not finite; nothing is written.
@@ -35,10 +66,10 @@ def save(run_dir: Path, algorithm: Algorithm, progress: dict, *, keep: int) -> P
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise FloatingPointError(name)
-    path = folder(run_dir) / f"{progress['images']:012d}.npz"
+    path = best(run_dir) if as_best else folder(run_dir) / f"{progress['images']:012d}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_atomically(path, arrays | {"progress": np.array(json.dumps(progress))})
-    for old in newest_first(run_dir)[keep:]:
+    for old in [] if as_best else newest_first(run_dir)[keep:]:
         old.unlink()
     return path
 
@@ -84,28 +115,33 @@ def _sync_folder(path):
 
 
 def restore(
-    run_dir: Path, algorithm: Algorithm, report=print, *, tidy: bool = False
+    run_dir: Path, algorithm: Algorithm, report=print, *, tidy: bool = False, which: str = "last"
 ) -> dict | None:
     """Loads the newest checkpoint that can be read; returns its progress, or None without any.
 
     Args:
+        which: "last", the newest; "best" or a number of images: that one alone.
         report: takes a line about a damaged checkpoint.
         tidy: remove what an interrupted save left and set damaged checkpoints aside; only for the
             process that holds the run's lock.
 
     Raises:
-        InputError: there are checkpoints, but all are damaged, or one is of another architecture.
+        InputError: there are checkpoints, but all are damaged, or one is of another architecture;
+            there is none of this name.
     """
     if tidy:
         for leftover in folder(run_dir).glob("*.tmp*"):
             leftover.unlink()
-    paths, damaged = newest_first(run_dir), []
+    paths, damaged = chosen(run_dir, which), []
     for path in paths:
         try:
-            arrays, progress = _read(path)
+            arrays, progress = read(path)
         except FileNotFoundError:  # a training process has just replaced it: look again
-            return restore(run_dir, algorithm, report)
+            return restore(run_dir, algorithm, report, which=which)
         except Exception as error:  # damaged zip files make numpy and zipfile raise about anything
+            if which != "last":
+                raise InputError(f"--checkpoint={which}: {path} is damaged ({error}). Give another "
+                                 "one, or leave it out.") from error  # fmt: skip
             report(f"checkpoint {path} is damaged ({type(error).__name__}: {error}); "
                    "using the one before")  # fmt: skip
             damaged.append(path)
@@ -125,8 +161,13 @@ def restore(
     return None
 
 
-def _read(path):
-    """All arrays, and the progress that is stored beside them."""
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """All arrays of a checkpoint, and the progress that is stored beside them.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        Exception: about anything, of a damaged file.
+    """
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads(str(arrays.pop("progress")))

@@ -13,7 +13,7 @@ from experiments.names import nearest
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # may change between two runs of one run directory: nothing that is learned depends on them
 CADENCE = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images",
-           "data.threads")  # fmt: skip
+           "metrics", "metrics_every", "metrics_weights", "best", "data.threads")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class RunConfig:
     eval_images: int = 100  # test images of each domain
     checkpoint_every: int = 1000
     keep: int = 2  # checkpoints
+    metrics: tuple[str, ...] = ()  # such as fd_hed5k, see experiments/metrics/protocols.py
+    metrics_every: int = 0  # 0: when training ends
+    metrics_weights: str = ""  # folder of the published networks; empty: they are downloaded
+    best: str = ""  # score whose best checkpoint is kept: a metric's, or one of the model's own
 
     def __post_init__(self):
         if self.precision not in PRECISIONS:
@@ -51,6 +55,9 @@ class RunConfig:
                     "checkpoint_every", "keep"):  # fmt: skip
             if getattr(self, key) < 1:
                 raise ValueError(f"{key}={getattr(self, key)}: expected 1 or more")
+        if self.metrics_every < 0 or (self.metrics_every and not self.metrics):
+            raise ValueError(f"metrics_every={self.metrics_every}: expected 0 (at the end), or "
+                             "more with metrics such as fd_hed5k")  # fmt: skip
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed={self.seed}: expected 0 to {2**31 - 1}")
 

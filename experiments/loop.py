@@ -15,6 +15,7 @@ from core import engine
 from core.errors import InputError, Interrupted
 from core.phases import Algorithm
 from experiments import checkpoint
+from experiments.best import Best
 from experiments.config import RunConfig
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset
@@ -31,6 +32,7 @@ def train(
     batches: Callable[..., Iterator[dict]] = batches,
     evaluate: Callable[..., dict[str, float]],
     sheets: Callable[..., dict[str, np.ndarray]],
+    measure: Callable[[], dict[str, float]] = dict,
     say: Callable[[str], None],
 ) -> None:
     """Trains until `budget` images, from the newest checkpoint of the run on.
@@ -39,6 +41,7 @@ def train(
         batches: as `experiments.data.pipeline.batches`, which it is unless a model has its own.
         evaluate: `(algorithm, dataset, config) -> scalars`, every `config.eval_every` images.
         sheets: `(algorithm, dataset, config) -> pictures by name`, every `config.sample_every`.
+        measure: `() -> scalars`, every `config.metrics_every`: the metrics of the configuration.
         say: takes a line for the person at the terminal.
 
     Raises:
@@ -52,7 +55,7 @@ def train(
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
     run = _Run(algorithm, dataset, config, Path(run_dir), budget, say)
-    run.batches, run.evaluate, run.sheets = batches, evaluate, sheets
+    run.batches, run.evaluate, run.sheets, run.measure = batches, evaluate, sheets, measure
     with _Signals() as signals:
         try:
             run.open(progress)
@@ -90,7 +93,7 @@ class _Signals:
 class _Run:
     """The state of one call of `train`."""
 
-    batches = evaluate = sheets = None  # what `train` was given
+    batches = evaluate = sheets = measure = None  # what `train` was given
 
     def __init__(self, algorithm, dataset, config, run_dir, budget, say):
         self.algorithm, self.dataset, self.config = algorithm, dataset, config
@@ -98,7 +101,7 @@ class _Run:
         self.pending = []  # (images after the step, its logs), not yet in a line of the log
         self.entered = None  # index of the stage that was entered last
         self.saved = None  # images at the last checkpoint
-        self.writer = self.bar = None
+        self.writer = self.bar = self.best = None
 
     def open(self, progress):
         images = progress["images"]
@@ -107,6 +110,7 @@ class _Run:
         self.entered = progress.get("stage")
         self.pending = [tuple(row) for row in progress.get("pending", [])]
         self.writer = Writer(self.run_dir, images)
+        self.best = Best(self.run_dir, self.config, self.say)
 
     def close(self):
         for part in (self.bar, self.writer):
@@ -162,17 +166,24 @@ class _Run:
 
         if due(config.log_every):
             self._log(images, clock)
-        if due(config.eval_every):
-            scores = self.evaluate(self.algorithm, self.dataset, config)
-            self.writer.scalars(images, scores)
-            self.bar.line(images, scores)
+        measured = config.metrics and due(config.metrics_every or self.budget)
+        if due(config.eval_every) or measured:
+            own = due(config.eval_every)
+            scores = self.evaluate(self.algorithm, self.dataset, config) if own else {}
+            self._scores(images, steps, scores | (self.measure() if measured else {}))
         if due(config.sample_every):
             for name, picture in self.sheets(self.algorithm, self.dataset, config).items():
                 self.writer.picture(images, name, picture)
         if due(config.checkpoint_every):
             self._save(images, steps)
-        if due(config.eval_every) or due(config.sample_every):
+        if due(config.eval_every) or due(config.sample_every) or measured:
             clock.restart()
+
+    def _scores(self, images, steps, scores):
+        self.writer.scalars(images, scores)
+        self.bar.line(images, scores)
+        if self.best.improves(scores):
+            self._save(images, steps, self.best.record())
 
     def _log(self, images, clock):
         rows, self.pending = self._look(), []
@@ -203,19 +214,27 @@ class _Run:
             "in a new --run_dir."
         )
 
-    def _save(self, images, steps):
+    def _save(self, images, steps, best=None):
+        """The newest checkpoint, or with the record of its score the best one."""
         self._look()
         progress = {"images": images, "steps": steps, "stage": self.entered}
         progress["pending"] = self.pending  # so that the next line of the log misses nothing
         try:
-            checkpoint.save(self.run_dir, self.algorithm, progress, keep=self.config.keep)
+            checkpoint.save(
+                self.run_dir,
+                self.algorithm,
+                progress | ({"best": best} if best else {}),
+                keep=self.config.keep,
+                as_best=best is not None,
+            )
         except FloatingPointError as error:
             raise InputError(
                 f"variable '{error}' is not finite after {images:,} images, though the losses "
                 f"were. Training stopped and this state was not saved. {self._kept()} Lower "
                 "algorithm.learning_rate or use --precision=float32, in a new --run_dir."
             ) from error
-        self.saved = images
+        if best is None:
+            self.saved = images
 
     def cannot_write(self, error):
         """The message for a full disk, and for whatever else the system refuses to write."""
@@ -277,7 +296,7 @@ class _Progress:
                      f"{left:.0f} s left, {text}")  # fmt: skip
 
     def line(self, images, scores):
-        text = f"{images:,} images: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items())
+        text = f"{images:,} images: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())
         if self.bar is not None:
             self.bar.write(text, file=sys.stderr)
         else:

@@ -72,6 +72,12 @@ flags.DEFINE_float("fps", None, "--mode=interpolate, video: frames a second. Def
                    "those of the video that is read.")  # fmt: skip
 flags.DEFINE_float("steady", None, "--mode=video: how much of the frame before is kept where it "
                    "only moved, 0 to below 1. Default: 0.")  # fmt: skip
+flags.DEFINE_list("metrics", [], "--mode=evaluate: which, separated by commas, such as "
+                  "fd_hed5k,fid_test; --mode=train: taken every metrics_every images.")  # fmt: skip
+flags.DEFINE_string("metrics_weights", None, "Folder of the published networks that metrics look "
+                    "through. Default: downloaded once.")  # fmt: skip
+flags.DEFINE_string("checkpoint", None, "Of a trained run: last, best or a number of images. "
+                    "Default: last.")  # fmt: skip
 # flags that only some models or modes understand, with the mode that does
 PARTICULAR = {
     "input": ("translate",),
@@ -94,6 +100,9 @@ PARTICULAR = {
     "frames": ("interpolate",),
     "fps": ("interpolate", "video"),
     "steady": ("video",),
+    "metrics": ("train", "evaluate"),
+    "metrics_weights": ("train", "evaluate"),
+    "checkpoint": MODES[1:],
 }
 
 
@@ -255,6 +264,7 @@ def _changes(module):
     own = {"data.dataset": FLAGS.dataset, "precision": FLAGS.precision, "seed": FLAGS.seed,
            "images": FLAGS.images}  # fmt: skip
     if FLAGS.mode == "train":
+        own |= {"metrics": FLAGS.metrics, "metrics_weights": FLAGS.metrics_weights}
         own |= {key: FLAGS[name].value for name, key in getattr(module, "OPTIONS", {}).items()}
     given = {k: v for k, v in own.items() if v not in (None, [])}
     return given | parse_assignments(FLAGS.set)
@@ -271,7 +281,11 @@ def _print_scores(run):
 
 def _print_table(scores):
     for key, value in scores.items():
-        print(f"{key:24} {value:10.3f}" if isinstance(value, float) else f"{key:24} {value:10}")
+        if isinstance(value, float):
+            digits = ".3f" if abs(value) >= 0.1 else ".3g"  # kernel distances are small
+            print(f"{key:24} {value:10{digits}}")
+        else:
+            print(f"{key:24} {value:10}")
 
 
 def _trained(api, changes):
@@ -291,9 +305,11 @@ def _use(api, module):
         raise InputError(f"--dry_run and --devices are for --mode=train, not {FLAGS.mode}.")
     changes = _changes(module)
     run_dir = FLAGS.run_dir or _trained(api, changes)
-    run = api.load(run_dir, changes, say)
+    run = api.load(run_dir, changes, say, checkpoint=FLAGS.checkpoint or "last")
     if FLAGS.mode == "evaluate":
-        _print_table(run.evaluate(say=say))
+        names, folder = FLAGS.metrics, FLAGS.metrics_weights
+        measured = run.measure(names, weights=folder, say=say) if names else run.evaluate(say=say)
+        _print_table(measured)
         return 0
     modes = getattr(run.module, "MODES", {})
     if FLAGS.mode not in modes:

@@ -54,8 +54,9 @@ _COLUMNS = {
     "style_layers":     (_ENDS,      _ENDS,      ("relu1_1", "relu2_1")),
     "style_size":       (256,        192,        64),
     "width":            (1.0,        0.5,        0.25),
-    "learning_rate":    (1e-3,       3e-4,       1e-3),
-    "style_rate":       (1.0,        10.0,       1.0),
+    "style_weight":     (1e-4,       5e-5,       1e-4),
+    "learning_rate":    (1e-3,       2e-4,       1e-3),
+    "style_rate":       (1.0,        50.0,       1.0),
 }  # fmt: skip
 
 

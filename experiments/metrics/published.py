@@ -84,5 +84,5 @@ def _download(file):
         raise InputError(
             f"{file.name} could not be downloaded ({reason}). Go online once; or copy it from "
             f"{file.url} into a folder and give that; or take a metric that needs no download, "
-            "such as fd_hed5k."
+            "such as fd_hed5k or another with hed in its name."
         ) from error
