@@ -18,7 +18,8 @@ class PaddedConv2D(keras.layers.Conv2D):
 
     Args:
         pad: pixels on each side.
-        pad_mode: "constant" (zeros) or "reflect" (mirrored without the border pixel).
+        pad_mode: "constant" (zeros), "reflect" (mirrored without the border pixel) or "symmetric"
+            (mirrored with it).
         The rest as `keras.layers.Conv2D`.
     """
 

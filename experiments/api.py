@@ -28,7 +28,7 @@ from experiments.configs import MODELS
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.names import nearest
-from experiments.rundir import RunDir, read_config, stored_config
+from experiments.rundir import RunDir, check_unchanged, read_config, stored_config
 
 
 def model_module(model: str) -> ModuleType:
@@ -93,7 +93,7 @@ class Run:
         """Translates a picture at its own size: `experiments.translation.translate_picture`."""
         return self._use("translate")(self, picture, direction)
 
-    def stylize(self, content, styles=(0,), **controls) -> np.ndarray:
+    def stylize(self, content, styles=None, **controls) -> np.ndarray:
         """Stylises a picture: `experiments.stylization.stylize`."""
         return self._use("stylize")(self, content, styles, **controls)
 
@@ -308,10 +308,5 @@ def load(
     run.checkpoint = str(checkpoint)
     if restore(run.run_dir, run.algorithm, say, which=run.checkpoint) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
-    before, now = read_config(stored).get("data", {}), own_fingerprint(run)
-    for name in now:
-        if before.get(name, now[name]) != now[name]:
-            raise InputError(
-                f"--run_dir={run_dir}: {name} changed since the training. Restore what was there."
-            )
+    check_unchanged(run_dir, own_fingerprint(run))
     return run

@@ -18,6 +18,8 @@ def describe(config, run_dir) -> str:
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
         length = f"{budget:,} iterations"
+        if config.batch_size > 1:
+            length = f"{budget:,} images = {{steps:,}} steps"
         if dataset:
             length = f"{budget:,} images of each domain = {{steps:,}} steps"
             length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
@@ -95,7 +97,7 @@ def at_shape(network: keras.Model, shape: tuple[int, ...]) -> keras.Model:
     if channels == 2 * shape[-1]:  # a discriminator of pairs
         shape = (*shape[:-1], channels)
     elif channels != shape[-1]:
-        factor = network.compute_output_shape((1, 64, 64, channels))[1] // 64
+        factor = network.compute_output_shape((1, *shape[1:3], channels))[1] // shape[1]
         shape = (shape[0], -(-shape[1] // factor), -(-shape[2] // factor), channels)
     inputs = [keras.Input(shape[1:], shape[0])]
     inputs += [keras.Input(x.shape[1:], shape[0]) for x in network.inputs[1:]]  # of styles

@@ -4,6 +4,7 @@ A run of theirs is used without the style pictures and without VGG: the network 
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.errors import InputError
 from experiments.config import RunConfig
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
+from experiments.rundir import check_unchanged
 from experiments.stylization import (
     EMBEDDED,
     features_weights,
@@ -28,7 +30,6 @@ from experiments.translation import max_pixels, translate
 from experiments.video import video_mode
 from nst.controls import check_colours, check_masks, colour_result, style_shares
 from nst.perceptual import PerceptualConfig, PerceptualLoss, PerceptualTraining
-from nst.transformer import MULTIPLE
 from nst.weights import digest
 
 __all__ = ["MODES", "OPTIONS", "ROLES", "check_ready", "evaluate", "fingerprint", "learned_styles",
@@ -39,7 +40,6 @@ OPTIONS = {"weights": "algorithm.weights", "style": "algorithm.style"}
 MODES = {"stylize": stylize_mode, "video": video_mode}
 SHEET = 4  # contents on a sheet
 SHEET_STYLES = 8  # at most
-WIDTH = 32  # channels of the widest full-size layer
 COLOURS = ("style", "luminance")  # others change the style before it is learned
 
 
@@ -96,23 +96,33 @@ def learned_styles(run) -> tuple[str, ...]:
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Names that came before get the number of their place."""
-    return tuple(f"{n}-{i}" if n in names[:i] else n for i, n in enumerate(names))
+    """Names that came before get the first number from 2 up that makes them new."""
+    found = []
+    for name in names:
+        others = (f"{name}-{i}" for i in itertools.count(2))
+        found.append(next(n for n in itertools.chain([name], others) if n not in found))
+    return tuple(found)
 
 
 def check_ready(run) -> None:
-    """Gives a run that was loaded what evaluation needs and use does not: VGG and the styles."""
+    """Gives a run that was loaded what evaluation needs and use does not: VGG and the styles.
+
+    Raises:
+        InputError: they cannot be had, or are not those of the training.
+    """
     if run.algorithm.perceptual is None:
         run.algorithm.attach(perceptual(run.config.algorithm))
+        check_unchanged(run.run_dir, run.module.fingerprint(run))
 
 
 def evaluate(algorithm: PerceptualTraining, dataset, config: RunConfig) -> dict[str, float]:
     """The losses, without their weights, of test contents in every style that is trained: means."""
     images = test_images(dataset, config.data, "content", config.eval_images)
     count = len(config.algorithm.style)
-    measure = engine.compile(algorithm.losses, algorithm.variables())
+    if not hasattr(algorithm, "measure"):
+        algorithm.measure = engine.compile(algorithm.losses, algorithm.variables())
     rows = [
-        measure(to_unit(image)[None], np.eye(count, dtype=np.float32)[i : i + 1])
+        algorithm.measure(to_unit(image)[None], np.eye(count, dtype=np.float32)[i : i + 1])
         for image in images
         for i in range(count)
     ]
@@ -143,8 +153,8 @@ class Stylizer:
         count: of its styles.
         """
         self.count, self.smallest_size = count, algorithm.smallest_size
-        self.size_multiple = getattr(algorithm, "size_multiple", MULTIPLE)
-        self._network = engine.compile(
+        self.size_multiple, self.width = algorithm.size_multiple, algorithm.width
+        self._network = engine.compile_by_shape(
             lambda x, w: algorithm.stylise(x, w), algorithm.networks["network"].variables
         )
 
@@ -206,7 +216,7 @@ class Stylizer:
             network,
             to_uint8(content),
             self.size_multiple,
-            max_pixels(WIDTH),
+            max_pixels(self.width),
             smallest=self.smallest_size,
         )
         return to_unit(made)

@@ -153,6 +153,24 @@ def read_config(path: Path) -> dict:
     return content
 
 
+def check_unchanged(path: str | Path, data: dict[str, str]) -> None:
+    """Refuses to go on with a run whose weights or pictures are not what it was trained with.
+
+    Args:
+        path: of the run directory.
+        data: as of `RunDir.store`.
+
+    Raises:
+        InputError: names what changed.
+    """
+    before = read_config(Path(path).expanduser() / "config.json").get("data", {})
+    for name, found in data.items():
+        if before.get(name, found) != found:
+            raise InputError(
+                f"--run_dir={path}: {name} changed since the training. Restore what was there."
+            )
+
+
 def stored_config(path: str | Path, presets) -> object:
     """The configuration of a run that exists.
 

@@ -179,14 +179,14 @@ def stylized_sheet(stylizer, dataset, config) -> dict[str, np.ndarray]:
 # --- --mode=stylize: files with a trained network
 
 
-def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colours="style"):
+def stylize(run, content, styles=None, *, alpha=1.0, weights=None, masks=None, colours="style"):
     """The content in the style of the styles, at the content's size.
 
     Args:
         run: a trained model, whose module has `make_stylizer(algorithm, config)`.
         content: a file, or uint8 `[H, W, 3]`.
         styles: files, or uint8 `[h, w, 3]` each; numbers or names of styles where the network has
-            learned them.
+            learned them: the first one, where none are given.
         alpha: strength, from 0 (the content) to 1.
         weights: of the styles, from 0 up, made to sum to 1; None: equal.
         masks: files, or float `[H, W]` in [0, 1] of the content's size, one a style; None or empty:
@@ -202,9 +202,12 @@ def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colour
     files = (str, os.PathLike)
     content = read(content) if isinstance(content, files) else content
     if hasattr(run.module, "learned_styles"):
-        styles = [style_number(style, run.module.learned_styles(run)) for style in styles]
+        known = run.module.learned_styles(run)
+        styles = [style_number(style, known) for style in ([0] if styles is None else styles)]
     else:
-        styles = [to_unit(read(p) if isinstance(p, files) else p) for p in styles]
+        styles = [to_unit(read(p) if isinstance(p, files) else p) for p in styles or ()]
+    if not styles:
+        raise InputError("styles: none came; give one picture or more.")
     masks, shape = () if masks is None else masks, content.shape[:2]
     maps = [read_mask(m, shape) if isinstance(m, files) else m for m in masks] or None
     stylizer = run.module.make_stylizer(run.algorithm, run.config)
@@ -218,24 +221,27 @@ def stylize(run, content, styles, *, alpha=1.0, weights=None, masks=None, colour
 
 
 def style_number(style: int | str, names: Sequence[str]) -> int:
-    """Of a style that a network has learned, by number from 0 or by name.
+    """Of a style that a network has learned: a number from 0, or text: a name, or such a number.
 
     Raises:
         InputError: there is none; lists what there is.
     """
-    if str(style) in names:
-        return list(names).index(str(style))
-    if str(style).isdigit() and int(style) < len(names):
-        return int(style)
+    if isinstance(style, str) and style in names:
+        return list(names).index(style)
+    number = int(style) if isinstance(style, int) or str(style).isdecimal() else -1
+    if 0 <= number < len(names):
+        return number
     listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
-    raise InputError(f"style {style}: this network has learned {listed}. Give a number or a name.")
+    shown = style if isinstance(style, (int, str)) else type(style).__name__
+    raise InputError(f"style {shown}: this network has learned {listed}. Give a number or a name.")
 
 
 def stylize_mode(run, flags, say) -> int:
     """Folders of contents x folders of styles; returns the exit status."""
     contents, root = _flag_files("--content", [flags.content] if flags.content else [])
     groups = style_groups(run, flags)
-    targets = _targets(flags.output, contents, root, groups)
+    learned = hasattr(run.module, "learned_styles")
+    targets = _targets(flags.output, contents, root, groups, str if learned else stem)
     options = controls(flags)
     written, error = 0, None
     for (content, group), target in targets.items():
@@ -306,7 +312,7 @@ def _check_group(flags, count):
         if flags.mask:
             check_masks([read_mask(name, (8, 8)) for name in flags.mask], count)
     except ValueError as error:
-        raise InputError(f"--mode=stylize: {error}") from error
+        raise InputError(f"--style, --mask: {error}") from error
 
 
 def _flag_files(flag, values):
@@ -318,12 +324,12 @@ def _flag_files(flag, values):
     return [path for group, _ in found for path in group], found[0][1]
 
 
-def _targets(output, contents, root, groups):
+def _targets(output, contents, root, groups, title):
     """`{(content, styles): file}`, all of them checked before the first is made."""
     single = len(contents) == len(groups) == 1
-    suffixes = ["+".join(stem(str(style)) for style in group) for group in groups]
+    suffixes = ["+".join(title(str(style)) for style in group) for group in groups]
     if twice := [name for name, count in Counter(suffixes).items() if count > 1]:
-        raise InputError(f"--style: several styles are called '{twice[0]}'; rename them.")
+        raise InputError(f"--style: '{twice[0]}' came twice. Give it once, or rename one of them.")
     if single and Path(output).suffix and not Path(output).expanduser().is_dir():
         target = files.output_file(output, "")
         found = {(contents[0], tuple(groups[0])): target}

@@ -40,8 +40,12 @@ class Stylizer:
         """
         self.network, self.tap, self.margin = network, tap, margin
         self.field, self._codes = field(network, tap), {}
-        self._encode = engine.compile(lambda x: encoder(x, training=False)[tap], encoder.variables)
-        self._decode = engine.compile(lambda x: decoder(x, training=False), decoder.variables)
+        self._encode = engine.compile_by_shape(
+            lambda x: encoder(x, training=False)[tap], encoder.variables
+        )
+        self._decode = engine.compile_by_shape(
+            lambda x: decoder(x, training=False), decoder.variables
+        )
 
     def __call__(
         self,

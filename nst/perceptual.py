@@ -23,6 +23,7 @@ from nst.losses import (
     style_loss,
     total_variation,
 )
+from nst.transformer import MULTIPLE
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class PerceptualConfig:
     """
 
     style: tuple[str, ...] = ("photos:immunohistochemistry",)  # a file or photos:NAME each
-    style_size: int = 256  # of the styles' shorter side, pixels
+    style_size: int = 256  # of the styles' shorter side, pixels (fast-neural-style: the longer one)
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
     network: str = "vgg16"  # vgg16 | vgg19; empty: what the weights are of
     convention: str = (
@@ -119,7 +120,7 @@ class PerceptualLoss:
             if weights is not None:
                 target = ops.tensordot(ops.cast(weights, "float32"), target, 1)
             terms["style"] += style_loss(own, target, config.style_scaling) / count
-        if contents is not None:
+        if contents is not None and self._content:
             known = self._content(contents, training=False)
             terms["content"] = sum(
                 content_loss(squared_error(found[tap], ops.stop_gradient(known[tap])),
@@ -139,9 +140,15 @@ class PerceptualTraining(Algorithm):
     Attributes:
         perceptual: the loss; None where the network is only used.
         learning_rate: as of `core.phases.Phase`; subclasses may have a method.
+        size_multiple: heights and widths that the network takes are multiples of it.
+        smallest_size: from which on they are.
+        width: channels of the widest full-size layer.
     """
 
     learning_rate = None
+    size_multiple = MULTIPLE
+    smallest_size: int
+    width: int
 
     def __init__(
         self,
@@ -162,7 +169,13 @@ class PerceptualTraining(Algorithm):
         batch_size: pictures a step.
         variables: what is trained; None: all of the network.
         xla: see `core.phases.Algorithm`.
+
+        Raises:
+            ValueError: a size that the network does not take.
         """
+        if size % self.size_multiple or size < self.smallest_size:
+            raise ValueError(f"data.size={size}: this network takes multiples of "
+                             f"{self.size_multiple}, from {self.smallest_size} up")  # fmt: skip
         self.config, self.perceptual = config, None
         passes = {"features": 3}  # content, result and back
         super().__init__([Stage(batch_size, size)], {"network": network}, passes=passes, xla=xla)

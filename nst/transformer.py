@@ -5,13 +5,13 @@ residual blocks, two upsamplings, 9x9. The codes differ in padding, upsampling a
 """
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from core import engine
 from core.batch_norm import BatchNorm
 from core.layers import PaddedConv2D
 
+CHANNELS = (32, 64, 128)
 MULTIPLE = 4  # of heights and widths that come out as they went in
 START = 40  # pixels reflected around the picture with padding="start"
 MEAN = (123.68, 116.779, 103.939)  # of ImageNet, RGB levels
@@ -20,8 +20,9 @@ PADDINGS = ("reflect", "start")
 UPSAMPLINGS = ("nearest", "transposed")
 OUTPUTS = ("linear", "tanh", "sigmoid")
 NORMS = ("instance", "batch")
-_TORCH = {"class_name": "VarianceScaling",
-          "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
+# U(-1/sqrt(fan_in), 1/sqrt(fan_in)), Torch's and PyTorch's
+TORCH_INIT = {"class_name": "VarianceScaling",
+              "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("nst")
@@ -52,9 +53,7 @@ class StyleNorm(keras.layers.Layer):
         self.gamma_initializer = gamma_initializer
 
     def build(self, shape, *_):
-        one = 1 / self.rate
-        uniform, ones = keras.initializers.RandomUniform(0.0, one), keras.initializers.Constant(one)
-        gamma = uniform if self.gamma_initializer == "uniform" else ones
+        gamma = gamma_initializer(self.gamma_initializer, self.rate)
         size = (self.styles, shape[-1])
         self.gamma = self.add_weight(name="gamma", shape=size, initializer=gamma)
         self.beta = self.add_weight(name="beta", shape=size, initializer="zeros")
@@ -130,21 +129,21 @@ def transformer(
     build = _Builder(padding, kernel_stddev, not conditional)
     picture = keras.Input((None, None, 3), name="rgb")
     weights = keras.Input((styles + added,), name="styles") if conditional else None
-    options = {"gamma_initializer": gamma, "rate": rate}
-    build.norm = _normalisation(norm, styles, added, options, weights)
-    few, some, many = (max(1, round(width * n)) for n in (32, 64, 128))
+    options = {"styles": styles, "added": added, "rate": rate}
+    build.norm = _normalisation(norm, gamma, weights, **options)
+    first, some, many = (max(1, round(width * n)) for n in CHANNELS)
     x = picture
     if output == "tanh":
         x = layers.Rescaling(1.0, [-m for m in MEAN], dtype="float32")(x)
     if padding == "start":
         x = Reflect(START)(x)
-    x = build.conv_norm_relu(x, few, 9)
+    x = build.conv_norm_relu(x, first, 9)
     x = build.conv_norm_relu(x, some, 3, strides=2)
     x = build.conv_norm_relu(x, many, 3, strides=2)
     for _ in range(5):
         x = build.residual(x)
     x = build.up(x, some, upsampling)
-    x = build.up(x, few, upsampling)
+    x = build.up(x, first, upsampling)
     x = build.conv(x, 3, 9, dtype="float32")  # levels need more than the 8 bits of bfloat16
     if conditional:
         x = build.norm(x, dtype="float32")
@@ -153,6 +152,11 @@ def transformer(
     if output == "tanh":
         x = layers.Rescaling(float(TANH), list(MEAN), dtype="float32")(x)
     return keras.Model([picture, weights] if conditional else picture, x, name=name)
+
+
+def few(width: float) -> int:
+    """Channels of the layers of full size."""
+    return max(1, round(width * CHANNELS[0]))
 
 
 def smallest_size(padding: str) -> int:
@@ -180,11 +184,18 @@ class Reflect(keras.layers.Layer):
         return super().get_config() | {"pixels": self.pixels}
 
 
-def _normalisation(norm, styles, added, options, weights):
+def gamma_initializer(name: str, rate: float = 1.0) -> keras.initializers.Initializer:
+    """Where the scales of norms begin: 1 ("ones"), or U(0, 1) ("uniform"); over `rate`."""
+    if name == "uniform":
+        return keras.initializers.RandomUniform(0.0, 1 / rate)
+    return keras.initializers.Constant(1 / rate)
+
+
+def _normalisation(norm, gamma, weights, **options):
     def apply(x, **kwargs):
         if norm == "batch":
-            return BatchNorm(gamma_initializer="ones", **kwargs)(x)
-        layer = StyleNorm(styles, added, **options, **kwargs)
+            return BatchNorm(gamma_initializer=gamma_initializer(gamma), **kwargs)(x)
+        layer = StyleNorm(gamma_initializer=gamma, **options, **kwargs)
         return layer(x) if weights is None else layer(x, weights)
 
     return apply
@@ -195,7 +206,7 @@ class _Builder:
 
     def __init__(self, padding, kernel_stddev, biased):
         normal = keras.initializers.RandomNormal(0.0, kernel_stddev) if kernel_stddev else None
-        self.options = {"kernel_initializer": normal or _TORCH, "use_bias": biased}
+        self.options = {"kernel_initializer": normal or TORCH_INIT, "use_bias": biased}
         self.mode = "reflect" if padding == "reflect" else "constant"
         self.shaves = padding == "start"
         self.norm = None
@@ -223,9 +234,3 @@ class _Builder:
         # PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1)
         x = layers.Conv2DTranspose(filters, 3, 2, padding="valid", **self.options)(x)
         return layers.ReLU()(self.norm(layers.Cropping2D(((1, 0), (1, 0)))(x)))
-
-
-def count_pairs(network: keras.Model) -> int:
-    """How many numbers a style is: the gammas and betas of one row."""
-    norms = [layer for layer in network.layers if isinstance(layer, StyleNorm)]
-    return int(2 * np.sum([layer.gamma.shape[-1] for layer in norms]))

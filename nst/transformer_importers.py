@@ -18,7 +18,7 @@ from nst.transformer import StyleNorm, transformer
 
 _FIRST = "conv1.conv2d.weight"
 # of PyTorch before 0.4
-_STALE = re.compile(r"(.*\.)?in\d+\.running_(mean|var)|.*num_batches_tracked")
+_STALE = re.compile(r"(.*\.)?in\d+\.running_(mean|var)")
 _OLD = {"padding": "start", "upsampling": "transposed", "output": "tanh"}
 # convolutions and norms of the authors' network, in order: 3, 5 blocks of 2, 2 and the last one
 _LAYERS = 31
@@ -30,6 +30,8 @@ def plan(state: State) -> Plan:
     Raises:
         InputError: it is of neither.
     """
+    for name in [name for name in state if name.endswith("num_batches_tracked")]:
+        del state[name]
     for name in [name for name in state if _STALE.fullmatch(name) and _FIRST in state]:
         del state[name]
     if _FIRST in state:

@@ -32,7 +32,7 @@ def optical_flow(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
     """
     shape = frame.shape[:2]
     scale = min(1, FLOW_SIZE / max(shape))
-    small = tuple(max(1, round(n * scale)) for n in shape)
+    small = tuple(max(2, round(n * scale)) for n in shape)
     one, two = (resize(rgb2gray(x), small, anti_aliasing=scale < 1) for x in (frame, other))
     flow = optical_flow_tvl1(one, two)
     return np.stack([resize(part, shape, order=1) * (n / m)
@@ -87,8 +87,11 @@ def motion(previous: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndar
     nowhere after a cut. Two estimates of flow, about 0.6 seconds.
 
     Args:
-        previous, frame: RGB in [0, 1], `[H, W, 3]`, at least 2x2.
+        previous, frame: RGB in [0, 1], `[H, W, 3]`; a row or a column alone has no flow that holds.
     """
+    shape = frame.shape[:2]
+    if min(shape) < 2:
+        return np.zeros((2, *shape), np.float32), np.zeros(shape, bool)
     backward = optical_flow(frame, previous)
     holds = consistent(backward, optical_flow(previous, frame))
     return backward, holds & (holds.mean() >= CUT)

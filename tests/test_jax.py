@@ -17,6 +17,8 @@ def test_the_same_on_jax(tmp_path):
     settings = {
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
+        # compiling takes most of the time here
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
         # compiled once for the many processes of these tests
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

@@ -10,9 +10,12 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     value_and_input_grad(fn, x)          the same with fn(x)
     apply(optimizer, gradients, variables)
     compile(fn, variables, xla)          one compiled call; `variables`: all it may read or write
+    compile_by_shape(fn, variables)      the same for arrays of many shapes
     shard(batch)                         a batch from the host, spread over the devices
     instance_norm(x, epsilon)            `core.stats.instance_norm`, the fastest way there is
 """
+
+import functools
 
 import keras
 
@@ -36,6 +39,18 @@ describe_devices = _engine.describe_devices
 instance_norm = _engine.instance_norm
 
 
+def compile_by_shape(fn, variables):
+    """`compile` for a function of arrays of many shapes, once for each of the last sixteen.
+    (TensorFlow warns where one function sees many.)
+
+    Args:
+        fn: of arrays.
+        variables: see `compile`.
+    """
+    compiled = functools.lru_cache(16)(lambda *shapes: compile(fn, variables))
+    return lambda *arrays: compiled(*(tuple(x.shape) for x in arrays))(*arrays)
+
+
 def input_grad(fn, x):
     """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
 
@@ -47,6 +62,7 @@ def input_grad(fn, x):
 __all__ = [
     "apply",
     "compile",
+    "compile_by_shape",
     "describe_devices",
     "input_grad",
     "instance_norm",

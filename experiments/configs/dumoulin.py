@@ -9,10 +9,13 @@ python -m experiments.run --model=dumoulin --dataset=folder:photos --style=c.jpg
     --set algorithm.base=runs/dumoulin/mine --run_dir=runs/dumoulin/more
 """
 
+import hashlib
 from dataclasses import replace
 
+import keras
 import numpy as np
 
+from core.errors import InputError
 from experiments import feed_forward
 from experiments.config import RunConfig, columns
 from experiments.data import pictures
@@ -23,13 +26,13 @@ from experiments.feed_forward import (
     ROLES,
     check_ready,
     evaluate,
-    fingerprint,
     learned_styles,
     make_stylizer,
     perceptual,
     run_label,
     stylize,
 )
+from experiments.rundir import stored_config
 from experiments.stylization import to_uint8, to_unit
 from nst.dumoulin.algorithm import Dumoulin
 from nst.dumoulin.config import DumoulinConfig
@@ -108,16 +111,25 @@ def complete(config: RunConfig) -> RunConfig:
     """A configuration with what `algorithm.base` says: its styles, and how its network is made.
 
     Raises:
-        InputError: it is no run of this model.
+        InputError: it is no run of this model, or made otherwise than the configuration wants.
     """
-    if not config.algorithm.base:
+    given, usual = config.algorithm, PRESETS[config.preset].algorithm
+    if not given.base:
         return config
-    from experiments.rundir import stored_config
-
-    own = stored_config(config.algorithm.base, PRESETS).algorithm
+    try:
+        own = stored_config(given.base, PRESETS).algorithm
+    except InputError as error:
+        raise InputError(
+            f"algorithm.base={given.base}: {error} (It is needed to add styles to it, and to go on "
+            "with that; not to use what was trained.)"
+        ) from error
     found = {"learned": (*own.learned, *own.style), "width": own.width,
              "style_rate": own.style_rate}  # fmt: skip
-    return replace(config, algorithm=replace(config.algorithm, **found))
+    for key, value in found.items():
+        if getattr(given, key) not in (getattr(usual, key), value):
+            raise InputError(f"algorithm.{key}={getattr(given, key)}: algorithm.base has {value}. "
+                             "Leave it out.")  # fmt: skip
+    return replace(config, algorithm=replace(given, **found))
 
 
 def build(config: RunConfig, *, epoch: int, budget: int) -> Dumoulin:
@@ -130,9 +142,19 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> Dumoulin:
     if config.algorithm.base:
         from experiments import api
 
+        policy = keras.config.dtype_policy()
         base = api.load(config.algorithm.base, say=lambda line: None)
+        keras.config.set_dtype_policy(policy)
         built.start_from(base.algorithm)
+        weights = base.algorithm.networks["network"].get_weights()
+        built.base = hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()[:16]
     return built
+
+
+def fingerprint(run) -> dict[str, str]:
+    """What training depends on beside its data set: VGG's weights, the styles, and the base."""
+    found, base = feed_forward.fingerprint(run), getattr(run.algorithm, "base", None)
+    return found | ({"algorithm.base": base} if base else {})
 
 
 def rebuild(config: RunConfig) -> Dumoulin:
@@ -154,7 +176,7 @@ def _build(config, loss):
 def sheets(algorithm: Dumoulin, dataset, config: RunConfig) -> dict[str, np.ndarray]:
     """`{"stylized": contents x styles, "blend": one content between four styles}`.
 
-    The corners of "blend" are the first styles, the last ones where there are fewer than four; the
+    The corners of "blend" are the last four styles, the last one again where there are fewer; the
     other pictures have their scales and offsets in proportion (the paper's figure 7).
     """
     found = feed_forward.sheets(algorithm, dataset, config)
@@ -165,9 +187,10 @@ def sheets(algorithm: Dumoulin, dataset, config: RunConfig) -> dict[str, np.ndar
 
 
 def blend(stylizer, content: np.ndarray, steps: int = STEPS) -> np.ndarray:
-    """A square of `steps` x `steps` pictures of a content, uint8 `[H, W, 3]`, between the first
+    """A square of `steps` x `steps` pictures of a content, uint8 `[H, W, 3]`, between the last
     four styles of `stylizer`, or as many as it has."""
-    corners = [min(i, stylizer.count - 1) for i in range(4)]
+    corners = list(range(stylizer.count))[-4:]
+    corners = [*corners, *corners[-1:] * (4 - len(corners))]
     rows = []
     for down in np.linspace(0, 1, steps):
         row = []

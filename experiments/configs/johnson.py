@@ -31,8 +31,9 @@ _FNS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
 # `paper`: jcjohnson/fast-neural-style @ 813c834, whose content layer is relu3_3 where the paper has
 # relu2_2; its instance norm came after the paper, which has batch norm: --set algorithm.norm=batch.
-# `pytorch`: pytorch/examples @ 77f55b9, with VGG in torchvision's colours. Both style weights
-# are of Gram matrices divided by C * H * W. `quick`: ours.
+# `pytorch`: pytorch/examples @ 77f55b9, whose weights are for torchvision's VGG-16: with its file
+# give --weights=vgg16-397923af.pth; others, which see levels, are a thousand times more style. Both
+# style weights are of Gram matrices divided by C * H * W. `quick`: ours.
 _COLUMNS = {
     #                    paper         pytorch       quick         smoke
     "weights":          ("imagenet",   "imagenet",   "imagenet",   "random"),

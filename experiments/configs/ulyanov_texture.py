@@ -162,8 +162,8 @@ def sample(run, seeds: int | Sequence[int] = 16, *, size: int | None = None) -> 
     if not 0 < size**2 <= max_pixels(run.algorithm.width):
         raise InputError(f"size {size}: expected 1 to {int(max_pixels(run.algorithm.width)**0.5)} "
                          "pixels, what fits into the free memory.")  # fmt: skip
-    if not len(seeds):
-        raise InputError("seeds: expected at least one.")
+    if not len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
+        raise InputError(f"seeds {list(seeds)}: expected one or more, from 0 to {2**32 - 1}.")
     return np.stack([to_uint8(run.algorithm.texture(seed, size, size)) for seed in seeds])
 
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from nst.dumoulin.config import DumoulinConfig
 from nst.perceptual import PerceptualLoss, PerceptualTraining
-from nst.transformer import StyleNorm, smallest_size, transformer
+from nst.transformer import StyleNorm, few, smallest_size, transformer
 
 
 class Dumoulin(PerceptualTraining):
@@ -33,6 +33,7 @@ class Dumoulin(PerceptualTraining):
             kernel_stddev=0.01,
         )
         self.smallest_size = smallest_size("reflect")
+        self.width = few(config.width)
         added = [v for layer in norms(network) for v in (layer.new_gamma, layer.new_beta)] \
             if self.old else None  # fmt: skip
         super().__init__(config, network, perceptual, variables=added, **kwargs)
@@ -62,11 +63,7 @@ class Dumoulin(PerceptualTraining):
         return ops.cast(made, "float32")
 
     def start_from(self, base: "Dumoulin") -> None:
-        """Takes the network of a trained run, to which styles are added.
-
-        Raises:
-            ValueError: it has another number of styles, or layers of another width.
-        """
+        """Takes the network of a trained run, to which styles are added; its layers are as wide."""
         for own, theirs in zip(self._layers(), base._layers(), strict=True):
             if isinstance(own, StyleNorm):
                 _take_styles(own, theirs)

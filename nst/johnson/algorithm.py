@@ -4,7 +4,7 @@ from keras import ops
 
 from nst.johnson.config import JohnsonConfig
 from nst.perceptual import PerceptualLoss, PerceptualTraining
-from nst.transformer import smallest_size, transformer
+from nst.transformer import few, smallest_size, transformer
 
 
 class Johnson(PerceptualTraining):
@@ -24,6 +24,7 @@ class Johnson(PerceptualTraining):
             width=config.width,
         )
         self.smallest_size = smallest_size(config.padding)
+        self.width = few(config.width)
         super().__init__(config, network, perceptual, **kwargs)
 
     def stylise(self, contents, weights=None, *, training=False):

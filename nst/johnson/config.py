@@ -19,7 +19,7 @@ class JohnsonConfig(PerceptualConfig):
     padding: str = "start"  # start | reflect, see nst.transformer
     upsampling: str = "transposed"  # transposed | nearest
     output: str = "tanh"  # tanh | linear
-    gamma: str = "uniform"  # uniform | ones: where the scales of the instance norms begin
+    gamma: str = "uniform"  # uniform | ones: where the scales of the norms begin
     width: float = 1.0  # of the layers; the authors' files with instance norm have 0.5
 
     def __post_init__(self):

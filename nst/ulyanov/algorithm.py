@@ -17,10 +17,6 @@ class Ulyanov(PerceptualTraining):
     Source: Ulyanov et al. 2016 (https://arxiv.org/abs/1603.03417), section 3; with instance norm
     Ulyanov et al. 2017 (https://arxiv.org/abs/1701.02096), section 4.
 
-    Attributes:
-        size_multiple: heights and widths that the network takes are multiples of it.
-        smallest_size: from which on they are.
-        width: channels of the widest full-size layer.
     """
 
     content = True
@@ -43,11 +39,6 @@ class Ulyanov(PerceptualTraining):
         self.size_multiple = 2 ** (config.scales - 1)
         self.width = config.scales * config.channels
         self.smallest_size = 2 * self.size_multiple  # instance norm needs two pixels or more
-        if kwargs["size"] % self.size_multiple or kwargs["size"] < self.smallest_size:
-            raise ValueError(
-                f"data.size={kwargs['size']}: {config.scales} scales need a multiple of "
-                f"{self.size_multiple}, from {self.smallest_size} up; change it or algorithm.scales"
-            )
         super().__init__(config, network, perceptual, **kwargs)
         self.random = keras.random.SeedGenerator(seed)
         self.extra["noise"] = [self.random.state]
@@ -80,10 +71,6 @@ class UlyanovTexture(Ulyanov):
 
     def batch_size(self, batch):
         return self.stages[0].batch_size
-
-    def losses(self, noise) -> dict:
-        """`PerceptualLoss.terms` of the pictures made from noise."""
-        return self.perceptual.terms(self.picture(noise))
 
     def loss(self, batch):
         stage = self.stages[0]

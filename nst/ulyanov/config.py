@@ -24,7 +24,7 @@ class UlyanovConfig(PerceptualConfig):
     norm: str = "instance"  # instance | batch: the first paper's
     padding: str = "replicate"  # replicate | circular | reflect | zeros
     output: str = "linear"  # linear | tanh: levels about the mean, see nst.ulyanov.networks
-    gamma: str = "uniform"  # uniform | ones: where the scales of the instance norms begin
+    gamma: str = "uniform"  # uniform | ones: where the scales of the norms begin
     slope: float = 0.0  # of the ReLUs below 0; the first paper's: 0.01
     noise: int = 3  # channels at every scale
     scales: int = 6  # the coarsest has 1 / 2**(scales - 1) of the height and width

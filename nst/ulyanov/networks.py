@@ -9,13 +9,11 @@ from keras import layers, ops
 
 from core.batch_norm import BatchNorm
 from core.layers import PaddedConv2D
-from nst.transformer import MEAN, TANH, StyleNorm
+from nst.transformer import MEAN, TANH, TORCH_INIT, StyleNorm, gamma_initializer
 
 OUTPUTS = ("linear", "tanh")
 PADDINGS = ("replicate", "circular", "reflect", "zeros")
 _MODES = {"replicate": "symmetric", "reflect": "reflect", "zeros": "constant"}  # of one pixel
-_TORCH = {"class_name": "VarianceScaling",
-          "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("nst")
@@ -64,7 +62,7 @@ def pyramid(
         norm: "instance" or "batch".
         padding: of the 3x3 convolutions.
         output: "linear" levels about the mean; "tanh" times 150 (as `nst.transformer` has it).
-        gamma: where the scales of the instance norms begin, see `StyleNorm`.
+        gamma: where the scales of the norms begin, see `StyleNorm`.
         slope: of the activations below 0.
 
     Returns:
@@ -96,7 +94,7 @@ def pyramid(
             branch = build.block(branch, channels * (k + 1))
         x = branch
     # levels need more than the 8 bits of bfloat16
-    x = layers.Conv2D(3, 1, kernel_initializer=_TORCH, dtype="float32")(x)
+    x = layers.Conv2D(3, 1, kernel_initializer=TORCH_INIT, dtype="float32")(x)
     if output == "tanh":
         x = layers.Activation("tanh", dtype="float32")(x)
     scale = float(TANH if output == "tanh" else 1)
@@ -118,14 +116,11 @@ class _Builder:
 
     def norm(self, x):
         if self.kind == "batch":
-            return BatchNorm(gamma_initializer=self._gamma())(x)
+            return BatchNorm(gamma_initializer=gamma_initializer(self.gamma))(x)
         return StyleNorm(gamma_initializer=self.gamma)(x)
-
-    def _gamma(self):
-        return keras.initializers.RandomUniform(0.0, 1.0) if self.gamma == "uniform" else "ones"
 
     def _conv(self, x, filters, size):
         pad, mode = size // 2, _MODES.get(self.padding, "constant")
         if pad and self.padding == "circular":
             x, pad = CircularPad()(x), 0
-        return PaddedConv2D(filters, size, pad, mode, kernel_initializer=_TORCH)(x)
+        return PaddedConv2D(filters, size, pad, mode, kernel_initializer=TORCH_INIT)(x)

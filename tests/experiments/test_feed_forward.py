@@ -14,7 +14,7 @@ from core.errors import InputError
 from experiments import api, feed_forward
 from experiments.configs import dumoulin
 from experiments.data import pictures
-from experiments.stylization import to_unit
+from experiments.stylization import style_number, to_unit
 from nst.weights import random_weights, save_weights
 
 SIZE = (44, 52)
@@ -129,12 +129,27 @@ def test_strength_mask_and_colours(loaded, painted):
         loaded.stylize(picture, [0], colours="coral")
 
 
+def test_the_authors_padding_trains_and_takes_small_pictures(painted, tmp_path):
+    """It reflects 40 pixels, which 44 x 52 just have; smaller pictures are mirrored on first."""
+    changes = {"algorithm.padding": "start", "algorithm.upsampling": "transposed",
+               "algorithm.output": "tanh", "data.size": 44, "data.load_size": 44}  # fmt: skip
+    assert main(*flags(painted, tmp_path / "run", "johnson", "a", **changes)) == 0
+    run = api.load(tmp_path / "run", say=lambda line: None)
+    for size in ((9, 17), (1, 1), (60, 45)):
+        assert run.stylize(np.zeros((*size, 3), np.uint8)).shape == (*size, 3)
+
+
 def test_a_picture_too_large_for_memory_is_stylised_in_tiles(loaded, painted, monkeypatch):
     picture = pictures.fit(content(painted), (700, 520), "stretch")
-    monkeypatch.setattr(feed_forward, "max_pixels", lambda width: 512 * 512)
-    stylizer = feed_forward.make_stylizer(loaded.algorithm, loaded.config)
+    stylizer, widths, sizes = feed_forward.Stylizer(loaded.algorithm, 2), [], []
+    monkeypatch.setattr(feed_forward, "max_pixels", lambda width: widths.append(width) or 512 * 512)
+    network = stylizer._network
+    stylizer._network = lambda x, w: sizes.append(x.shape[1:3]) or network(x, w)
     found = stylizer(to_unit(picture), [0])
-    assert found.shape == picture.shape and np.isfinite(found).all()
+    assert sizes == [(512, 512)] * 4 and widths == [3]
+    pieces = [stylizer(to_unit(picture[:512]), [0]), stylizer(to_unit(picture[-512:]), [0])]
+    assert np.array_equal(found[:180, :500], pieces[0][:180, :500])  # of one tile alone
+    assert np.array_equal(found[-180:, :500], pieces[1][-180:, :500])
 
 
 def test_using_a_run_needs_neither_the_style_nor_vgg(painted, tmp_path, capfd):
@@ -149,8 +164,12 @@ def test_using_a_run_needs_neither_the_style_nor_vgg(painted, tmp_path, capfd):
     shutil.copy(painted / "vgg16.npz", copy)
     assert main(*command) == 1
     assert "a.png: there is no such picture, and training needs it. Put it back" in error(capfd)
-    assert main("--model=johnson", "--mode=evaluate", f"--run_dir={run}") == 1
+    evaluate = "--model=johnson", "--mode=evaluate", f"--run_dir={run}"
+    assert main(*evaluate) == 1
     assert "there is no such picture" in error(capfd)
+    shutil.copy(copy / "b.png", copy / "a.png")
+    assert main(*evaluate) == 1
+    assert "a.png changed since the training. Restore what was there." in error(capfd)
 
 
 def test_another_style_under_the_old_name_is_refused(painted, tmp_path, capfd):
@@ -177,10 +196,36 @@ def test_a_style_is_added(painted, two, loaded, tmp_path, capfd):
                               more.stylize(content(painted), [0]))  # fmt: skip
     assert main(*command) == 0
     assert "this run is complete" in capfd.readouterr().err
+    wide = flags(painted, run, "dumoulin", "c", **{"algorithm.base": two, "algorithm.width": 0.5})
+    assert main(*wide) == 1
+    assert "algorithm.width=0.5: algorithm.base has 0.1. Leave it out." in error(capfd)
+
+
+def test_going_on_with_added_styles_needs_the_base(painted, two, tmp_path, capfd):
+    base, run = tmp_path / "base", tmp_path / "more"
+    shutil.copytree(two, base)
+    command = flags(painted, run, "dumoulin", "c", **{"algorithm.base": base})
+    assert main(*command) == 0
+    base.rename(tmp_path / "away")
+    capfd.readouterr()
+    assert main(*command) == 1
+    assert "algorithm.base=" in (said := error(capfd)) and "needed to add styles to it" in said
+    assert len(api.load(run, say=lambda line: None).stylize(content(painted), ["c"])) == SIZE[0]
 
 
 def test_names_that_come_twice_are_numbered():
-    assert feed_forward.unique(("sea", "sun", "sea")) == ("sea", "sun", "sea-2")
+    names = ("sea", "sun", "sea-2", "sea", "sea")
+    assert feed_forward.unique(names) == ("sea", "sun", "sea-2", "sea-3", "sea-4")
+
+
+def test_numbers_are_places_and_text_is_a_name_first():
+    names = ("1", "0", "v1.5")
+    assert [style_number(style, names) for style in (0, 1, "1", "0", "2", "v1.5")] == [
+        0, 1, 0, 1, 2, 2,
+    ]  # fmt: skip
+    for unknown in (3, -1, "3", "²", np.zeros((2, 2, 3), np.uint8)):
+        with pytest.raises(InputError, match=r"has learned 0 \(1\), 1 \(0\), 2 \(v1.5\)"):
+            style_number(unknown, names)
 
 
 REFUSED = [
@@ -203,6 +248,9 @@ TRAINING = [
     ("johnson", "ab", {}, "this network learns one"),
     ("johnson", "a", {"algorithm.style_size": 4}, "style_size=4"),
     ("johnson", "a", {"algorithm.norm": "layer"}, "norm='layer'"),
+    ("johnson", "a", {"data.size": 34}, "data.size=34: this network takes multiples of 4"),
+    ("johnson", "a", {"algorithm.padding": "start"}, "data.size=32: this network takes multiples"),
+    ("dumoulin", "a", {"data.size": 38}, "data.size=38: this network takes multiples of 4"),
     ("johnson", "a", {"algorithm.style_layers": "relu4_1"}, "40"),
     ("dumoulin", "ad", {}, "d.png: there is no such picture"),
     ("dumoulin", "a", {"algorithm.base": "nowhere"}, "'nowhere' is not a run directory"),

@@ -121,7 +121,7 @@ def test_the_names_of_runs():
 @pytest.mark.parametrize("arguments, message", [
     (["--style={here}/none.png"], "none.png: there is no such picture"),
     (["--style=photos:gravel", "--style={here}/style.png"], "2 pictures came"),
-    (["--set=data.size=30"], "data.size=30: 3 scales need a multiple of 4"),
+    (["--set=data.size=30"], "data.size=30: this network takes multiples of 4, from 8 up"),
     (["--set=algorithm.padding=same"], "padding='same': expected one of replicate, circular"),
     (["--set=algorithm.network=vgg19"], "vgg16"),
     (["--alpha=0.5"], "--alpha: not an option of --model={model} --mode=train"),

@@ -34,7 +34,7 @@ def toy(monkeypatch):
         MODES={"video": video_mode}, stylize=stylize, make_stylizer=lambda *_: noisy
     )
     run = api.Run(SimpleNamespace(model="toy"), Path("toy"), None, module)
-    monkeypatch.setattr(api, "load", lambda *_: run)
+    monkeypatch.setattr(api, "load", lambda *_, **__: run)
     return run
 
 

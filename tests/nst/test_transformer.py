@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -44,6 +45,30 @@ def test_running_statistics_of_old_files_are_passed_over():
     old = state | {"in1.running_mean": np.zeros(32), "res2.in1.running_var": np.ones(128)}
     found = import_network(KIND, old)(arrays["input"])
     np.testing.assert_array_equal(found, import_network(KIND, state)(arrays["input"]))
+
+
+def test_batch_norm_of_the_authors_file():
+    """The same network with running statistics: gamma (x - mean) / root(variance + 1e-5) + beta."""
+    state, arrays = load("original")
+    norms = [k.removesuffix(".bias") for k, v in state.items() if k.endswith(".bias")][1:-1:2]
+    random = np.random.default_rng(0)
+    for name in norms:
+        shape = state[f"{name}.bias"].shape
+        state[f"{name}.running_mean"] = random.normal(size=shape).astype("float32")
+        state[f"{name}.running_var"] = random.uniform(0.5, 2, shape).astype("float32")
+        state[f"{name}.num_batches_tracked"] = np.array(7)
+    network = import_network(KIND, state)
+    (norm, *_) = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
+    np.testing.assert_array_equal(norm.moving_variance, state[f"{norms[0]}.running_var"])
+    np.testing.assert_array_equal(norm.gamma, state[f"{norms[0]}.weight"])
+    assert network(arrays["input"]).shape == arrays["output"].shape
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_scales_begin_uniform_where_torch_does(norm):
+    spread = [np.std(layer.gamma) for layer in transformer(norm=norm, gamma="uniform").layers
+              if hasattr(layer, "gamma")]  # fmt: skip
+    assert len(spread) == 15 and all(0.2 < s < 0.4 for s in spread)
 
 
 def test_what_a_file_tells():
