@@ -5,16 +5,16 @@
     python -m scripts.table_adain_speed --nomeasure
 
 Seconds for one picture, with the style encoded already and, in brackets, with its encoding. All
-methods are measured in one run, in turns, with the networks of their `paper` presets. Weights are
-random, on which speed does not depend, unless --weights says otherwise; VGG is VGG-19. Gatys is 500
-iterations: a few are measured (a forward and a backward pass of VGG with the update of Adam; the
-line search of L-BFGS may need more than one such pass) and multiplied. Chen & Schmidt is the one
-with the inverse network.
+methods are measured in one run, in turns, with the networks of their `paper` presets (Gatys:
+`gatys`). Weights are random, on which speed does not depend, unless --weights says otherwise; VGG
+is VGG-19 then. Gatys is 500 iterations: one is measured in each repeat (a forward and a backward
+pass of VGG with the update of Adam; the line search of L-BFGS may need more than one such pass) and
+multiplied. Chen & Schmidt is the one with the inverse network.
 
-Every measurement is a line in `<results>/adain_speed.jsonl`. The table is made of the lines of the
-last run there, whether it has just been made or not (`--nomeasure`), and written beside them as
-Markdown, CSV and LaTeX. A method that was not run is "–". The published figures are those of the
-paper's table, of a Pascal Titan X.
+Every measurement is a line in `adain_speed.jsonl` of the folder --output (default: results). The
+table is made of the lines of the last run there, whether it has just been made or not
+(`--nomeasure`), and written beside them as Markdown, CSV and LaTeX. A method that was not run is
+"–". The published figures are those of the paper's table, of a Pascal Titan X.
 """
 
 import statistics
@@ -26,8 +26,8 @@ from typing import NamedTuple
 from absl import app, flags
 
 from core.errors import InputError
+from experiments import tables
 from experiments.run import FLAGS, command, say
-from scripts import tables
 
 NAME = "adain_speed"
 ITERATIONS = 500  # of Gatys, in the paper
@@ -55,7 +55,6 @@ flags.DEFINE_list("methods", list(METHODS), f"Which to measure: {', '.join(METHO
 flags.DEFINE_list("sizes", [str(size) for size in SIZES], "Heights and widths, pixels.")
 flags.DEFINE_integer("repeats", 5, "Measurements of each cell, after one that is not counted.")
 flags.DEFINE_bool("measure", True, "False: only make the table again of what is recorded.")
-flags.DEFINE_string("results", "results", "The folder of the recorded lines and of the table.")
 
 
 def _run():
@@ -68,17 +67,21 @@ def _run():
         raise InputError(f"--repeats={repeats}: expected 1 or more.")
     if FLAGS.measure:
         measured = measure(FLAGS.methods, sizes, repeats, FLAGS.weights or "random")
-        tables.append_lines(Path(FLAGS.results) / f"{NAME}.jsonl", measured)
-    lines = tables.read_lines(FLAGS.results, NAME)
+        tables.append_lines(Path(_folder()) / f"{NAME}.jsonl", measured)
+    lines = tables.read_lines(_folder(), NAME)
     if not lines:
-        raise InputError(f"--results={FLAGS.results}: no measurement of {NAME} is recorded there. "
+        raise InputError(f"--output={_folder()}: no measurement of {NAME} is recorded there. "
                          "Leave out --nomeasure.")  # fmt: skip
-    print(tables.write(FLAGS.results, NAME, *table(lines)))
+    print(tables.write(_folder(), NAME, *table(lines)))
     return 0
 
 
+def _folder():
+    return FLAGS.output or "results"
+
+
 def _sizes():
-    if not all(size.isdigit() and int(size) >= 160 for size in FLAGS.sizes) or not FLAGS.sizes:
+    if not all(size.isdecimal() and int(size) >= 160 for size in FLAGS.sizes) or not FLAGS.sizes:
         raise InputError(
             f"--sizes={','.join(FLAGS.sizes)}: expected numbers of pixels from 160 up."
         )

@@ -6,8 +6,9 @@ import pytest
 from absl.testing import flagsaver
 
 from core.errors import InputError
+from experiments import tables
 from experiments.run import command
-from scripts import table_adain_speed, tables
+from scripts import table_adain_speed
 
 WHERE = {"date": "2026-01-02T00:00:00Z", "commit": "abc", "device": "CPU", "machine": "m"}
 
@@ -27,7 +28,7 @@ def run(tmp_path):
     """The script on the results in `tmp_path`; its exit status."""
 
     def call(**given):
-        with flagsaver.flagsaver(results=str(tmp_path), **given):
+        with flagsaver.flagsaver(output=str(tmp_path), **given):
             return command(table_adain_speed._run)(["table"])
 
     return call

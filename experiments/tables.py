@@ -96,4 +96,4 @@ def append_lines(path: str | Path, rows: Iterable[dict]) -> None:
         with open(path, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error}). Give another --results.") from error
+        raise InputError(f"cannot write {path} ({error}). Give another folder.") from error

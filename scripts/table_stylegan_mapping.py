@@ -1,0 +1,87 @@
+"""Tables 3 and 4 of Karras et al. 2019 (https://arxiv.org/abs/1812.04948): path length and
+separability of StyleGAN's latent spaces, and the depth of its mapping network.
+
+    python -m scripts.table_stylegan_mapping --launch --scale=small --seeds=0,1
+    python -m scripts.table_stylegan_mapping --launch --scale=paper --dataset=folder:ffhq \
+        --run_dir=runs/tables/ffhq_mapping
+    python -m scripts.table_stylegan_mapping
+
+Path lengths are of z or of w, as the row says. Separability needs classifiers of attributes, which
+are not there: the column is empty. Small: `quick` on `faces`, shortened, with the layers of the
+mapping network that the row says; distances are those of HED's VGG-16 (pip install -e '.[hed]').
+Rows of one network, and those that are in both of the paper's tables, share their runs.
+"""
+
+from scripts.paper_tables import Column, Row, Scale, Table, main
+from scripts.table_stylegan_configs import CHANGES
+
+_TRADITIONAL = CHANGES["b"]
+
+
+def _mapping(changes, layers):
+    return changes | {"algorithm.mapping_layers": layers}
+
+
+def _row(title, cell, space, changes, published):
+    return Row(title, cell, changes, published, {"space": space})
+
+
+def _columns(distance, path, suffix):
+    return (
+        Column(f"{distance}{suffix}", "fid50k" if distance == "FID" else "fd_hed5k"),
+        Column(f"path length, full{suffix}", path + "_{space}full"),
+        Column(f"path length, end{suffix}", path + "_{space}end"),
+        Column("separability", "separability_{space}"),
+    )
+
+
+# the paper's Table 3 (FFHQ, from "B" on) and Table 4: FID, path length full and end, separability
+TABLE = Table(
+    name="stylegan_mapping",
+    model="stylegan",
+    head="method",
+    rows=(
+        _row("B Traditional, 0 layers, z", "traditional_0", "z", _mapping(_TRADITIONAL, 0),
+             ("5.25", "412.0", "415.3", "10.78")),
+        _row("D Style-based, w", "config_d", "w", _mapping(CHANGES["d"], 8),
+             ("4.88", "446.2", "376.6", "3.61")),
+        _row("E + Add noise inputs, w", "config_e", "w", _mapping(CHANGES["e"], 8),
+             ("4.42", "200.5", "160.6", "3.54")),
+        _row("+ Mixing 50 %, w", "mixing_50", "w", _mapping({"algorithm.style_mixing": 0.5}, 8),
+             ("4.41", "231.5", "182.1", "3.51")),
+        _row("F + Mixing 90 %: style-based, 8 layers, w", "style_8", "w", _mapping({}, 8),
+             ("4.40", "234.0", "195.9", "3.79")),
+        _row("Traditional, 8 layers, z", "traditional_8", "z", _mapping(_TRADITIONAL, 8),
+             ("4.87", "896.2", "902.0", "170.29")),
+        _row("Traditional, 8 layers, w", "traditional_8", "w", _mapping(_TRADITIONAL, 8),
+             ("4.87", "324.5", "212.2", "6.52")),
+        _row("Style-based, 0 layers, z", "style_0", "z", _mapping({}, 0),
+             ("5.06", "283.5", "285.5", "9.88")),
+        _row("Style-based, 1 layer, w", "style_1", "w", _mapping({}, 1),
+             ("4.60", "219.9", "209.4", "6.81")),
+        _row("Style-based, 2 layers, w", "style_2", "w", _mapping({}, 2),
+             ("4.43", "217.8", "199.9", "6.25")),
+    ),
+    scales={
+        # 18 runs of some 6 minutes
+        "small": Scale(
+            preset="quick",
+            changes={"algorithm.fade_images": 1_500, "algorithm.stable_images": 3_000,
+                     "images": 18_000, "sample_every": 18_000, "eval_every": 18_000},
+            metrics=("fd_hed5k", "ppl_hed_{space}full", "ppl_hed_{space}end"),
+            columns=_columns("FD", "ppl_hed", " (HED)"),
+        ),
+        "paper": Scale(
+            preset="paper",
+            changes={},
+            metrics=("fid50k", "ppl_{space}full", "ppl_{space}end"),
+            columns=_columns("FID", "ppl", ""),
+        ),
+    },
+    published=("FID, FFHQ", "full, FFHQ", "end, FFHQ", "separability, FFHQ"),
+    notes="Published: Karras et al. 2019, Tables 1, 3 and 4. There is no classifier of attributes "
+    "for the separability.",
+)  # fmt: skip
+
+if __name__ == "__main__":
+    main(TABLE)
