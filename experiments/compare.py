@@ -1,0 +1,193 @@
+"""Compares methods on the same inputs: a sheet, a table, TensorBoard and a page.
+
+    python -m experiments.compare --models=gatys,adain,johnson --content=photos --style=paintings \
+        --runs=adain=runs/adain/mine --output=compared
+    python -m experiments.compare --models=cyclegan,pix2pix --output=compared
+    python -m experiments.compare --runs=batch=runs/a,instance=runs/b --content=… --style=…
+
+Methods are models, or columns with names of their own that `--runs` gives. Those that optimise a
+picture (gatys, style_swap_optimise) do so for every input; the others are trained runs, the newest
+of their model where `--runs` does not say. `--size` is the longer side of contents and styles.
+`--preset`, `--images` and `--set` are of the methods that optimise.
+
+In `<output>`: `sheet.png`, `comparison.md`, `.csv` and `.tex`, `report.html`, `tensorboard/` with
+a run for each method, `inputs/`, and a folder for each method with its pictures. The same command
+again makes what is missing; more methods or inputs are added by naming them beside the others.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from core.errors import InputError
+from experiments.run import FLAGS, command, say
+
+flags.DEFINE_list("models", [], "What to compare: models of style transfer, or of translation.")
+flags.DEFINE_list("runs", [], "Trained runs: DIRECTORY, or NAME=DIRECTORY where NAME is one of "
+                  "--models or a further column.")  # fmt: skip
+STYLING = ("content", "style", "size", "weights")
+OPTIMISING = ("preset", "images", "set")
+TRANSLATING = ("dataset", "direction", "count")
+TAKES = ("backend", "checkpoint", "output", *STYLING, *OPTIMISING, *TRANSLATING)
+SIZE, COUNT = 256, 16
+
+
+def _check_flags():
+    """What can be refused before the slow imports."""
+    for flag in FLAGS.flags_by_module_dict()["experiments.run"]:
+        if flag.present and flag.name not in TAKES:
+            raise InputError(f"--{flag.name}: not an option of experiments.compare. Leave it out.")
+    if not FLAGS.output:
+        raise InputError("--output: give the folder of the comparison.")
+    if FLAGS.direction not in ("AtoB", "BtoA"):
+        raise InputError(f"--direction={FLAGS.direction}: expected AtoB or BtoA.")
+    if FLAGS.size and FLAGS.size < 32:
+        raise InputError(f"--size={FLAGS.size}: expected 32 pixels or more, or 0 for the pictures' "
+                         "own sizes.")  # fmt: skip
+    if FLAGS.count is not None and FLAGS.count < 1:
+        raise InputError(f"--count={FLAGS.count}: expected 1 or more.")
+
+
+def _compare():
+    try:
+        return _carry_out()
+    except OSError as error:
+        raise InputError(f"--output={FLAGS.output}: cannot be written ({error}). Make room there; "
+                         "the same command goes on.") from error  # fmt: skip
+
+
+def _carry_out():
+    from experiments import comparison, files, methods, results
+    from experiments.config import parse_assignments
+
+    changes = {"images": FLAGS.images, "algorithm.weights": FLAGS.weights}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    changes |= {"data.size": 0} | parse_assignments(FLAGS.set)
+    found = methods.find(
+        FLAGS.models,
+        FLAGS.runs,
+        preset=FLAGS.preset,
+        changes=changes,
+        checkpoint=FLAGS.checkpoint or "last",
+        say=say,
+    )
+    _check_particular(found)
+    files.check_folder(FLAGS.output)
+    output = Path(FLAGS.output).expanduser()
+    translates = found[0].translates
+    scores = comparison.Scores(None if translates else FLAGS.weights or "imagenet")
+    rows = _rows(found, output / "inputs")
+    options = {"preset": FLAGS.preset, "changes": changes,
+               "direction": FLAGS.direction if translates else ""}  # fmt: skip
+    plans = _plans(found, rows, output, options)
+    for method, plan in plans.items():
+        status = _make(method, plan)
+        if status:
+            return status
+    columns = {name: results.read(plan, rows, scores) for name, plan in plans.items()}
+    results.write(output, found, rows, columns, scores, say)
+    return 0
+
+
+def _check_particular(found):
+    """Refuses a flag that nothing here would look at, and misses one that is needed."""
+    translates, optimised = found[0].translates, any(not m.run_dir for m in found)
+    for name in TRANSLATING if not translates else STYLING:
+        if FLAGS[name].present:
+            kind = "translation" if translates else "style transfer"
+            raise InputError(f"--{name}: not an option of a comparison of {kind}. Leave it out.")
+    for name in OPTIMISING:
+        if FLAGS[name].present and not optimised:
+            raise InputError(f"--{name}: is of methods that optimise a picture, and there are none "
+                             "among these. Leave it out.")  # fmt: skip
+    if not translates and not (FLAGS.content and FLAGS.style):
+        raise InputError("give --content and --style, pictures or folders, for style transfer.")
+
+
+def _rows(found, folder):
+    from experiments import comparison, methods
+    from experiments.config import override
+
+    if not found[0].translates:
+        size = SIZE if FLAGS.size is None else FLAGS.size
+        return comparison.stylizing(FLAGS.content, FLAGS.style, size, folder)
+    methods.check_direction(found, FLAGS.direction)
+    config = found[0].config
+    if FLAGS.dataset:
+        config = override(config, {"data.dataset": FLAGS.dataset})
+    return comparison.translating(config, FLAGS.direction, FLAGS.count or COUNT, folder, say)
+
+
+def _plans(found, rows, output, options):
+    """`{method: plan}`; all are checked before the first is carried out."""
+    from experiments import columns, comparison
+
+    plans = {}
+    for method in found:
+        able = [
+            r for r in rows if "style" not in r.files or method.has_learned(r.files["style"].stem)
+        ]
+        if not able:
+            given = dict.fromkeys(row.files["style"].stem for row in rows)
+            raise InputError(f"{method.name}: has learned {', '.join(method.styles)}, and no style "
+                             f"is called so ({', '.join(given)}). Name the file as in training, or "
+                             "leave the method out.")  # fmt: skip
+        if len(able) < len(rows):
+            say(f"{method.name}: has learned {', '.join(method.styles)} alone; other styles stay –")
+        plans[method.name] = comparison.plan(method, able, output / method.name, options)
+        for cell in plans[method.name]["cells"]:
+            columns.made(output / method.name, cell)
+    return plans
+
+
+def _make(name, plan):
+    """Makes a column in a process of its own; returns the exit status."""
+    from experiments import columns
+
+    folder = Path(plan["folder"])
+    if all(columns.made(folder, cell) for cell in plan["cells"]):
+        say(f"{name}: all of its pictures are there")
+        return 0
+    say(f"--- {name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / columns.PLAN
+    path.write_text(json.dumps(plan, indent=2) + "\n")
+    status, stopped = _apart(path)
+    if status < 0 and not stopped:
+        raise InputError(
+            f"{name}: its process was ended by {signal.Signals(-status).name}, perhaps "
+            "for want of memory. What was made is kept: the same command goes on; a "
+            "smaller --size needs less."
+        )
+    return 128 - status if status < 0 else status
+
+
+def _apart(plan):
+    """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`."""
+    passed = []
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.columns", f"--plan={plan}"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        start_new_session=True,  # Ctrl-C reaches it through us alone, once
+    )
+
+    def pass_on(number, frame):
+        passed.append(number)
+        process.send_signal(number)
+
+    old = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return process.wait(), bool(passed)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    app.run(command(_compare, _check_flags))

@@ -1,0 +1,204 @@
+"""What a comparison leaves behind: sheet, table, TensorBoard and page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import comparison, report, tables
+from experiments.columns import made
+from experiments.comparison import FACTS, MEASURES, Cell, Column, Row, Scores
+from experiments.data import pictures
+from experiments.events import Events
+from experiments.methods import Method
+from experiments.rundir import environment
+
+TITLE = "Comparison"
+
+
+def read(plan: dict[str, Any], rows: Sequence[Row], scores: Scores) -> Column:
+    """A column from the pictures of a plan, those that could be made, with their scores."""
+    folder, by_name, found = Path(plan["folder"]), {row.name: row for row in rows}, {}
+    for cell in plan["cells"]:
+        record = made(folder, cell)
+        if record:
+            picture = pictures.read(folder / f"{cell['name']}.png")
+            found[cell["name"]] = Cell(picture, record, scores(by_name[cell["name"]], picture))
+    return found
+
+
+def write(
+    output: Path,
+    methods: Sequence[Method],
+    rows: Sequence[Row],
+    columns: dict[str, Column],
+    scores: Scores,
+    say,
+) -> None:
+    """Writes all of it to `output` and prints the table."""
+    header, lines = comparison.table(methods, columns, rows)
+    notes = _notes(methods, rows, columns, scores)
+    listed = "\n".join(f"- {note}" for note in notes)
+    print(tables.write(output, "comparison", header, lines, listed))
+    titles, grid = _grid(rows, columns)
+    picture = _sheet(titles, grid)
+    pictures.write_png(output / "sheet.png", picture)
+    page = report.page(TITLE, (header, lines), (titles, grid), notes)
+    (output / "report.html").write_text(page, encoding="utf-8")
+    _tensorboard(output, methods, rows, columns, picture)
+    say(f"{output}/sheet.png, {output}/comparison.md and .csv, {output}/report.html; tensorboard "
+        f"--logdir {output}/tensorboard")  # fmt: skip
+
+
+def _grid(rows, columns):
+    """Titles of the columns, and `(title, pictures)` of the rows, None where there is none."""
+    titles = [*rows[0].files, *columns]
+    grid = []
+    for row in rows:
+        cells = [column.get(row.name) for column in columns.values()]
+        given = [pictures.read(path) for path in row.files.values()]
+        grid.append((row.name, [*given, *(cell and cell.picture for cell in cells)]))
+    return titles, grid
+
+
+def _sheet(titles, grid):
+    """On white, every picture in the middle of a field that is as large as the largest needs."""
+    shapes = [x.shape for _, row in grid for x in row if x is not None]
+    shape = max(s[0] for s in shapes), max(s[1] for s in shapes)
+    fields = [[_field(x, shape) for x in row] for _, row in grid]
+    scale = max(1, 128 // max(shape))
+    return pictures.sheet(fields, titles, [name for name, _ in grid], gap=4, scale=scale)
+
+
+def _field(picture, shape):
+    """A dash where there is no picture."""
+    found = np.full((*shape, 3), 255, np.uint8)
+    if picture is None:
+        picture = np.zeros((max(1, shape[0] // 64), max(4, shape[1] // 12), 3), np.uint8)
+    top, left = ((n - m) // 2 for n, m in zip(shape, picture.shape, strict=False))
+    found[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return found
+
+
+# --- notes
+
+
+def _notes(methods, rows, columns, scores):
+    names, here = comparison.common(columns, rows), environment()
+    found = [f"{m.name}: {_origin(m)}" for m in methods]
+    found += _differences(methods)
+    found += [
+        f"{name}: {len(rows) - len(column)} of {len(rows)} pictures are missing: styles it has "
+        "not learned (by name), or inputs that it cannot take."
+        for name, column in columns.items()
+        if len(column) < len(rows)
+    ]
+    if scores.network:
+        found.append(
+            f"Content and style terms: {scores.network}; content the mean squared difference at "
+            "relu3_3, style that of Gram matrices at relu1_2, relu2_2, relu3_3 and relu4_3. Lower "
+            "is nearer."
+        )
+    cells = [cell for column in columns.values() for cell in column.values()]
+    if any(cell.scores for cell in cells):
+        found.append(
+            f"Scores are means over {len(names)} pictures that all methods have."
+            if names
+            else "No picture is there of all methods: scores are means over those that each has, "
+            "and do not compare."
+        )
+    where = [cell.record["environment"] for cell in cells]
+    return [*found, *_how(where), f"Made {here['date']}: {here['command']}"]
+
+
+def _origin(method):
+    config = method.config
+    if not method.run_dir:
+        return (f"{config.model}, preset {config.preset}, {config.images} iterations for every "
+                "picture.")  # fmt: skip
+    return (f"{config.model}, {method.run_dir}, preset {config.preset}, checkpoint "
+            f"{method.checkpoint}, trained on {config.data.dataset} at {config.data.size} "
+            "pixels.")  # fmt: skip
+
+
+def _differences(methods):
+    """How runs that translate differ in their data."""
+    if not methods[0].translates:
+        return []
+    first = methods[0].config.data
+    return [
+        f"{method.name}: data.{name} {getattr(method.config.data, name)}, of the inputs "
+        f"{getattr(first, name)}."
+        for method in methods[1:]
+        for name in ("dataset", "load_size", "fit")
+        if getattr(method.config.data, name) != getattr(first, name)
+    ]
+
+
+def _how(where):
+    places = sorted(
+        {f"{x['device']}, {x['machine']}, commit {x['commit'] or 'unknown'}" for x in where}
+    )
+    return [
+        "Seconds: median; of trained networks the second call on each input, with the encoding of "
+        "the style; of pictures that are optimised the iterations times the median of one.",
+        "Peak memory: of the method's process, with libraries; without a GPU's own.",
+        "Parameters: of the networks that a picture goes through. Training images: those that "
+        "were seen, with repetitions.",
+        "Curves of training have the losses of each method in its own scaling, by images; of "
+        "pictures that are optimised by iterations, means over the pictures.",
+        *(f"Measured on {place}." for place in places),
+    ]
+
+
+# --- TensorBoard
+
+
+def _tensorboard(output, methods, rows, columns, picture):
+    folder, names = output / "tensorboard", comparison.common(columns, rows)
+    trained = {m.name: comparison.curves(m, output / m.name) for m in methods}
+    tags = {}
+    for method in methods:
+        column = columns[method.name]
+        values = comparison.summary(column, names)
+        tags |= dict.fromkeys(name for name in values if name in MEASURES)
+        with Events(folder / method.name) as events:
+            _pictures(events, rows, column)
+            events.scalars(0, {f"table/{k}": v for k, v in values.items() if k in MEASURES})
+            facts = {"model": method.config.model, "preset": method.config.preset}
+            events.row(method.name, facts | {name: values[name] for name in FACTS})
+            for images, logged in trained[method.name]:
+                events.scalars(images, logged)
+    with Events(folder / "inputs") as events:
+        events.picture("sheet", picture)
+        for row in rows:
+            given = {k: pictures.read(path) for k, path in row.files.items()}
+            events.picture(f"comparison/{row.name}", _sheet(list(given), [("", given.values())]))
+        events.table(
+            {"model": "model", "preset": "preset"} | FACTS,
+            {f"table/{tag}": MEASURES[tag][0] for tag in MEASURES if tag in tags},
+        )
+        by_input = [f"by_input/{tag}" for tag in MEASURES if tag in tags and tag != "memory"]
+        events.layout({"By input": by_input, "Training": shared(trained.values())})
+
+
+def _pictures(events, rows, column):
+    """A step of the curves for each row."""
+    for step, row in enumerate(rows):
+        if row.name in column:
+            cell = column[row.name]
+            events.picture(f"comparison/{row.name}", cell.picture)
+            values = cell.scores | {"seconds": cell.record["seconds"]}
+            events.scalars(step, {f"by_input/{k}": v for k, v in values.items()})
+
+
+def shared(trained) -> list[str]:
+    """The tags of curves that two methods or more have, without learning rates; of one method, all
+    of its tags."""
+    found = [
+        {tag for _, values in curve for tag in values if not tag.startswith("learning_rate/")}
+        for curve in trained
+    ]
+    counts = {tag: sum(tag in tags for tags in found) for tags in found for tag in tags}
+    return sorted(tag for tag, count in counts.items() if count >= min(2, len(found)))
