@@ -43,12 +43,14 @@ class Weights:
         network: "vgg16" or "vgg19".
         kernels: `{"conv1_1": (kernel [3, 3, I, O], bias [O]), …}`, from conv1_1 on without gaps.
         colour: `(matrix [3, 3], bias [3])`: the network sees `rgb @ matrix + bias`.
+        identity: what they were made from, where the numbers themselves depend on the backend.
     """
 
     source: str
     network: str
     kernels: Mapping[str, tuple[np.ndarray, np.ndarray]]
     colour: tuple[np.ndarray, np.ndarray]
+    identity: str = ""
 
 
 def convolutions(network: str) -> list[str]:

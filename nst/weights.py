@@ -108,7 +108,9 @@ def save_weights(path: str | Path, weights: Weights) -> None:
 
 def digest(weights: Weights) -> str:
     """A fingerprint, 16 hexadecimal digits: the same only if network, layers, kernels, biases and
-    colours are; where they are from makes no difference."""
+    colours are; where they are from makes no difference. That of `identity`, where there is one."""
+    if weights.identity:
+        return hashlib.sha256(weights.identity.encode()).hexdigest()[:16]
     found = hashlib.sha256(weights.network.encode())
     for name, pair in (*weights.kernels.items(), ("colour", weights.colour)):
         found.update(name.encode())

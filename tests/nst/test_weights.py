@@ -1,6 +1,7 @@
 """Weights of VGG by name, at random, stored and fingerprinted."""
 
 import importlib.util
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -129,3 +130,18 @@ def test_our_file_of_an_unknown_network(tmp_path):
     assert "is of the network 'vgg11', expected vgg16 or vgg19" in refusal(path)
     del state["network"]
     assert "lacks network and has" in refusal(write_npz(tmp_path / "none.npz", state))
+
+
+def test_rescaled_weights_are_known_by_what_they_were_made_from(tmp_path):
+    """Not by their last bits, which depend on the backend."""
+    from experiments.stylization import features_weights
+    from nst.adain.config import AdaINConfig
+
+    path = tmp_path / "narrow.npz"
+    save_weights(path, random_weights("vgg16", width=1 / 32))
+    found = features_weights(AdaINConfig(weights=str(path)))
+    other = replace(found, kernels={k: (a * 1.001, b) for k, (a, b) in found.kernels.items()})
+    assert digest(found) == digest(other)
+    assert digest(found) != digest(
+        features_weights(AdaINConfig(weights=str(path), normalise=False))
+    )
