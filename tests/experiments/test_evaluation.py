@@ -85,7 +85,6 @@ def records(run_dir):
 # --- pictures from noise
 
 
-@pytest.mark.backends
 def test_seeds_against_training_images(run_dir, small):
     run = api.load(run_dir, say=quiet)
     found = run.measure(["fd_hed5k", "swd2k", "ms_ssim1k"], say=quiet)

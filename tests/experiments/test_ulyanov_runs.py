@@ -57,7 +57,6 @@ def listed(folder):
 # --- training
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize("model", KINDS)
 def test_a_power_cut_changes_nothing(model, here, trained, tmp_path, monkeypatch, capfd):
     step, count, path = KINDS[model].step, [], tmp_path / "run"
