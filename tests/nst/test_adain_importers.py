@@ -9,12 +9,12 @@ from keras import ops
 
 from core.errors import InputError
 from nst.adain.networks import TAPS
-from nst.importers import KINDS, VGG_NORMALISED, guess_config, import_network
+from nst.importers import VGG_NORMALISED, guess_config, import_network
 
 pytestmark = pytest.mark.backends
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-ENCODER, DECODER = "adain/encoder", "adain/decoder"
+ENCODER, DECODER = ADAIN = "adain/encoder", "adain/decoder"
 
 
 def load(kind):
@@ -90,7 +90,7 @@ def test_encoder_is_not_trainable():
     assert not import_network(ENCODER, small(ENCODER)).trainable_variables
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADAIN)
 def test_guess_config(kind):
     state = small(kind)
     assert guess_config(kind, state) == {"channels": (2, 3, 4, 5)}
@@ -105,7 +105,7 @@ def test_other_networks():
     assert "looks like AdaIN's decoder" in message
     assert "expected AdaIN's normalised VGG-19" in message
     assert "looks like AdaIN's normalised VGG-19" in refusal(DECODER, encoder)
-    for kind in KINDS:
+    for kind in ADAIN:
         for name, look in (
             ("features.0.weight", "torchvision's VGG"),
             ("conv1_1.weight", "Gatys' VGG-19"),
@@ -128,7 +128,7 @@ def test_missing_array(kind, name):
     assert f"arrays expected (missing: {name}; unknown: none)" in refusal(kind, state)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADAIN)
 def test_unknown_array(kind):
     state = small(kind) | {"99.weight": np.zeros((1, 1, 3, 3), "float32")}
     assert "missing: none; unknown: 99.weight" in refusal(kind, state)
@@ -148,7 +148,7 @@ def test_wrong_shape(kind, name, shape, expected):
     assert f"has {name} of shape {shape}, expected {expected}" in refusal(kind, state)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ADAIN)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_not_finite(kind, value):
     state = small(kind)
