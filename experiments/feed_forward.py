@@ -28,7 +28,7 @@ from experiments.stylization import (
 )
 from experiments.translation import max_pixels, translate
 from experiments.video import video_mode
-from nst.controls import check_colours, check_masks, colour_result, style_shares
+from nst.controls import check_controls, colour_result, mask_shares, style_shares
 from nst.perceptual import PerceptualConfig, PerceptualLoss, PerceptualTraining
 from nst.weights import digest
 
@@ -179,9 +179,7 @@ class Stylizer:
         Raises:
             ValueError: numbers or options out of range, or that do not match in number.
         """
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha={alpha}: expected a number from 0 (content) to 1 (style)")
-        check_colours(colours)
+        check_controls(content, len(styles), alpha, masks, colours)
         if colours not in COLOURS:
             raise ValueError(f"colours={colours}: the style is in the network, its colours cannot "
                              f"be changed beforehand; expected {' or '.join(COLOURS)}")  # fmt: skip
@@ -194,13 +192,7 @@ class Stylizer:
         return colour_result(alpha * made + (1 - alpha) * content, content, colours)
 
     def _masked(self, content, rows, weights, masks):
-        check_masks(masks, len(rows))
-        masks = np.asarray(masks, np.float32)
-        if masks.shape[1:] != content.shape[:2]:
-            raise ValueError(f"masks of size {masks.shape[1:]}: expected the content's height and "
-                             f"width, {content.shape[:2]}")  # fmt: skip
-        shares = masks * (weights / weights.max())[:, None, None]
-        shares = (shares / np.maximum(1, shares.sum(0)))[..., None].astype(np.float32)
+        shares = mask_shares(np.asarray(masks, np.float32), weights)
         parts = (
             share * self.stylise(content, row) for share, row in zip(shares, rows, strict=True)
         )

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from core import engine
-from nst.controls import check_colours, check_masks, colour_result, colour_style, style_shares
+from nst.controls import check_controls, colour_result, colour_style, mask_shares, style_shares
 from nst.features import check_size, field
 from nst.tiling import Grid, shrink
 
@@ -75,14 +75,7 @@ class Stylizer:
             ValueError: numbers or options out of range, or that do not match in number.
             InputError: a picture smaller than the encoder's field.
         """
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha={alpha}: expected a number from 0 (content) to 1 (style)")
-        check_colours(colours)
-        if masks is not None:
-            check_masks(masks, len(styles))
-            if np.shape(masks)[1:] != content.shape[:2]:
-                raise ValueError(f"masks of size {np.shape(masks)[1:]}: expected the content's "
-                                 f"height and width, {content.shape[:2]}")  # fmt: skip
+        check_controls(content, len(styles), alpha, masks, colours)
         weights = style_shares(len(styles), weights)
         for name, picture in (("content", content), *(("style", style) for style in styles)):
             check_size(self.network, [self.tap], *picture.shape[:2], name)
@@ -164,28 +157,12 @@ def mix(
     if masks is None:
         pairs = zip(weights.tolist(), transfers, strict=True)
         return sum(weight * transfer(None) for weight, transfer in pairs)
-    shares = position_shares(masks, weights, stride, code.shape[1:3])
+    shares = mask_shares(shrink(np.asarray(masks, np.float32), stride, code.shape[1:3]), weights)
     mixed = (1 - shares.sum(0, keepdims=True)) * code
     for share, transfer in zip(shares[:, None], transfers, strict=True):
         if share.any():
             mixed += share * transfer(share)
     return mixed
-
-
-def position_shares(masks, weights, stride: int, size: tuple[int, int]) -> np.ndarray:
-    """Each style's share of every position of a layer, sum at most 1.
-
-    Args:
-        masks: `[S, H, W]` in [0, 1].
-        weights: one a style; the largest counts as 1.
-        stride, size: of the layer.
-
-    Returns:
-        `[S, *size, 1]`, float32.
-    """
-    shares = shrink(np.asarray(masks, np.float32), stride, size)
-    shares *= (weights / weights.max())[:, None, None]
-    return (shares / np.maximum(1, shares.sum(0)))[..., None].astype(np.float32)
 
 
 def array(x) -> np.ndarray:

@@ -60,6 +60,34 @@ def style_shares(count: int, weights: Sequence[float] | None) -> np.ndarray:
     return weights / weights.sum()
 
 
+def check_controls(content: np.ndarray, count: int, alpha: float, masks, colours: str) -> None:
+    """The options of a stylizer for a content `[H, W, 3]` and `count` styles.
+
+    Raises:
+        ValueError: a strength out of [0, 1], colours that are not there, masks of another number or
+            size, or one that lets nothing through.
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha={alpha}: expected a number from 0 (content) to 1 (style)")
+    check_colours(colours)
+    if masks is not None:
+        check_masks(masks, count)
+        if np.shape(masks)[1:] != content.shape[:2]:
+            raise ValueError(f"masks of size {np.shape(masks)[1:]}: expected the content's "
+                             f"height and width, {content.shape[:2]}")  # fmt: skip
+
+
+def mask_shares(masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Each style's share of every position, sum at most 1: `[S, h, w]` -> float32 `[S, h, w, 1]`.
+
+    Args:
+        masks: in [0, 1].
+        weights: one a style; the largest counts as 1.
+    """
+    shares = masks * (weights / weights.max())[:, None, None]
+    return (shares / np.maximum(1, shares.sum(0)))[..., None].astype(np.float32)
+
+
 def check_masks(masks: Sequence[np.ndarray], count: int) -> None:
     """Masks of `[H, W]`, one for each of `count` styles, none of them empty.
 

@@ -4,7 +4,7 @@ python -m experiments.run --model=ulyanov_texture --style=stones.jpg
 python -m experiments.run --model=ulyanov_texture --mode=sample --seeds=0-7 --size=512 --output=DIR
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from experiments.feed_forward import (
     read_styles,
     run_label,
 )
+from experiments.optimisation import batches
 from experiments.sampling import parse_seeds
 from experiments.stylization import stem, to_uint8
 from experiments.translation import max_pixels
@@ -118,12 +119,6 @@ def _build(config, loss):
 def run_name(config: RunConfig, preset: RunConfig) -> str:
     """`<preset>-<style>[-seed<n>]`."""
     return f"{config.preset}-{run_label(config)}" + (f"-seed{config.seed}" if config.seed else "")
-
-
-def batches(dataset, config, *, size, batch_size, start, seed) -> Iterator[dict]:
-    """Nothing, endlessly: the noise is drawn in the step."""
-    while True:
-        yield {}
 
 
 def evaluate(algorithm: UlyanovTexture, dataset, config: RunConfig) -> dict[str, float]:
