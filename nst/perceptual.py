@@ -53,11 +53,8 @@ class PerceptualConfig:
     def __post_init__(self):
         if not self.style:
             raise ValueError("style: expected at least one picture")
-        for key, choices in (("network", ("", "vgg16", "vgg19")), ("pooling", POOLINGS),
-                             ("style_scaling", tuple(STYLE_SCALINGS))):  # fmt: skip
-            if getattr(self, key) not in choices:
-                expected = ", ".join(choice or "nothing" for choice in choices)
-                raise ValueError(f"{key}={getattr(self, key)!r}: expected one of {expected}")
+        self.check_choices(network=("", "vgg16", "vgg19"), pooling=POOLINGS,
+                           style_scaling=tuple(STYLE_SCALINGS))  # fmt: skip
         for key in ("content_weight", "style_weight", "tv_weight", "learning_rate"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
@@ -65,6 +62,19 @@ class PerceptualConfig:
             raise ValueError(f"style_size={self.style_size}: expected 8 pixels or more")
         if not self.style_layers:
             raise ValueError("style_layers: expected at least one layer")
+
+    def check_choices(self, **choices: Sequence[str]) -> None:
+        """Raises ValueError for a setting that is none of its choices."""
+        for key, known in choices.items():
+            if getattr(self, key) not in known:
+                expected = ", ".join(choice or "nothing" for choice in known)
+                raise ValueError(f"{key}={getattr(self, key)!r}: expected one of {expected}")
+
+    def check_one_style(self) -> None:
+        """Raises ValueError for several styles."""
+        if len(self.style) != 1:
+            raise ValueError(f"style: {len(self.style)} pictures came, this network learns one; "
+                             "--model=dumoulin learns several")  # fmt: skip
 
 
 class PerceptualLoss:

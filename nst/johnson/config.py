@@ -24,14 +24,8 @@ class JohnsonConfig(PerceptualConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for key, choices in (("norm", NORMS), ("padding", PADDINGS), ("upsampling", UPSAMPLINGS),
-                             ("output", OUTPUTS[:2]), ("gamma", ("uniform", "ones"))):  # fmt: skip
-            if getattr(self, key) not in choices:
-                raise ValueError(
-                    f"{key}={getattr(self, key)!r}: expected one of {', '.join(choices)}"
-                )
-        if len(self.style) != 1:
-            raise ValueError(f"style: {len(self.style)} pictures came, this network learns one; "
-                             "--model=dumoulin learns several")  # fmt: skip
+        self.check_choices(norm=NORMS, padding=PADDINGS, upsampling=UPSAMPLINGS,
+                           output=OUTPUTS[:2], gamma=("uniform", "ones"))  # fmt: skip
+        self.check_one_style()
         if not 0 < self.width <= 4:
             raise ValueError(f"width={self.width}: expected above 0, to 4")

@@ -32,15 +32,8 @@ class UlyanovConfig(PerceptualConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        for key, choices in (("norm", NORMS), ("padding", PADDINGS), ("output", OUTPUTS),
-                             ("gamma", ("uniform", "ones"))):  # fmt: skip
-            if getattr(self, key) not in choices:
-                raise ValueError(
-                    f"{key}={getattr(self, key)!r}: expected one of {', '.join(choices)}"
-                )
-        if len(self.style) != 1:
-            raise ValueError(f"style: {len(self.style)} pictures came, this network learns one; "
-                             "--model=dumoulin learns several")  # fmt: skip
+        self.check_choices(norm=NORMS, padding=PADDINGS, output=OUTPUTS, gamma=("uniform", "ones"))
+        self.check_one_style()
         for key, last in (("decay", 1), ("slope", 1)):
             if not 0 <= getattr(self, key) <= last:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to {last}")
