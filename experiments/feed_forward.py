@@ -32,8 +32,9 @@ from nst.controls import check_controls, colour_result, mask_shares, style_share
 from nst.perceptual import PerceptualConfig, PerceptualLoss, PerceptualTraining
 from nst.weights import digest
 
-__all__ = ["MODES", "OPTIONS", "ROLES", "check_ready", "evaluate", "fingerprint", "learned_styles",
-           "make_stylizer", "perceptual", "run_label", "sheets", "stylize"]  # fmt: skip
+__all__ = ["MODES", "OPTIONS", "ROLES", "assemble", "check_ready", "evaluate", "fingerprint",
+           "learned_styles", "make_stylizer", "perceptual", "run_label", "sheets",
+           "stylize"]  # fmt: skip
 
 ROLES = ("content",)
 OPTIONS = {"weights": "algorithm.weights", "style": "algorithm.style"}
@@ -69,6 +70,20 @@ def perceptual(config: PerceptualConfig) -> PerceptualLoss:
     found = PerceptualLoss(config, weights, styles)
     found.digest = digest(weights)
     return found
+
+
+def assemble(
+    kind: type[PerceptualTraining], config: RunConfig, loss: PerceptualLoss | None, **options
+) -> PerceptualTraining:
+    """The algorithm `kind` of a configuration; `options` are its own."""
+    return kind(
+        config.algorithm,
+        loss,
+        size=config.data.size,
+        batch_size=config.batch_size,
+        xla=config.xla,
+        **options,
+    )
 
 
 def fingerprint(run) -> dict[str, str]:

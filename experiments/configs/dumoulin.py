@@ -24,6 +24,7 @@ from experiments.feed_forward import (
     MODES,
     OPTIONS,
     ROLES,
+    assemble,
     check_ready,
     evaluate,
     learned_styles,
@@ -163,14 +164,7 @@ def rebuild(config: RunConfig) -> Dumoulin:
 
 
 def _build(config, loss):
-    return Dumoulin(
-        config.algorithm,
-        loss,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return assemble(Dumoulin, config, loss, seed=config.seed)
 
 
 def sheets(algorithm: Dumoulin, dataset, config: RunConfig) -> dict[str, np.ndarray]:

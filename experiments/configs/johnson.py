@@ -10,6 +10,7 @@ from experiments.feed_forward import (
     MODES,
     OPTIONS,
     ROLES,
+    assemble,
     check_ready,
     evaluate,
     fingerprint,
@@ -105,10 +106,4 @@ def rebuild(config: RunConfig) -> Johnson:
 
 
 def _build(config, loss):
-    return Johnson(
-        config.algorithm,
-        loss,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        xla=config.xla,
-    )
+    return assemble(Johnson, config, loss)

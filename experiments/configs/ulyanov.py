@@ -10,6 +10,7 @@ from experiments.feed_forward import (
     MODES,
     OPTIONS,
     ROLES,
+    assemble,
     check_ready,
     evaluate,
     fingerprint,
@@ -126,11 +127,4 @@ def rebuild(config: RunConfig) -> Ulyanov:
 
 
 def _build(config, loss):
-    return Ulyanov(
-        config.algorithm,
-        loss,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return assemble(Ulyanov, config, loss, seed=config.seed)

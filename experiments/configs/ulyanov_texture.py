@@ -16,6 +16,7 @@ from experiments.config import RunConfig, columns
 from experiments.data import pictures
 from experiments.feed_forward import (
     OPTIONS,
+    assemble,
     check_ready,
     fingerprint,
     perceptual,
@@ -106,14 +107,7 @@ def rebuild(config: RunConfig) -> UlyanovTexture:
 
 
 def _build(config, loss):
-    return UlyanovTexture(
-        config.algorithm,
-        loss,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return assemble(UlyanovTexture, config, loss, seed=config.seed)
 
 
 def run_name(config: RunConfig, preset: RunConfig) -> str:
