@@ -24,6 +24,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "scripts*"]),
+    package_data={"experiments.metrics": ["attributes.npz"]},
     install_requires=[
         "absl-py>=2",
         "importlib_resources",

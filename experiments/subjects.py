@@ -32,6 +32,7 @@ from experiments.metrics import pairs, protocols, published
 from experiments.metrics.features import extractor
 from experiments.metrics.lpips import float32, hed_distance, lpips
 from experiments.metrics.reals import of_dataset
+from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.sampling import generate
 from experiments.stylization import to_uint8, to_unit
 from experiments.translation import check_ready, predict
@@ -123,7 +124,9 @@ class Generated(Subject):
         reals = self._reals(name, "image")
         size, algorithm = self.config.data.size, self.algorithm
         count = protocols.check(name, size, reals, algorithm=algorithm, folder=folder)
-        count = count or 2 * protocols.PATHS[name].count  # two for each step
+        if name in SEPARABILITIES and self.config.data.dataset != DATASET:
+            raise InputError(f"--metrics={name}: judges portraits of {DATASET}, this run is of "
+                             f"{self.config.data.dataset}.")  # fmt: skip
         return {"seeds": f"0-{count - 1}"} | ({"real": reals.key} if reals else {})
 
     def measure(self, name, folder, cache):

@@ -3,7 +3,7 @@
 `mutual_information_gap` is exact where the factors of the pictures are known, as those of `faces`
 are: no network judges them, and nothing is fitted. It is for codes of real pictures (of an encoder,
 or found by projection). `linear_separability` is for latents of generated ones, whose attributes a
-classifier has to tell.
+classifier has to tell: `experiments.metrics.separability`.
 """
 
 import numpy as np

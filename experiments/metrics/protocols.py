@@ -14,6 +14,7 @@
 | `kd_hed50k_full`, `kd_hed5k` | hed | as of `kid…` | likewise | kernel distance |
 | `pr_hed5k` | hed | 5,000 | 5,000 for training | precision, recall, k = 3 |
 | `ppl_zfull` ... | LPIPS | 50,000 steps | none | `experiments.metrics.path_length` |
+| `sep_faces_z` ... | attributes | 10,000 | none | `experiments.metrics.separability` |
 
 Networks: `experiments.metrics.features`. Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d,
 metrics/metric_main.py, for what it has; Karras et al. 2018 (https://arxiv.org/abs/1710.10196),
@@ -30,10 +31,17 @@ from scipy.special import softmax
 from core.errors import InputError
 from experiments.metrics import patches
 from experiments.metrics import reals as real
+from experiments.metrics.attributes import check_size
 from experiments.metrics.features import BATCH, Rows, extractor, in_batches, progress
 from experiments.metrics.multiscale import ms_ssim
 from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
 from experiments.metrics.reals import Reals
+from experiments.metrics.separability import (
+    COUNT,
+    SEPARABILITIES,
+    check_separability,
+    measure_separability,
+)
 from experiments.metrics.statistics import (
     Moments,
     frechet_distance,
@@ -91,7 +99,7 @@ PROTOCOLS = {
     "kd_hed50k_full": Protocol("kernel", "hed", 50_000, None),
     "pr_hed5k": Protocol("precision_recall", "hed", 5_000, 5_000),
 }
-NAMES = (*PROTOCOLS, *PATHS)
+NAMES = (*PROTOCOLS, *PATHS, *SEPARABILITIES)
 
 
 def check_name(name: str) -> None:
@@ -127,7 +135,7 @@ def check(
     algorithm=None,
     made: int | None = None,
     folder: str | Path | None = None,
-) -> int | None:
+) -> int:
     """Refuses, before the work, what `compute` would refuse.
 
     Args:
@@ -135,7 +143,7 @@ def check(
         reals, algorithm, made, folder: as of `compute`.
 
     Returns:
-        How many pictures are made; None for path lengths.
+        How many pictures are made.
 
     Raises:
         InputError: as `compute`; but for real pictures that turn out not to be readable.
@@ -144,7 +152,11 @@ def check(
     if name in PATHS:
         check_path(name, algorithm)
         path_distance(name, folder)
-        return None
+        return 2 * PATHS[name].count
+    if name in SEPARABILITIES:
+        check_separability(name, algorithm)
+        check_size(size, name)
+        return COUNT
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
     if protocol.network:
@@ -174,7 +186,7 @@ def compute(
         generate: numbers from 0 on -> their pictures, uint8 `[N, H, W, 3]`: seeds, or indices of
             test pictures to be translated or stylised.
         reals: of the split `split_of(name)`.
-        algorithm: for path lengths: what `experiments.generation` lists.
+        algorithm: for path lengths and separability: what `experiments.generation` lists.
         made: how many pictures `generate` has at most, None for any number; a `_test` metric
             takes that many.
         folder: of published files, see `experiments.metrics.published.find`.
@@ -190,6 +202,8 @@ def compute(
     check_name(name)
     if name in PATHS:
         return {name: measure_path(name, algorithm, folder)}
+    if name in SEPARABILITIES:
+        return {name: measure_separability(name, algorithm)}
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
     network = extractor(protocol.network, folder) if protocol.network else None

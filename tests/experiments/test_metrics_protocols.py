@@ -158,7 +158,8 @@ def test_every_name_has_its_split():
     assert splits["fid50k_full"] == "train"
     assert splits["is50k"] is splits["ppl_wend"] is splits["ms_ssim10k"] is None
     table = Path(protocols.__file__).read_text().split('"""')[1]
-    assert all(f"`{name}`" in table for name in protocols.PROTOCOLS)
+    known = (*protocols.PROTOCOLS, "ppl_zfull", "sep_faces_z")
+    assert all(f"`{name}`" in table for name in known)
 
 
 # --- path length

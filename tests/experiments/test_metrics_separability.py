@@ -1,0 +1,58 @@
+"""Separability of latents whose portraits are painted from them: no network but the judge."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from core.errors import InputError
+from experiments.data import faces
+from experiments.metrics import attributes, separability
+from experiments.metrics.protocols import compute, split_of
+
+
+class Painter:
+    """z is normal; factor i is how many are below z_i. w is z, or too entangled for a plane."""
+
+    latent_size, classes = len(faces.FACTORS), 0
+
+    def __init__(self, mapping, size=32):
+        self.generator, self.size = self, size
+        self.mapping = lambda z: np.repeat(mapping(z)[:, None], 2, axis=1)
+
+    def __call__(self, z, training):
+        rows = ndtr(keras.ops.convert_to_numpy(z))
+        painted = np.stack([faces.draw(row, self.size) for row in rows])
+        return keras.ops.convert_to_tensor(np.float32(painted) / 127.5 - 1)
+
+
+def test_the_judge_knows_portraits_it_has_not_seen():
+    known = np.stack([faces.factors(i, split="test") for i in range(300)])
+    found = attributes.probabilities(np.stack([faces.draw(row, 32) for row in known]))
+    assert found.shape == (300, 15) and found.min() >= 0 and found.max() <= 1
+    right = (found > 0.5) == (known > 0.5)
+    assert right.mean() > 0.94 and right.mean(0).min() > 0.8
+    larger = attributes.probabilities(np.stack([faces.draw(row, 64) for row in known]))
+    assert ((larger > 0.5) == (known > 0.5)).mean() > 0.93
+
+
+def test_entangled_latents_cost_bits():
+    straight = Painter(lambda z: z)
+    z = separability.measure_separability("sep_faces_z", straight, 400)
+    assert separability.measure_separability("sep_faces_w", straight, 400) == z
+    assert 1 <= z < 4
+    entangled = Painter(lambda z: np.float32(np.stack([np.abs(z).sum(1), np.cos(9 * z[:, 0])], 1)))
+    assert separability.measure_separability("sep_faces_w", entangled, 400) > 1000
+
+
+@pytest.mark.parametrize(("algorithm", "message"), [
+    (None, "makes no pictures from noise"),
+    (Painter(lambda z: z, 16), "needs portraits of 32 pixels or more, got 16"),
+    (SimpleNamespace(generator=lambda z: z), "no w. Take sep_faces_z"),
+])  # fmt: skip
+def test_refused(algorithm, message):
+    assert split_of("sep_faces_w") is None
+    with pytest.raises(InputError, match=message):
+        compute("sep_faces_w", None, algorithm=algorithm)
