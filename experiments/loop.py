@@ -51,7 +51,8 @@ def train(
     progress = checkpoint.restore(run_dir, algorithm, say, tidy=True) or {"images": 0, "steps": 0}
     images = progress["images"]
     if images >= budget:
-        say(f"this run is complete: {images:,} of {budget:,} images")
+        say(f"this run is complete: {images:,} of {budget:,} images"
+            + (" (--mode=evaluate takes further metrics)" if config.metrics else ""))  # fmt: skip
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
     run = _Run(algorithm, dataset, config, Path(run_dir), budget, say)
@@ -66,11 +67,20 @@ def train(
             run.close()
 
 
+class _MeasuringEnded(Exception):
+    """A signal came while a metric was taken, which may last for hours."""
+
+
 class _Signals:
-    """Remembers SIGINT and SIGTERM; a second one gets through to the old handler."""
+    """Remembers SIGINT and SIGTERM; a second one gets through to the old handler.
+
+    Attributes:
+        received: the first one, 0 for none.
+        measuring: whether one is to raise `_MeasuringEnded`.
+    """
 
     def __enter__(self):
-        self.received = 0
+        self.received, self.measuring = 0, False
         self._old = {}
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
@@ -84,6 +94,8 @@ class _Signals:
             signal.signal(number, self._old[number])
             signal.raise_signal(number)
         self.received = number
+        if self.measuring:
+            raise _MeasuringEnded
 
     def __exit__(self, *_):
         for number, old in self._old.items():
@@ -101,12 +113,14 @@ class _Run:
         self.pending = []  # (images after the step, its logs), not yet in a line of the log
         self.entered = None  # index of the stage that was entered last
         self.saved = None  # images at the last checkpoint
+        self.unreported = None  # images before the step whose scores were not taken
         self.writer = self.bar = self.best = None
 
     def open(self, progress):
         images = progress["images"]
         self.bar = _Progress(images, self.budget, self.say)
         self.saved = images if images else None
+        self.unreported = progress.get("unreported")
         self.entered = progress.get("stage")
         self.pending = [tuple(row) for row in progress.get("pending", [])]
         self.writer = Writer(self.run_dir, images)
@@ -119,6 +133,9 @@ class _Run:
 
     def train(self, images, steps, signals):
         stage, data, clock = None, None, _Clock()
+        if self.unreported is not None:
+            self._score(self.unreported, images, steps, clock, signals)
+            self._save(images, steps)  # so that they are not taken again
         while images < self.budget:
             if stage is None or (stage.end and images >= stage.end):
                 stage = self._next_stage(images)
@@ -128,7 +145,9 @@ class _Run:
             self.pending.append((images, logs))
             clock.add(stage.batch_size)
             self.bar.move(images)
-            self._report(before, images, steps, clock)
+            if self._due(self.config.log_every, before, images):
+                self._log(images, clock)
+            self._score(before, images, steps, clock, signals)
             if signals.received:
                 self._save(images, steps)
                 raise Interrupted(signals.received, images)
@@ -156,28 +175,44 @@ class _Run:
             seed=config.seed,
         )
 
-    def _report(self, before, images, steps, clock):
-        """What is due between two image counts; the checkpoint last, so that a run which goes on
-        from it has all that was due before."""
-        config, last = self.config, images >= self.budget
+    def _due(self, every, before, images):
+        """Whether what is done every so many images is due between two counts, or at the end."""
+        return images >= self.budget or images // every > before // every
 
-        def due(every):
-            return last or images // every > before // every
-
-        if due(config.log_every):
-            self._log(images, clock)
-        measured = config.metrics and due(config.metrics_every or self.budget)
-        if due(config.eval_every) or measured:
-            own = due(config.eval_every)
-            scores = self.evaluate(self.algorithm, self.dataset, config) if own else {}
-            self._scores(images, steps, scores | (self.measure() if measured else {}))
-        if due(config.sample_every):
+    def _score(self, before, images, steps, clock, signals):
+        """Scores and pictures that are due between two image counts; the checkpoint last, so that
+        a run which goes on from it has all that was due before."""
+        config = self.config
+        scored, sampled, saved = (
+            self._due(every, before, images)
+            for every in (config.eval_every, config.sample_every, config.checkpoint_every)
+        )
+        measured = config.metrics and self._due(config.metrics_every or self.budget, before, images)
+        if scored or measured:
+            scores = self.evaluate(self.algorithm, self.dataset, config) if scored else {}
+            if measured:
+                scores |= self._measure(before, images, steps, signals)
+            self._scores(images, steps, scores)
+        if sampled:
             for name, picture in self.sheets(self.algorithm, self.dataset, config).items():
                 self.writer.picture(images, name, picture)
-        if due(config.checkpoint_every):
+        self.unreported = None
+        if saved:
             self._save(images, steps)
-        if due(config.eval_every) or due(config.sample_every) or measured:
+        if scored or sampled or measured:
             clock.restart()
+
+    def _measure(self, before, images, steps, signals):
+        """The metrics; a signal does not wait for them, they are taken when the run goes on."""
+        try:
+            signals.measuring = not signals.received
+            return self.measure()
+        except _MeasuringEnded:
+            self.unreported = before
+            self._save(images, steps)
+            raise Interrupted(signals.received, images) from None
+        finally:
+            signals.measuring = False
 
     def _scores(self, images, steps, scores):
         self.writer.scalars(images, scores)
@@ -219,6 +254,7 @@ class _Run:
         self._look()
         progress = {"images": images, "steps": steps, "stage": self.entered}
         progress["pending"] = self.pending  # so that the next line of the log misses nothing
+        progress["unreported"] = self.unreported
         try:
             checkpoint.save(
                 self.run_dir,

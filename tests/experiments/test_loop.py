@@ -115,6 +115,35 @@ def test_a_second_signal_stops_at_once(config, tmp_path):
     assert saved(tmp_path) == []
 
 
+@pytest.mark.parametrize("at", [6, 12])  # within, and after the last step
+def test_a_signal_does_not_wait_for_a_metric(at, tmp_path):
+    """What was not measured is measured when the run goes on, once."""
+    config = tiny.config("unused", data__size=8, data__load_size=8, metrics=["x"], metrics_every=6)
+
+    def train(name, measure):
+        algorithm = toy.Toy()
+        toy.train(algorithm, tmp_path / name, config, budget=12, measure=lambda: measure(algorithm))
+
+    def measured(algorithm):
+        return {"metrics/x": float(algorithm.images.numpy())}
+
+    def stopped(algorithm):
+        if algorithm.images.numpy() == at:
+            signal.raise_signal(signal.SIGTERM)
+        return measured(algorithm)
+
+    train("whole", measured)
+    with pytest.raises(loop.Interrupted, match=f"after {at} images; saved"):
+        train("parts", stopped)
+    assert saved(tmp_path / "parts")[0] == at
+    for _ in range(2):  # the second time nothing is left to do
+        train("parts", measured)
+        whole, parts = ([(row["images"], sorted(row)) for row in read_metrics(tmp_path / name)]
+                        for name in ("whole", "parts"))  # fmt: skip
+        assert parts == whole
+    assert [images for images, names in whole if "metrics/x" in names] == [6, 12]
+
+
 def test_outside_of_the_main_thread(config, tmp_path):
     errors = []
 

@@ -55,7 +55,7 @@ def dataset(size=5, read=None, report=print):
     return Dataset("toy", sources, sources)
 
 
-def train(algorithm, run_dir, config, *, budget, data=None, say=lambda line: None):
+def train(algorithm, run_dir, config, *, budget, data=None, say=lambda line: None, measure=dict):
     """`loop.train` without an evaluation."""
     run_dir.mkdir(parents=True, exist_ok=True)
     loop.train(
@@ -66,5 +66,6 @@ def train(algorithm, run_dir, config, *, budget, data=None, say=lambda line: Non
         budget=budget,
         evaluate=lambda *_: {"score": 1.0},
         sheets=lambda *_: {"sheet": np.zeros((4, 4, 3), np.uint8)},
+        measure=measure,
         say=say,
     )
