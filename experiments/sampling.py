@@ -73,6 +73,7 @@ def generate(
     truncation: float | None = None,
     cutoff: int | None = None,
     label: int | None = None,
+    noise: str = "const",
 ) -> np.ndarray:
     """Pictures of seeds, uint8 `[N, H, W, 3]`, the same for a seed whatever the others are.
 
@@ -81,6 +82,7 @@ def generate(
         truncation: psi, of a style-based model; None: 1.
         cutoff: truncate this many of the first layers; None: all.
         label: the class of all.
+        noise: of models with noise inputs: "const", or "random", which also depends on the others.
 
     Raises:
         InputError: no seeds, a psi that is not finite or that the model does not take, or a class
@@ -88,11 +90,12 @@ def generate(
     """
     if not len(seeds):
         raise InputError("seeds: expected at least one.")
-    if truncation is None:
+    if truncation is None and (noise == "const" or not hasattr(algorithm.generator, "mapping")):
         classes = labels(algorithm, seeds, label)
         return generate_from(algorithm, latents(algorithm, seeds), classes)
     check_truncation(algorithm.generator, truncation, cutoff)
-    return synthesize(algorithm.generator, ws(algorithm, seeds, truncation, cutoff, label))
+    styles = ws(algorithm, seeds, truncation, cutoff, label)
+    return synthesize(algorithm.generator, styles, noise, seeds[0])
 
 
 def generate_from(algorithm, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
@@ -138,9 +141,10 @@ def ws(
     return in_batches(lambda *rows: mapping(*rows, **options), *inputs)
 
 
-def synthesize(generator, styles: np.ndarray) -> np.ndarray:
-    """Pictures, uint8 `[N, H, W, 3]`, of `ws [N, layers, w_dim]`, with the constant noise."""
-    return _pictures(lambda rows: generator.synthesis(rows, noise="const"), styles)
+def synthesize(generator, styles: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
+    """Pictures, uint8 `[N, H, W, 3]`, of `ws [N, layers, w_dim]`; `seed` is of random noise."""
+    drawn = keras.random.SeedGenerator(seed)
+    return _pictures(lambda rows: generator.synthesis(rows, noise=noise, seed=drawn), styles)
 
 
 def _pictures(make, *arrays):

@@ -25,8 +25,8 @@ STRIDE = 1_000_000  # between the seeds of a picture's latents: more than any me
 
 
 def mixed(algorithm, seeds: Sequence[int], count: int) -> np.ndarray:
-    """Pictures, uint8 `[N, H, W, 3]`, of `count` latents each, the same for a seed whatever the
-    others are; those of one latent are the usual ones.
+    """Pictures, uint8 `[N, H, W, 3]`, of `count` latents each, with random noise, as metrics have
+    it.
 
     Args:
         algorithm: a style-based one, see `experiments.generation`.
@@ -36,7 +36,7 @@ def mixed(algorithm, seeds: Sequence[int], count: int) -> np.ndarray:
     from experiments.sampling import synthesize, ws
 
     own = [ws(algorithm, [seed + i * STRIDE for seed in seeds]) for i in range(count)]
-    return synthesize(algorithm.generator, crossed(own, seeds))
+    return synthesize(algorithm.generator, crossed(own, seeds), "random", seeds[0])
 
 
 def crossed(own: Sequence[np.ndarray], seeds: Sequence[int]) -> np.ndarray:
@@ -82,6 +82,7 @@ def measure(run, metrics: Sequence[str], folder: str | None) -> None:
         )
         line = {"metric": metric, "values": {value(metric, count): taken[metric]},
                 "images": int(run.algorithm.images.numpy()), "checkpoint": "last",
+                "dataset": data.dataset, "size": data.size,
                 "latents": count, "seed": run.config.seed}  # fmt: skip
         tables.append_lines(run.run_dir / evaluation.RECORDS, [line | environment()])
 

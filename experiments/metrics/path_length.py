@@ -123,7 +123,8 @@ def _step(algorithm, pairs, protocol):
     t = np.array([np.random.default_rng([i, 0]).random() if full else 0.0 for i in pairs])
     generator = algorithm.generator
     if protocol.space == "z":
-        ends = [np.float32(slerp(*z, t[:, None] + step)) for step in (0, EPSILON)]
+        length = z[0].shape[1] ** 0.5  # where normal numbers are, for models that do not normalise
+        ends = [np.float32(length * slerp(*z, t[:, None] + step)) for step in (0, EPSILON)]
         if not hasattr(generator, "mapping"):
             return [generator(z, *labels, training=False) for z in ends]
         ws = [generator.mapping(z, *labels) for z in ends]

@@ -54,7 +54,7 @@ def measure_separability(name: str, algorithm, count: int = COUNT) -> float:
     for seeds in progress(chunks, name, count):
         z = sampling.latents(algorithm, seeds)
         labels = sampling.labels(algorithm, seeds)
-        judged.append(probabilities(sampling.generate_from(algorithm, z, labels)))
+        judged.append(probabilities(sampling.generate(algorithm, seeds, noise="random")))
         if SEPARABILITIES[name] == "w":  # the same for all layers
             z = ops.convert_to_numpy(algorithm.generator.mapping(z, *labels))[:, 0]
         latents.append(z)

@@ -262,6 +262,15 @@ def test_noise(tmp_path):
     assert (crops[0] != crops[1]).any()
 
 
+def test_metrics_draw_the_noise():
+    algorithm, generate = styled().algorithm, sampling.generate
+    usual, drawn = (generate(algorithm, [3, 4], noise=noise) for noise in ("const", "random"))
+    assert np.array_equal(drawn[:, :48], usual[:, :48]) and (usual[:, 48:, 48:] == 128).all()
+    assert not np.array_equal(drawn[0, 48:, 48:], drawn[1, 48:, 48:])
+    assert np.array_equal(generate(algorithm, [3, 4], noise="random"), drawn)
+    assert not np.array_equal(generate(algorithm, [4, 3], noise="random")[::-1], drawn)
+
+
 def test_interpolate_goes_round_as_a_gif(tmp_path):
     said = use("interpolate", styled(), tmp_path, seeds="1,2,3", frames=12, fps=20.0)
     assert "12 frames" in said[0]

@@ -14,16 +14,18 @@ from experiments.metrics.protocols import compute, split_of
 
 
 class Painter:
-    """z is normal; factor i is how many are below z_i. w is z, or too entangled for a plane."""
+    """z is normal, w is z, and `shown` of z in shares is what a portrait shows."""
 
     latent_size, classes = len(faces.FACTORS), 0
 
-    def __init__(self, mapping, size=32):
-        self.generator, self.size = self, size
-        self.mapping = lambda z: np.repeat(mapping(z)[:, None], 2, axis=1)
+    def __init__(self, shown, size=32):
+        self.generator, self.shown, self.size = self, shown, size
 
-    def __call__(self, z, training):
-        rows = ndtr(keras.ops.convert_to_numpy(z))
+    def mapping(self, z):
+        return np.repeat(z[:, None], 2, axis=1)
+
+    def synthesis(self, ws, noise, seed):
+        rows = self.shown(ndtr(ws[:, 0]))
         painted = np.stack([faces.draw(row, self.size) for row in rows])
         return keras.ops.convert_to_tensor(np.float32(painted) / 127.5 - 1)
 
@@ -39,17 +41,17 @@ def test_the_judge_knows_portraits_it_has_not_seen():
 
 
 def test_entangled_latents_cost_bits():
-    straight = Painter(lambda z: z)
+    straight = Painter(lambda shares: shares)
     z = separability.measure_separability("sep_faces_z", straight, 400)
     assert separability.measure_separability("sep_faces_w", straight, 400) == z
     assert 1 <= z < 4
-    entangled = Painter(lambda z: np.float32(np.stack([np.abs(z).sum(1), np.cos(9 * z[:, 0])], 1)))
+    entangled = Painter(lambda shares: 4 * shares % 1)  # each factor rises and falls with z
     assert separability.measure_separability("sep_faces_w", entangled, 400) > 1000
 
 
 @pytest.mark.parametrize(("algorithm", "message"), [
     (None, "makes no pictures from noise"),
-    (Painter(lambda z: z, 16), "needs portraits of 32 pixels or more, got 16"),
+    (Painter(lambda shares: shares, 16), "needs portraits of 32 pixels or more, got 16"),
     (SimpleNamespace(generator=lambda z: z), "no w. Take sep_faces_z"),
 ])  # fmt: skip
 def test_refused(algorithm, message):
