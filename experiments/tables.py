@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,10 +20,15 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def comma_separated(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The same as CSV."""
+    """The same as CSV, with whole numbers as machines read them."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    plain = [[_plain(cell) for cell in row] for row in rows]
+    csv.writer(text, lineterminator="\n").writerows([header, *plain])
     return text.getvalue()
+
+
+def _plain(cell):
+    return cell.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", cell) else cell
 
 
 def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -22,7 +22,17 @@ from absl import app, flags
 from core.errors import InputError
 from experiments import tables
 from experiments.run import FLAGS, command, say
-from scripts.paper_tables import SEEDS, Column, Row, Scale, Table, configuration, given
+from scripts.paper_tables import (
+    SEEDS,
+    Column,
+    Row,
+    Scale,
+    Table,
+    check_flags,
+    check_run,
+    configuration,
+    given,
+)
 from scripts.records import Manifest, curve, recorded, spread
 
 EVERY = 20  # iterations between two measurements
@@ -63,6 +73,7 @@ TABLE = Table(
 
 def _figure():
     folder = Path(FLAGS.run_dir or f"runs/tables/{TABLE.name}").expanduser()
+    check_flags()
     own = given() | ({"algorithm.weights": FLAGS.weights} if FLAGS.weights else {})
     manifest = Manifest(folder, TABLE, FLAGS.scale, own, begin=FLAGS.launch)
     if FLAGS.launch:
@@ -145,9 +156,10 @@ def rendered(manifest: Manifest) -> tuple[list[str], list[list[str]], str]:
     from experiments import api
     from experiments.rundir import stored_config
 
-    for cell in manifest.cells:
-        for run_dir in manifest.runs(cell):
-            stored_config(run_dir, api.model_module(cell).PRESETS)
+    for run_dir in manifest.runs("adain"):
+        check_run(TABLE, manifest, "adain", run_dir)
+    for run_dir in manifest.runs("gatys"):
+        stored_config(run_dir, api.model_module("gatys").PRESETS)
     terms = TABLE.scales[manifest.scale].columns
     adain = [recorded(run_dir) for run_dir in manifest.runs("adain")]
     curves = [curve(run_dir) for run_dir in manifest.runs("gatys")]

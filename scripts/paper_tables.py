@@ -25,7 +25,7 @@ from absl import app, flags
 from core.errors import InputError
 from experiments import tables
 from experiments.run import FLAGS, command, say
-from scripts.records import Manifest, recorded, spread
+from scripts.records import Manifest, last, recorded, spread
 
 SEEDS = "0,1"
 SCALES = ("small", "paper")
@@ -125,11 +125,24 @@ def main(table: Table) -> None:
 def run(table: Table) -> int:
     """Launches what is asked for, and prints the table; returns the exit status."""
     folder = Path(FLAGS.run_dir or f"runs/tables/{table.name}").expanduser()
+    check_flags()
     manifest = Manifest(folder, table, FLAGS.scale, given(), begin=FLAGS.launch)
     if FLAGS.launch:
         launch(table, manifest)
     print(tables.write(folder, table.name, *rendered(table, manifest)))
     return 0
+
+
+def check_flags() -> None:
+    """Refuses flags that choose what is launched where nothing is.
+
+    Raises:
+        InputError: `--only` or `--seeds` without `--launch`.
+    """
+    for name in () if FLAGS.launch else ("only", "seeds"):
+        if value := FLAGS[name].value:
+            raise InputError(f"--{name}={value}: chooses what is launched. Give --launch, or leave "
+                             "it out.")  # fmt: skip
 
 
 def given() -> dict[str, Any]:
@@ -227,24 +240,28 @@ def _launch(table, manifest, cell, config, path):
 
 
 def check_run(table: Table, manifest: Manifest, cell: str, run_dir: Path) -> None:
-    """Refuses what is not a run of the cell.
+    """Refuses what is not a finished run of the cell.
 
     Raises:
-        InputError: no run directory, or a configuration that is not the cell's.
+        InputError: no run directory, a configuration that is not the cell's, or fewer images.
     """
     from experiments import api
     from experiments.config import differences, flatten
     from experiments.rundir import stored_config
 
+    where = f"{manifest.path}, cell {cell}"
     try:
         stored = stored_config(run_dir, api.model_module(table.model).PRESETS)
+        expected = configuration(table, cell, manifest.scale, stored.seed, manifest.own)
     except InputError as error:
-        raise InputError(f"{manifest.path}, cell {cell}: {error}") from error
-    expected = configuration(table, cell, manifest.scale, stored.seed, manifest.own)
+        raise InputError(f"{where}: {error}") from error
     lines = differences(flatten(expected), flatten(stored))
     if other := [line for line in lines if line.partition(":")[0] not in FREE]:
-        raise InputError(f"{manifest.path}, cell {cell}: {run_dir} was trained with another "
-                         "configuration (expected -> found):\n  " + "\n  ".join(other))  # fmt: skip
+        raise InputError(f"{where}: {run_dir} was trained with another configuration (expected -> "
+                         "found):\n  " + "\n  ".join(other))  # fmt: skip
+    if (end := last(run_dir)) < (stored.images or 1):
+        raise InputError(f"{where}: {run_dir} is not finished: {end:,} of {stored.images or '?'} "
+                         "images. Go on with it, or take it out.")  # fmt: skip
 
 
 def rendered(table: Table, manifest: Manifest) -> tuple[list[str], list[list[str]], str]:

@@ -1,5 +1,6 @@
 """What a table reads: the recorded scores of runs, and the manifest that names the runs."""
 
+import fcntl
 import json
 import os
 import statistics
@@ -13,21 +14,34 @@ from experiments import tables
 
 def recorded(run_dir: Path) -> dict[str, float]:
     """The scores of a run at the end of its training, by name: of its `metrics.jsonl` and, of its
-    last checkpoint, of its `evaluations.jsonl`.
+    last checkpoint on its own data set, of its `evaluations.jsonl`.
 
     Raises:
         InputError: a damaged line; names the file and the line.
     """
+    from experiments.rundir import read_config
+
     rows = _lines(run_dir / "metrics.jsonl")
-    end = max((row["images"] for row in rows), default=0)
-    found = {}
+    end, found = last(run_dir), {}
     for row in rows:
         if row["images"] == end:
             found |= {key.removeprefix("metrics/"): value for key, value in row.items()}
+    config = read_config(run_dir / "config.json")["config"]
+    own = {"images": end, "checkpoint": "last", "dataset": config.get("data.dataset"),
+           "size": config.get("data.size")}  # fmt: skip
     for line in _lines(run_dir / "evaluations.jsonl"):
-        if line["images"] == end and line.get("checkpoint") == "last":
+        if all(line.get(key) == value for key, value in own.items()):
             found |= line["values"]
     return found
+
+
+def last(run_dir: Path) -> int:
+    """How many images the last recorded line of a run's training is of, 0 where there is none.
+
+    Raises:
+        InputError: as `recorded`.
+    """
+    return max((row["images"] for row in _lines(run_dir / "metrics.jsonl")), default=0)
 
 
 def _lines(path):
@@ -37,7 +51,8 @@ def _lines(path):
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             line = json.loads(text)
-            _ = line["images"]
+            if not isinstance(line["images"], int):
+                raise TypeError(f"images: {line['images']!r}")
             found.append(line)
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
@@ -120,6 +135,11 @@ class Manifest:
             raise InputError(f"{self.path}, cell {wrong[0]}: expected a list of run directories of "
                              f"some of {', '.join(table.cells())}.")  # fmt: skip
 
+        for cell in self.cells:
+            paths = [path.resolve() for path in self.runs(cell)]
+            if len(set(paths)) < len(paths):
+                raise InputError(f"{self.path}, cell {cell}: names a run twice. Take one out.")
+
     def _compare(self, scale, own, begin):
         if scale not in (None, self.scale):
             raise InputError(f"--scale={scale}: {self.path} was begun with {self.scale}. Give "
@@ -129,19 +149,28 @@ class Manifest:
                              f"{own or 'none'}. Give the same, or another --run_dir.")  # fmt: skip
 
     def add(self, cell: str, name: str) -> None:
-        """Notes a finished run.
+        """Notes a finished run, beside those that other launches have noted meanwhile.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, or is damaged.
         """
+        try:
+            with open(self.path.with_suffix(".lock"), "w") as lock:  # closing it gives it back
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._add(cell, name)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error}). Make room.") from error
+
+    def _add(self, cell, name):
+        from experiments.rundir import read_json
+
+        if self.path.exists():
+            self.cells = read_json(self.path)["cells"]
         self.cells.setdefault(cell, []).append(name)
         content = {"table": self.table, "scale": self.scale, "own": self.own, "cells": self.cells}
         temporary = self.path.with_suffix(".tmp")
-        try:
-            temporary.write_text(json.dumps(content, indent=2) + "\n")
-            os.replace(temporary, self.path)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error}). Make room.") from error
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(temporary, self.path)
 
     def runs(self, cell: str) -> list[Path]:
         """The run directories of a cell."""

@@ -69,6 +69,9 @@ def _run():
         measured = measure(FLAGS.methods, sizes, repeats, FLAGS.weights or "random")
         tables.append_lines(Path(_folder()) / f"{NAME}.jsonl", measured)
     lines = tables.read_lines(_folder(), NAME)
+    if any(not {"run", "method", "size", "seconds", "range"} <= line.keys() for line in lines):
+        raise InputError(f"{_folder()}: a recorded line of {NAME} lacks its run, method, size, "
+                         "seconds or range. Remove it.")  # fmt: skip
     if not lines:
         raise InputError(f"--output={_folder()}: no measurement of {NAME} is recorded there. "
                          "Leave out --nomeasure.")  # fmt: skip
@@ -212,7 +215,10 @@ def table(lines: list[dict]) -> tuple[list[str], list[list[str]], str]:
 
 
 def _seconds(line):
-    return _pair(line["seconds"], line["seconds_with_encoding"]) if line else tables.MISSING
+    if not line:
+        return tables.MISSING
+    low, high = line["range"]
+    return _pair(line["seconds"], line["seconds_with_encoding"]) + f" [{low:.3g}, {high:.3g}]"
 
 
 def _pair(seconds, encoded, form=".3g"):
@@ -239,10 +245,10 @@ def _notes(cells):
     where, counts = cells[0]["environment"], sorted({line["n"] for line in cells})
     n = " to ".join(str(n) for n in (counts[0], *counts[1:][-1:]))
     return (
-        f"Medians of n = {n}; in brackets with the encoding of the style. Run {cells[0]['run']}, "
-        f"commit {where['commit']}, {where['device']}, {where['machine']}, weights "
-        f"{cells[0]['weights']}. Gatys: a measured iteration times {ITERATIONS}. Published: Huang "
-        "& Belongie 2017, on a Pascal Titan X."
+        f"Medians of n = {n} [lowest, highest]; in parentheses with the encoding of the style. "
+        f"Run {cells[0]['run']}, commit {where['commit']}, {where['device']}, {where['machine']}, "
+        f"weights {cells[0]['weights']}. Gatys: a measured iteration times {ITERATIONS}. "
+        "Published: Huang & Belongie 2017, on a Pascal Titan X."
     )
 
 

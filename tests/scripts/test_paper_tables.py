@@ -12,6 +12,7 @@ from experiments.config import flatten
 from experiments.run import command
 from scripts import paper_tables
 from scripts.paper_tables import Column, Row, Scale, Table
+from scripts.records import Manifest
 
 TABLE = Table(
     name="toy",
@@ -31,6 +32,9 @@ TABLE = Table(
     published=("accuracy",),
     notes="Published: nowhere.",
 )  # fmt: skip
+
+
+DATA = paper_tables.configuration(TABLE, "all", "small", 0, {}).data
 
 
 @pytest.fixture
@@ -92,11 +96,12 @@ def test_a_single_run_has_no_spread(run, tmp_path, capfd):
 def test_evaluations_count_where_they_are_of_the_end_and_of_the_last_checkpoint(
     run, tmp_path, capfd
 ):
-    def line(l1, images, checkpoint):
+    def line(l1, images, checkpoint, dataset=DATA.dataset, size=DATA.size):
         return {"metric": "l1", "values": {"l1/AtoB": l1}, "images": images,
-                "checkpoint": checkpoint}  # fmt: skip
+                "checkpoint": checkpoint, "dataset": dataset, "size": size}  # fmt: skip
 
-    evaluations = [line(5.0, 4, "last"), line(6.0, 2, "last"), line(7.0, 4, "best")]
+    evaluations = [line(5.0, 4, "last"), line(6.0, 2, "last"), line(7.0, 4, "best"),
+                   line(8.0, 4, "last", "folder:other"), line(9.0, 4, "last", size=64)]  # fmt: skip
     fabricate(tmp_path, "all", 0, [{"images": 4, "loss/G": 1.0}], evaluations)
     assert run() == 0
     assert printed(capfd)["all"][0] == "5"
@@ -127,6 +132,14 @@ def spoilt(folder, what):
         (path / "config.json").write_text(json.dumps(stored))
     elif what == "a torn line":
         (path / "metrics.jsonl").write_text('{"images": 4}\n{"ima')
+    elif what == "text for a number":
+        (path / "metrics.jsonl").write_text('{"images": "4"}\n')
+    elif what == "unfinished":
+        (path / "metrics.jsonl").write_text('{"images": 2}\n')
+    elif what == "twice":
+        content["cells"] = {"gan": ["gan/seed0", "gan/../gan/seed0"]}
+    elif what == "unknown settings":
+        content["own"] = {"nosuch": 1}
     elif what == "another table":
         content["table"] = "other"
     elif what == "text":
@@ -141,6 +154,11 @@ def spoilt(folder, what):
     ("another cell", {}, "algorithm.lambda_A: 10.0 -> 0.0"),
     ("another model", {}, "is a run of --model=pix2pix, not cyclegan"),
     ("a torn line", {}, "metrics.jsonl, line 2: not a line of a record"),
+    ("text for a number", {}, "metrics.jsonl, line 1: not a line of a record"),
+    ("unfinished", {}, "is not finished: 2 of 4 images"),
+    ("twice", {}, "cell gan: names a run twice"),
+    ("unknown settings", {}, "manifest.json, cell gan: --set nosuch"),
+    ("", {"only": ["gan"]}, "--only=['gan']: chooses what is launched"),
     ("another table", {}, "is of the table other at scale small, expected toy"),
     ("text", {}, "cell gan: expected a list of run directories"),
     ("a list", {}, "not the manifest of a table"),
@@ -182,6 +200,15 @@ def test_launching_once_and_twice(run, tmp_path, capfd, monkeypatch):
     assert printed(capfd) == first
     assert run() == 0  # reads with what it was begun with
     assert printed(capfd) == first
+
+
+def test_two_launches_in_one_folder(tmp_path):
+    first, second = (Manifest(tmp_path, TABLE, "small", {}, begin=True) for _ in range(2))
+    first.add("gan", "gan/seed0")
+    second.add("all", "all/seed0")
+    first.add("gan", "gan/seed1")
+    found = Manifest(tmp_path, TABLE, None, {}, begin=False).cells
+    assert found == {"gan": ["gan/seed0", "gan/seed1"], "all": ["all/seed0"]}
 
 
 def test_an_interrupted_launch_goes_on(run, tmp_path, capfd, monkeypatch):

@@ -55,8 +55,8 @@ def test_ratios_published_figures_and_what_was_not_run(run, tmp_path, capfd):
         if text.startswith("| ")
     ]
     found = {row[0]: row[1:] for row in rows}
-    assert found["AdaIN"][:4] == ["0.5 (0.75)", "1×", "0.018 (0.027)", "1×"]
-    assert found["Chen & Schmidt"][:4] == ["2 (2.5)", "4×", "0.171 (0.407)", "9.5×"]
+    assert found["AdaIN"][:4] == ["0.5 (0.75) [0.5, 0.5]", "1×", "0.018 (0.027)", "1×"]
+    assert found["Chen & Schmidt"][:4] == ["2 (2.5) [2, 2]", "4×", "0.171 (0.407)", "9.5×"]
     assert found["Gatys et al."][:4] == ["–", "–", "14.17", "787×"]  # of an older run
     assert found["Ulyanov et al."][4:] == ["–", "–", "0.038", "0.58×", "1"]
     assert (tmp_path / "adain_speed.tex").exists() and (tmp_path / "adain_speed.csv").exists()
