@@ -7,10 +7,13 @@ is written with a record of what it was made from, how long it took and what it 
 there is not made again.
 """
 
+import ctypes
 import hashlib
 import json
 import os
 import resource
+import signal
+import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -23,6 +26,12 @@ from experiments.run import FLAGS, command, say
 
 flags.DEFINE_string("plan", None, "The column to make: a JSON file that a comparison wrote.")
 PLAN = "plan.json"
+RECORD = {"made_from": dict, "picture": str, "seconds": float, "memory": int, "parameters": int,
+          "images": int, "environment": dict}  # fmt: skip
+
+
+class Unusable(InputError):
+    """An input that a method cannot take; other inputs it may."""
 
 
 def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
@@ -33,20 +42,33 @@ def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
         cell: its "name", and under "made_from" what it depends on.
 
     Raises:
-        InputError: it was made from something else.
+        InputError: it was made from something else, or is damaged.
     """
     path = Path(folder) / f"{cell['name']}.json"
-    if not (path.exists() and path.with_suffix(".png").exists()):
+    picture = path.with_suffix(".png")
+    if not (path.exists() and picture.exists()):
         return None
+    record = _read(path)
+    if record["picture"] != digest(picture):
+        raise InputError(f"{picture} is not what was made: changed or damaged. Remove it; the same "
+                         "command makes it again.")  # fmt: skip
+    changed = [k for k, v in cell["made_from"].items() if record["made_from"].get(k) != v]
+    if changed:
+        raise InputError(f"{picture}: what it was made from has changed: {', '.join(changed)}. "
+                         f"Restore that, remove {folder}, or give another --output.")  # fmt: skip
+    return record
+
+
+def _read(path):
+    """A record that is whole."""
     try:
         record = json.loads(path.read_text())
-        before = record["made_from"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error}). Remove it.") from error
-    changed = [k for k in cell["made_from"] if before.get(k) != cell["made_from"][k]]
-    if changed:
-        raise InputError(f"{path.with_suffix('.png')} was made from another {', '.join(changed)}. "
-                         f"Restore it, remove {folder}, or give another --output.")  # fmt: skip
+        wrong = [key for key, kind in RECORD.items() if not isinstance(record[key], kind)]
+        wrong += {"device", "machine", "commit"} - record["environment"].keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}). Remove it.") from error
+    if wrong:
+        raise InputError(f"{path} is damaged ({', '.join(wrong)}). Remove it.")
     return record
 
 
@@ -65,29 +87,32 @@ def make(plan: dict[str, Any]) -> None:
             (files by role, and the name of a learned style) and "made_from".
 
     Raises:
-        InputError: the run cannot be used, or none of the cells could be made.
+        InputError: the run or the settings cannot be used.
     """
-    from experiments.data import pictures
-
-    folder = Path(plan["folder"])
-    maker, written, error = None, 0, None
+    folder, maker = Path(plan["folder"]), None
     for cell in plan["cells"]:
         if made(folder, cell):
-            written += 1
             continue
         maker = maker or (Trained(plan) if plan["run_dir"] else Optimised(plan))
         try:
             picture, seconds = maker.make(cell)
-        except InputError as unusable:
-            error = unusable
+        except Unusable as error:
             say(f"left out: {cell['name']}: {error}")
             continue
-        pictures.write_png(folder / f"{cell['name']}.png", picture)
-        _write(folder / f"{cell['name']}.json", _record(maker, cell, seconds))
-        written += 1
+        _keep(folder / f"{cell['name']}.json", picture, maker, cell, seconds)
         say(f"{folder.name}: {cell['name']}, {seconds:.3g} s")
-    if error and not written:
-        raise error
+
+
+def _keep(path, picture, maker, cell, seconds):
+    """Writes a picture and, last, its record."""
+    from experiments.data import pictures
+
+    path.unlink(missing_ok=True)  # of a picture that was lost
+    pictures.write_png(path.with_suffix(".png"), picture)
+    temporary = path.with_suffix(".tmp")
+    record = _record(maker, cell, seconds) | {"picture": digest(path.with_suffix(".png"))}
+    temporary.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(temporary, path)
 
 
 def _record(maker, cell, seconds):
@@ -95,7 +120,7 @@ def _record(maker, cell, seconds):
 
     return {
         "made_from": cell["made_from"],
-        "seconds": seconds,
+        "seconds": float(seconds),
         "memory": peak_memory(),
         "parameters": maker.parameters,
         "images": maker.images,
@@ -112,12 +137,6 @@ def peak_memory() -> int:
         return int(peak) * 1024
     except (OSError, ValueError):  # macOS has no such file, and counts in bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _write(path, content):
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
 
 
 class Trained:
@@ -149,7 +168,11 @@ class Trained:
         self.parameters = sum(network.count_params() for network in networks)
 
     def make(self, cell: dict[str, Any]) -> tuple:
-        """`(uint8 [H, W, 3], seconds)`, the time that of a second call: the first one compiles."""
+        """`(uint8 [H, W, 3], seconds)`, the time that of a second call: the first one compiles.
+
+        Raises:
+            Unusable: a content or a style that the network cannot take.
+        """
         from experiments.data import pictures
 
         inputs = cell["inputs"]
@@ -163,7 +186,10 @@ class Trained:
             style = style or pictures.read(inputs["style"])
 
             def call():
-                return self.run.stylize(content, [style])
+                try:
+                    return self.run.stylize(content, [style])
+                except InputError as error:
+                    raise Unusable(str(error)) from error
 
         call()
         seconds, result = _timed(call)
@@ -203,7 +229,8 @@ class Optimised:
         """`(uint8 [H, W, 3], seconds)`, the time that of all iterations.
 
         Raises:
-            InputError: a picture or a setting that cannot be used.
+            Unusable: a picture that cannot be used.
+            InputError: settings, weights, or a run directory that cannot be used.
             Interrupted: SIGINT or SIGTERM came; the run was saved.
         """
         from experiments import api
@@ -212,24 +239,49 @@ class Optimised:
 
         plan, inputs = self.plan, cell["inputs"]
         pair = {"data.content": inputs["content"], "data.style": [inputs["style"]]}
-        config = api.make_config(plan["model"], plan["preset"], plan["changes"] | pair)
-        run = api.train_config(config, Path(plan["folder"]) / "runs" / cell["name"], say=say)
+        changes = {"log_every": 1} | plan["changes"] | pair  # compiling is in the first line alone
+        config = api.make_config(plan["model"], plan["preset"], changes)
+        try:
+            run = api.train_config(config, Path(plan["folder"]) / "runs" / cell["name"], say=say)
+        except InputError:
+            _check_pictures(config)
+            raise
         networks = run.algorithm.networks | run.algorithm.frozen
         self.parameters = sum(network.count_params() for network in networks.values())
         return result(run), elapsed(read_metrics(run.run_dir))
 
 
+def _check_pictures(config):
+    """Raises `Unusable` where it is the pictures that a model refuses."""
+    from experiments import api
+    from experiments.stylization import features_weights
+
+    features_weights(config.algorithm)  # their error is not the pictures'
+    try:
+        api.model_module(config.model).build(config, epoch=1, budget=config.budget(1))
+    except InputError as error:
+        raise Unusable(str(error)) from error
+    except ValueError:  # settings
+        return
+
+
 def elapsed(rows: list[dict]) -> float:
-    """Seconds of all steps of a run, from the lines of its log: their number times the median, so
-    that neither compiling nor an interruption counts."""
+    """Seconds of all steps of a run, from the lines of its log: their number times the median of
+    one, without the first line, which has the compiling in it, where there are others."""
     paces = [1 / row["images_per_second"] for row in rows if "images_per_second" in row]
-    return rows[-1]["images"] * median(paces)
+    return rows[-1]["images"] * median(paces[1:] or paces)
 
 
 def _timed(call):
     begin = time.perf_counter()
     result = call()
     return time.perf_counter() - begin, result
+
+
+def _end_with_parent():
+    """SIGTERM when the comparison is killed, where the system can tell (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _run():
@@ -244,4 +296,4 @@ def _run():
 
 
 if __name__ == "__main__":
-    app.run(command(_run))
+    app.run(command(_run, _end_with_parent))

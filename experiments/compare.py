@@ -8,18 +8,21 @@
 Methods are models, or columns with names of their own that `--runs` gives. Those that optimise a
 picture (gatys, style_swap_optimise) do so for every input; the others are trained runs, the newest
 of their model where `--runs` does not say. `--size` is the longer side of contents and styles.
-`--preset`, `--images` and `--set` are of the methods that optimise.
+`--preset`, `--images` and `--set` are of the methods that optimise. Networks that have learned
+their styles do a style that is given with the pixels it had in training.
 
 In `<output>`: `sheet.png`, `comparison.md`, `.csv` and `.tex`, `report.html`, `tensorboard/` with
 a run for each method, `inputs/`, and a folder for each method with its pictures. The same command
 again makes what is missing; more methods or inputs are added by naming them beside the others.
 """
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from absl import app, flags
@@ -35,6 +38,8 @@ OPTIMISING = ("preset", "images", "set")
 TRANSLATING = ("dataset", "direction", "count")
 TAKES = ("backend", "checkpoint", "output", *STYLING, *OPTIMISING, *TRANSLATING)
 SIZE, COUNT = 256, 16
+# so that this process leaves memory of a GPU to those of the methods
+SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 def _check_flags():
@@ -62,6 +67,8 @@ def _compare():
 
 
 def _carry_out():
+    for name, value in SHARING.items():
+        os.environ.setdefault(name, value)
     from experiments import comparison, files, methods, results
     from experiments.config import parse_assignments
 
@@ -80,18 +87,40 @@ def _carry_out():
     files.check_folder(FLAGS.output)
     output = Path(FLAGS.output).expanduser()
     translates = found[0].translates
-    scores = comparison.Scores(None if translates else FLAGS.weights or "imagenet")
-    rows = _rows(found, output / "inputs")
     options = {"preset": FLAGS.preset, "changes": changes,
                "direction": FLAGS.direction if translates else ""}  # fmt: skip
-    plans = _plans(found, rows, output, options)
-    for method, plan in plans.items():
-        status = _make(method, plan)
-        if status:
-            return status
-    columns = {name: results.read(plan, rows, scores) for name, plan in plans.items()}
-    results.write(output, found, rows, columns, scores, say)
+    with _locked(output):
+        rows = _rows(found, output / "inputs")
+        scores = comparison.Scores(None if translates else FLAGS.weights or "imagenet")
+        plans = _plans(found, rows, output, options)
+        for method, plan in plans.items():
+            status = _make(method, plan)
+            if status:
+                return status
+        columns = {name: results.read(plan, rows, scores) for name, plan in plans.items()}
+        if not any(columns.values()):
+            raise InputError("no method can take any of the inputs, for the reasons above. Give "
+                             "others, or another --size.")  # fmt: skip
+        results.write(output, found, rows, columns, scores, say)
     return 0
+
+
+@contextmanager
+def _locked(folder):
+    """Keeps other comparisons out of a folder; the system ends that when the process dies."""
+    with open(folder / "lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise InputError(
+                f"--output={folder}: another comparison (pid {lock.read().strip() or 'unknown'}) "
+                "is at work there. Wait for it, stop it, or give another --output."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def _check_particular(found):
@@ -129,19 +158,19 @@ def _plans(found, rows, output, options):
 
     plans = {}
     for method in found:
-        able = [
-            r for r in rows if "style" not in r.files or method.has_learned(r.files["style"].stem)
-        ]
-        if not able:
-            given = dict.fromkeys(row.files["style"].stem for row in rows)
-            raise InputError(f"{method.name}: has learned {', '.join(method.styles)}, and no style "
-                             f"is called so ({', '.join(given)}). Name the file as in training, or "
-                             "leave the method out.")  # fmt: skip
+        able = [row for row in rows if method.takes(row)]
         if len(able) < len(rows):
-            say(f"{method.name}: has learned {', '.join(method.styles)} alone; other styles stay –")
+            say(f"{method.name}: has learned {', '.join(method.styles)} alone; styles with other "
+                "pixels stay –")  # fmt: skip
         plans[method.name] = comparison.plan(method, able, output / method.name, options)
         for cell in plans[method.name]["cells"]:
             columns.made(output / method.name, cell)
+    if not any(plan["cells"] for plan in plans.values()):
+        learned = "; ".join(f"{method.name}: {', '.join(method.styles)}" for method in found)
+        given = dict.fromkeys(row.files["style"].stem for row in rows)
+        raise InputError(f"none of the styles is one that was learned ({', '.join(given)} came; "
+                         f"learned by {learned}). Give the picture of the training, in its size: "
+                         "its pixels are compared.")  # fmt: skip
     return plans
 
 
@@ -150,6 +179,8 @@ def _make(name, plan):
     from experiments import columns
 
     folder = Path(plan["folder"])
+    if not plan["cells"]:
+        return 0
     if all(columns.made(folder, cell) for cell in plan["cells"]):
         say(f"{name}: all of its pictures are there")
         return 0
@@ -168,7 +199,8 @@ def _make(name, plan):
 
 
 def _apart(plan):
-    """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`."""
+    """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`. A terminal
+    that closes is SIGTERM to it, so that it saves."""
     passed = []
     paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
@@ -179,9 +211,12 @@ def _apart(plan):
 
     def pass_on(number, frame):
         passed.append(number)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
-    old = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup wants it
+        numbers.append(signal.SIGHUP)
+    old = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         return process.wait(), bool(passed)
     finally:

@@ -1,15 +1,18 @@
 """The inputs of a comparison, its scores, and what its table and curves hold."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
+from core import engine
 from core.errors import InputError
 from experiments import api, checkpoint, files
-from experiments.columns import digest
+from experiments.columns import PLAN, digest
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import pairs
@@ -34,10 +37,12 @@ FACTS = {"parameters": "parameters", "images": "training images"}
 
 
 class Row(NamedTuple):
-    """An input: `files` by what they are, in the order in which a sheet shows them."""
+    """An input: `files` by what they are, in the order in which a sheet shows them, and the hash of
+    the pixels of its style as it was given, see `experiments.methods.Method.learned`."""
 
     name: str
     files: dict[str, Path]
+    style: str = ""
 
 
 class Cell(NamedTuple):
@@ -71,9 +76,9 @@ def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> 
         "style": _prepared("--style", styles, size, folder / "style"),
     }
     rows = [
-        Row(f"{content.stem}-{style.stem}", {"content": content, "style": style})
+        Row(f"{content.stem}-{style.stem}", {"content": content, "style": style}, pixels)
         for content in found["content"]
-        for style in found["style"]
+        for style, pixels in found["style"].items()
     ]
     if len({row.name for row in rows}) != len(rows):
         raise InputError("--content, --style: two pairs of names are the same with a '-' between; "
@@ -82,15 +87,17 @@ def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> 
 
 
 def _prepared(flag, sources, size, folder):
+    """`{file: hash of the pixels as they were given}`."""
     names = []
     for source in sources:
         names += [source] if source.startswith(EMBEDDED) else files.inputs(flag, source)[0]
     stems = [stem(str(name)) for name in names]
     if twice := [name for name in stems if stems.count(name) > 1]:
         raise InputError(f"{flag}: several pictures are called '{twice[0]}'; rename them.")
-    found = []
+    found = {}
     for name in names:
         picture = read(name)
+        pixels = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
         picture = pictures.fit_side(picture, size, max) if size else picture
         if min(picture.shape[:2]) < SMALLEST:
             height, width = picture.shape[:2]
@@ -98,19 +105,19 @@ def _prepared(flag, sources, size, folder):
                 f"{flag}: '{name}' has {width}x{height} pixels here, expected "
                 f"{SMALLEST} or more. Leave it out or give a larger --size."
             )
-        found.append(_keep(folder / f"{stem(str(name))}.png", picture))
+        found[_keep(folder / f"{stem(str(name))}.png", picture)] = pixels
     return found
 
 
 def _keep(path, picture):
-    """Writes an input, or finds out that it is the one that is there."""
-    if path.exists():
+    """Writes an input; once a method has begun, finds out that it is the one that is there."""
+    output = path.parents[2]
+    if path.exists() and any(output.glob(f"*/{PLAN}")):
         before = pictures.read(path)
         if before.shape != picture.shape or (before != picture).any():
             raise InputError(
-                f"the input {path.stem} is not the one of the comparison in "
-                f"{path.parents[2]}: its pixels or its size differ. Restore it, or give "
-                "another --output."
+                f"the input {path.stem} is not the one of the comparison in {output}: its pixels "
+                "or its size differ. Restore it, or give another --output."
             )
     else:
         pictures.write_png(path, picture)
@@ -124,12 +131,16 @@ def translating(config, direction: str, count: int, folder: Path, say) -> list[R
         config: RunConfig, of a model that translates.
         direction: "AtoB" or "BtoA".
         count: of the images, evenly spaced.
+        say: takes lines for a person.
 
     Raises:
         InputError: the data set cannot be had; others than before, as of `stylizing`.
     """
     dataset, (source, target) = api.open_data(config, say), (direction[0], direction[-1])
     found = {source: test_images(dataset, config.data, source, count)}
+    if len(found[source]) != dataset.test[source].size:
+        say(f"--count={count}: {len(found[source])} of {dataset.test[source].size} test images, "
+            "evenly spaced")  # fmt: skip
     if dataset.truth:
         found["truth"] = test_images(dataset, config.data, target, count)
     names = [f"{direction}-{i:03d}" for i in range(len(found[source]))]
@@ -154,6 +165,11 @@ def plan(method, rows: Sequence[Row], folder: Path, options: dict[str, Any]) -> 
         own = {"checkpoint": digest(path), "direction": options["direction"]}
     else:
         own = {"preset": options["preset"], "settings": options["changes"]}
+    own |= {
+        "backend": keras.backend.backend(),
+        "device": engine.describe_devices(),
+        "precision": method.config.precision,
+    }
     return {
         "folder": str(folder),
         "model": method.config.model,
@@ -168,7 +184,7 @@ def _cell(method, row, own):
     roles = {role: path for role, path in row.files.items() if role != "truth"}
     inputs = {k if "style" in roles else "source": str(path) for k, path in roles.items()}
     if method.styles is not None:
-        inputs["learned"] = roles["style"].stem
+        inputs["learned"] = method.learned(roles["style"].stem, row.style)
     digests = {role: digest(path) for role, path in roles.items()}
     return {"name": row.name, "inputs": inputs, "made_from": digests | own}
 
@@ -208,37 +224,47 @@ class Scores:
 
 
 def common(columns: dict[str, Column], rows: Sequence[Row]) -> list[str]:
-    """Names of the rows that all columns have."""
-    return [row.name for row in rows if all(row.name in column for column in columns.values())]
+    """Names of the rows that all columns have which have any."""
+    filled = [column for column in columns.values() if column]
+    return [row.name for row in rows if all(row.name in column for column in filled)]
+
+
+def measures(columns: dict[str, Column]) -> list[str]:
+    """Those of `MEASURES` that are taken."""
+    cells = [cell for column in columns.values() for cell in column.values()]
+    taken = {"seconds", "memory"}.union(*(cell.scores for cell in cells))
+    return [key for key in MEASURES if key in taken]
 
 
 def summary(column: Column, names: Sequence[str]) -> dict[str, float]:
-    """A column in numbers: `MEASURES` and `FACTS`.
-
-    Args:
-        column: has a cell or more.
-        names: of the rows whose scores count; none: all that it has.
-    """
-    scored = [column[name].scores for name in names or column]
-    records = [cell.record for cell in column.values()]
-    found = {name: float(np.mean([row[name] for row in scored])) for name in scored[0]}
-    found["seconds"] = median(record["seconds"] for record in records)
-    found["memory"] = max(record["memory"] for record in records) / 2**20
-    return found | {name: records[0][name] for name in FACTS}
+    """A column in numbers: `MEASURES` over the rows `names`, none of them without any, and `FACTS`,
+    none of them without a cell."""
+    if not column:
+        return {}
+    found = {name: next(iter(column.values())).record[name] for name in FACTS}
+    if not names:
+        return found
+    cells = [column[name] for name in names]
+    found |= {key: float(np.mean([cell.scores[key] for cell in cells])) for key in cells[0].scores}
+    found["seconds"] = median(cell.record["seconds"] for cell in cells)
+    found["memory"] = max(cell.record["memory"] for cell in cells) / 2**20
+    return found
 
 
 def table(methods, columns: dict[str, Column], rows: Sequence[Row]) -> tuple[list, list]:
     """`(header, rows)`, text."""
     names = common(columns, rows)
     found = {method.name: summary(columns[method.name], names) for method in methods}
-    keys = [key for key in MEASURES if any(key in values for values in found.values())]
+    keys = measures(columns)
     header = ["method", *(MEASURES[key][0] for key in keys), *FACTS.values(), "pictures"]
     lines = []
     for method in methods:
         values = found[method.name]
         line = [format(values[k], MEASURES[k][1]) if k in values else MISSING for k in keys]
-        unknown = method.run_dir and not values["images"]  # imported
-        line += [f"{values['parameters']:,}", MISSING if unknown else f"{values['images']:,}"]
+        facts = {k: values[k] for k in FACTS if k in values}
+        if method.run_dir and not facts.get("images"):  # imported
+            facts.pop("images", None)
+        line += [f"{facts[k]:,}" if k in facts else MISSING for k in FACTS]
         lines.append([method.name, *line, f"{len(columns[method.name])} of {len(rows)}"])
     return header, lines
 
@@ -248,13 +274,19 @@ def table(methods, columns: dict[str, Column], rows: Sequence[Row]) -> tuple[lis
 
 def curves(method, folder: Path) -> list[tuple[int, dict[str, float]]]:
     """`(images, values by tag)` of the training of a method; of one that optimises (iterations) the
-    means over its pictures."""
+    means over its pictures.
+
+    A tag begins with the model, whose loss it is, but for the metrics of trained runs, which are
+    the same for all.
+    """
     runs = [method.run_dir] if method.run_dir else sorted((folder / "runs").glob("*"))
     found = {}
     for run_dir in runs:
         for row in read_metrics(run_dir):
-            for tag in row.keys() - {"images", "time"}:
-                found.setdefault(row["images"], {}).setdefault(tag, []).append(row[tag])
+            for name in row.keys() - {"images", "time"}:
+                same = method.run_dir and name.startswith("metrics/")
+                tag = name if same else f"{method.config.model}/{name}"
+                found.setdefault(row["images"], {}).setdefault(tag, []).append(row[name])
     return [
         (images, {tag: float(np.mean(values)) for tag, values in tags.items()})
         for images, tags in sorted(found.items())

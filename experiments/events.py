@@ -3,7 +3,8 @@
 import io
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,20 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
 
+def keep_only(folder: str | Path, names: Collection[str]) -> None:
+    """Removes the events of the runs in a folder that are not among `names`."""
+    for place in Path(folder).glob("*/"):
+        if place.name not in names:
+            _remove_events(place)
+            with suppress(OSError):  # something else is in it
+                place.rmdir()
+
+
+def _remove_events(folder):
+    for old in folder.glob("events.out.tfevents.*"):
+        old.unlink()
+
+
 class Events:
     """A run of TensorBoard; what was in its folder is replaced."""
 
@@ -25,8 +40,7 @@ class Events:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+        _remove_events(folder)
         self._events = EventFileWriter(str(folder))
 
     def __enter__(self):

@@ -9,7 +9,12 @@ from typing import Any
 from core.errors import InputError
 from experiments import api, checkpoint
 from experiments.files import file_id
+from experiments.names import nearest
 from experiments.rundir import read_config, stored_config
+
+# what a comparison writes beside the folders of its columns
+OUTPUTS = ("inputs", "tensorboard", "sheet.png", "report.html", "comparison.md", "comparison.csv",
+           "comparison.tex", "lock")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,37 @@ class Method:
             return None
         return self.module.learned_styles(api.Run(self.config, self.run_dir, None, self.module))
 
-    def has_learned(self, style: str) -> bool:
-        """Whether it can do a style of this name."""
-        return self.styles is None or style in self.styles
+    def learned(self, name: str, pixels: str) -> str | None:
+        """Which of the styles that it has learned a picture is, None for none of them.
+
+        Args:
+            name: of the picture; counts where the run does not say what its style was (imported).
+            pixels: their hash, as `experiments.feed_forward.fingerprint` takes it.
+        """
+        for style, own in zip(self.styles, style_pixels(self.run_dir), strict=True):
+            if own == pixels or (own is None and style == name):
+                return style
+        return None
+
+    def takes(self, row) -> bool:
+        """Whether it can do an input, a `Row` of `experiments.comparison`."""
+        if "style" not in row.files or self.styles is None:
+            return True
+        return self.learned(row.files["style"].stem, row.style) is not None
+
+
+def style_pixels(run_dir: Path) -> list[str | None]:
+    """Hashes of the styles that a run has learned, in the order of `Method.styles`; None where it
+    is not known."""
+    stored = read_config(run_dir / "config.json")
+    config, data = stored["config"], stored.get("data", {})
+    before, base = config.get("algorithm.learned", []), config.get("algorithm.base")
+    found = [None] * len(before)
+    if base and (path := Path(base).expanduser() / "config.json").exists():
+        own = read_config(path)["config"]
+        if [*own.get("algorithm.learned", []), *own.get("algorithm.style", [])] == before:
+            found = style_pixels(path.parent)
+    return [*found, *(data.get(name) for name in config["algorithm.style"])]
 
 
 def optimises(module: ModuleType) -> bool:
@@ -78,7 +111,8 @@ def find(
             models that cannot be compared or not with each other.
     """
     for model in models:
-        api.model_module(model)
+        if model not in api.MODELS:
+            raise InputError(f"--models={model}: no such model. {nearest(model, api.MODELS)}")
     places = _places(runs)
     _check_names(models, places)
     found = []
@@ -116,10 +150,10 @@ def _places(runs) -> dict[str, Path]:
 def _check_names(models, places):
     for name in places:
         plain = name.replace("-", "").replace("_", "").replace(".", "")
-        if not (plain.isascii() and plain.isalnum()) or name in ("inputs", "tensorboard"):
+        if not (plain.isascii() and plain.isalnum()) or name.lower() in OUTPUTS:
             raise InputError(
                 f"--runs={name}=…: a column's name has letters, digits, - _ and . only, "
-                "and is not 'inputs' or 'tensorboard'. Give another."
+                f"and is none of {', '.join(OUTPUTS)}. Give another."
             )
     twice = sorted({name for name in models if list(models).count(name) > 1})
     if twice:

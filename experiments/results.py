@@ -10,7 +10,7 @@ from experiments import comparison, report, tables
 from experiments.columns import made
 from experiments.comparison import FACTS, MEASURES, Cell, Column, Row, Scores
 from experiments.data import pictures
-from experiments.events import Events
+from experiments.events import Events, keep_only
 from experiments.methods import Method
 from experiments.rundir import environment
 
@@ -88,9 +88,10 @@ def _notes(methods, rows, columns, scores):
     names, here = comparison.common(columns, rows), environment()
     found = [f"{m.name}: {_origin(m)}" for m in methods]
     found += _differences(methods)
+    found += _styles(methods)
     found += [
         f"{name}: {len(rows) - len(column)} of {len(rows)} pictures are missing: styles it has "
-        "not learned (by name), or inputs that it cannot take."
+        "not learned, or inputs that it cannot take."
         for name, column in columns.items()
         if len(column) < len(rows)
     ]
@@ -101,15 +102,36 @@ def _notes(methods, rows, columns, scores):
             "is nearer."
         )
     cells = [cell for column in columns.values() for cell in column.values()]
-    if any(cell.scores for cell in cells):
-        found.append(
-            f"Scores are means over {len(names)} pictures that all methods have."
-            if names
-            else "No picture is there of all methods: scores are means over those that each has, "
-            "and do not compare."
-        )
     where = [cell.record["environment"] for cell in cells]
-    return [*found, *_how(where), f"Made {here['date']}: {here['command']}"]
+    return [*found, _over(len(names), columns), *_how(where),
+            f"Made {here['date']}: {here['command']}"]  # fmt: skip
+
+
+def _over(count, columns):
+    """Which pictures the numbers are of."""
+    every = "all methods" if all(columns.values()) else "all methods that made any"
+    if not count:
+        return f"No picture is there of {every}: what they measure does not compare and is left –."
+    pictures = "one picture" if count == 1 else f"{count} pictures"
+    return (f"Scores are means over {pictures} that {every} have; seconds and memory are of the "
+            "same.")  # fmt: skip
+
+
+def _styles(methods):
+    """How large styles are to each method."""
+    if methods[0].translates:
+        return []
+    found = ["Sizes of styles (--size is the longer side of contents and styles in inputs)"]
+    scales = [f"{m.name} {m.config.data.style_scale:g}" for m in methods if not m.run_dir]
+    if scales:
+        found.append(f"resized to a multiple of the content's longer side by {', '.join(scales)}")
+    networks = [m.name for m in methods if m.run_dir and m.styles is None]
+    if networks:
+        found.append(f"as in inputs to {', '.join(networks)}")
+    learned = [f"{m.name} {m.config.algorithm.style_size}" for m in methods if m.styles is not None]
+    if learned:
+        found.append(f"as in training, shorter side in pixels, {', '.join(learned)}")
+    return ["; ".join(found) + "."]
 
 
 def _origin(method):
@@ -142,12 +164,13 @@ def _how(where):
     )
     return [
         "Seconds: median; of trained networks the second call on each input, with the encoding of "
-        "the style; of pictures that are optimised the iterations times the median of one.",
+        "the style; of pictures that are optimised the iterations times the median of one, without "
+        "the first line of the log, which has the compiling, where there are others.",
         "Peak memory: of the method's process, with libraries; without a GPU's own.",
         "Parameters: of the networks that a picture goes through. Training images: those that "
         "were seen, with repetitions.",
-        "Curves of training have the losses of each method in its own scaling, by images; of "
-        "pictures that are optimised by iterations, means over the pictures.",
+        "Curves of training are by images; of pictures that are optimised by iterations, means "
+        "over the pictures. Losses are in the scaling of their model, which is in their names.",
         *(f"Measured on {place}." for place in places),
     ]
 
@@ -157,12 +180,12 @@ def _how(where):
 
 def _tensorboard(output, methods, rows, columns, picture):
     folder, names = output / "tensorboard", comparison.common(columns, rows)
+    methods, tags = [m for m in methods if columns[m.name]], comparison.measures(columns)
+    keep_only(folder, {"inputs"} | {method.name for method in methods})
     trained = {m.name: comparison.curves(m, output / m.name) for m in methods}
-    tags = {}
     for method in methods:
         column = columns[method.name]
         values = comparison.summary(column, names)
-        tags |= dict.fromkeys(name for name in values if name in MEASURES)
         with Events(folder / method.name) as events:
             _pictures(events, rows, column)
             events.scalars(0, {f"table/{k}": v for k, v in values.items() if k in MEASURES})
@@ -177,10 +200,11 @@ def _tensorboard(output, methods, rows, columns, picture):
             events.picture(f"comparison/{row.name}", _sheet(list(given), [("", given.values())]))
         events.table(
             {"model": "model", "preset": "preset"} | FACTS,
-            {f"table/{tag}": MEASURES[tag][0] for tag in MEASURES if tag in tags},
+            {f"table/{tag}": MEASURES[tag][0] for tag in tags},
         )
-        by_input = [f"by_input/{tag}" for tag in MEASURES if tag in tags and tag != "memory"]
-        events.layout({"By input": by_input, "Training": shared(trained.values())})
+        charts = {"By input": [f"by_input/{tag}" for tag in tags if tag != "memory"]}
+        overlaid = shared(trained.values())
+        events.layout(charts | ({"Training": overlaid} if overlaid else {}))
 
 
 def _pictures(events, rows, column):
@@ -197,7 +221,7 @@ def shared(trained) -> list[str]:
     """The tags of curves that two methods or more have, without learning rates; of one method, all
     of its tags."""
     found = [
-        {tag for _, values in curve for tag in values if not tag.startswith("learning_rate/")}
+        {tag for _, values in curve for tag in values if "learning_rate/" not in tag}
         for curve in trained
     ]
     counts = {tag: sum(tag in tags for tags in found) for tags in found for tag in tags}

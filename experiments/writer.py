@@ -10,6 +10,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from core.errors import InputError
 from experiments.data import pictures
 
 
@@ -79,6 +80,25 @@ def _images(line):
 
 
 def read_metrics(run_dir: Path) -> list[dict]:
-    """All lines of `metrics.jsonl`."""
+    """All lines of `metrics.jsonl` but a last one that is torn.
+
+    Raises:
+        InputError: a damaged line; names the file and the line.
+    """
     path = Path(run_dir) / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    found = []
+    for number, text in enumerate(lines, 1):
+        try:
+            line = json.loads(text)
+            if not isinstance(line["images"], int):
+                raise TypeError(f"images: {line['images']!r}")
+            found.append(line)
+        except (ValueError, TypeError, KeyError) as error:
+            if not text.endswith("\n"):
+                break
+            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
+                             "it.") from error  # fmt: skip
+    return found

@@ -1,6 +1,7 @@
 """Comparisons of translations, and what every comparison refuses."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tiny
 from test_compare import ask, asked, compared, here, main, table, untrained  # noqa: F401
 from test_runner import error
 
-from experiments import api, methods
+from experiments import api, comparison, methods
 from experiments.data import pictures
 from experiments.metrics import pairs
 from experiments.report import page
@@ -19,7 +20,7 @@ def flags(here, output, *more):  # noqa: F811
     return ["--models=cyclegan,pix2pix", runs, "--count=3", f"--output={output}", *more]
 
 
-def test_translations(here, asked, tmp_path):  # noqa: F811
+def test_translations(here, asked, tmp_path, capsys):  # noqa: F811
     """On the same test images, with the truth; what the runs differ in is said."""
     assert main(*flags(here, tmp_path)) == 0
     found = table(tmp_path)
@@ -30,23 +31,36 @@ def test_translations(here, asked, tmp_path):  # noqa: F811
         for name in ("inputs/A", "inputs/truth", "cyclegan")
     )
     assert np.abs(run.translate(inputs[1]).astype(int) - made[1]).max() <= 1
+    assert "--count=3: 3 of " in capsys.readouterr().err
     assert found["cyclegan"]["PSNR, dB"] == f"{pairs.psnr(made, truth):.2f}"
     assert found["cyclegan"]["SSIM"] == f"{pairs.ssim(made, truth):.4f}"
     count = run.algorithm.networks["G_A"].count_params()
-    assert found["cyclegan"]["parameters"] == f"{count:,}"  # one direction, no discriminators
+    assert found["cyclegan"]["parameters"] == str(count)  # one direction, no discriminators
     notes = (tmp_path / "comparison.md").read_text()
     assert "pix2pix: data.dataset seasons_paired, of the inputs seasons." in notes
     assert asked == ["cyclegan", "pix2pix"]
 
 
-def test_two_runs_of_a_model_and_the_other_direction(here, asked, tmp_path):  # noqa: F811
+def test_two_runs_of_a_model_and_the_other_direction(
+    here,  # noqa: F811
+    asked,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    capsys,
+):
+    """And on another device it is another comparison."""
     untrained(tmp_path / "second", "cyclegan", images=0, **{"data.dataset": "seasons", "seed": 3})
     runs = f"--runs={here}/cyclegan,second={tmp_path}/second"
-    assert main(runs, "--count=2", "--direction=BtoA", f"--output={tmp_path}/out") == 0
+    command = [runs, "--count=2", "--direction=BtoA", f"--output={tmp_path}/out"]
+    assert main(*command) == 0
     found = table(tmp_path / "out")
     assert [row["training images"] for row in found.values()] == ["8", "–"]  # no images: imported
     assert list(found) == ["cyclegan", "second"]
     assert len({row["PSNR, dB"] for row in found.values()}) == 2
+    capsys.readouterr()
+    monkeypatch.setattr(comparison.engine, "describe_devices", lambda: "another")
+    assert main(*command) == 1
+    assert "what it was made from has changed: device." in error(capsys)
 
 
 def test_the_newest_run_is_found(here, tmp_path, monkeypatch):  # noqa: F811
@@ -63,7 +77,7 @@ def test_the_newest_run_is_found(here, tmp_path, monkeypatch):  # noqa: F811
 PAIR = "--content={here}/content --style={here}/style --weights={here}/vgg19.npz"
 BAD = [
     ("", "give --models, such as"),
-    ("--models=adian", "--model=adian: no such model. Did you mean 'adain'?"),
+    ("--models=adian", "--models=adian: no such model. Did you mean 'adain'?"),
     ("--models=dcgan", "dcgan: takes neither contents and styles nor test images"),
     ("--models=texture", "texture: takes neither"),
     ("--models=gatys,gatys", "gatys is given twice"),
@@ -75,6 +89,7 @@ BAD = [
     ("--runs={here}/adain,{here}/adain", "'adain' has a run already"),
     ("--runs=a={here}/adain,b={here}/adain", "two of them are the same directory"),
     ("--runs=../a={here}/adain", "a column's name has letters"),
+    ("--runs=Sheet.png={here}/adain", "is none of inputs, tensorboard, sheet.png"),
     ("--runs={here}/adain --checkpoint=77", "--checkpoint=77"),
     ("--models=gatys", "give --content and --style"),
     ("--models=gatys --mode=train", "--mode: not an option of experiments.compare"),
@@ -88,7 +103,9 @@ BAD = [
      "--content={here}/none: does not exist"),
     ("--models=gatys --style={here}/style/a.png " + PAIR, "several pictures are called 'a'"),
     ("--runs={here}/dumoulin --content={here}/content --style={here}/style/c.png "
-     "--weights={here}/vgg19.npz", "dumoulin: has learned a, b, and no style is called so (c)"),
+     "--weights={here}/vgg19.npz", "(c came; learned by dumoulin: a, b)"),
+    ("--models=gatys --content={here}/vgg19.npz --style={here}/style --weights=nonsense",
+     "Cannot read the picture {here}/vgg19.npz"),
     ("--runs={here}/cyclegan --content={here}/content", "--content: not an option of a comparison"),
     ("--runs={here}/cyclegan --direction=up", "--direction=up: expected AtoB or BtoA"),
     ("--runs={here}/cyclegan,{here}/pix2pix --direction=BtoA", "has learned AtoB alone"),
@@ -118,7 +135,7 @@ def test_several_sizes_are_refused(here, asked, tmp_path, capsys):  # noqa: F811
 
 
 def test_inputs_that_a_method_cannot_take_are_left_out(here, asked, tmp_path, capsys):  # noqa: F811
-    """AdaIN sees 68 pixels: a flat content stays without a picture, a method without any is an
+    """AdaIN sees 68 pixels: a flat content stays without a picture; no picture at all is an
     error."""
     tiny.noise(tmp_path / "content", 1, 0, (96, 90))
     tiny.noise(tmp_path / "flat", 1, 0, (24, 96))
@@ -129,16 +146,44 @@ def test_inputs_that_a_method_cannot_take_are_left_out(here, asked, tmp_path, ca
     assert "left out: flat-a:" in capsys.readouterr().err
     assert table(tmp_path / "out")["adain"]["pictures"] == "1 of 2"
     assert main(*command, f"--content={tmp_path}/content/flat.png") == 1
-    assert "96x24 pixels, but relu4_1 of vgg19 sees 68x68" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count("96x24 pixels, but relu4_1 of vgg19 sees 68x68") == 1
+    assert "error: no method can take any of the inputs" in said
+
+
+def test_a_method_that_can_take_nothing_stays_empty(here, asked, tmp_path):  # noqa: F811
+    """AdaIN at 64 pixels, beside one that can and was in the folder before."""
+    command = [f"--style={here}/style/a.png", "--size=64", f"--content={here}/content/0.png",
+               f"--weights={here}/vgg19.npz", f"--output={tmp_path}"]  # fmt: skip
+    runs = f"--runs=adain={here}/adain,dumoulin={here}/dumoulin"
+    (tmp_path / "tensorboard" / "earlier").mkdir(parents=True)
+    (tmp_path / "tensorboard" / "earlier" / "events.out.tfevents.1").touch()
+    assert main(runs, *command) == 0
+    found = table(tmp_path)
+    assert {*found["adain"].values()} == {"adain", "–", "0 of 1"}
+    assert float(found["dumoulin"]["style term"]) > 0
+    assert {p.name for p in (tmp_path / "tensorboard").iterdir()} == {"dumoulin", "inputs"}
+    notes = (tmp_path / "comparison.md").read_text()
+    assert "means over one picture that all methods that made any have" in notes
+    assert "as in inputs to adain; as in training, shorter side in pixels, dumoulin 40." in notes
 
 
 def test_a_damaged_record_is_named(here, asked, tmp_path, capsys):  # noqa: F811
     assert main(*flags(here, tmp_path)) == 0
     capsys.readouterr()
     record = tmp_path / "pix2pix" / "AtoB-001.json"
-    record.write_text(json.dumps([1]))
+    whole = json.loads(record.read_text())
+    broken = [[1], {"made_from": 5}, whole | {"made_from": 5}, whole | {"environment": {}},
+              {key: value for key, value in whole.items() if key != "seconds"}]  # fmt: skip
+    for content in broken:
+        record.write_text(json.dumps(content))
+        assert main(*flags(here, tmp_path)) == 1
+        assert f"{record} is damaged" in error(capsys)
+    record.write_text(json.dumps(whole))
+    tiny.noise(tmp_path / "other", 1, 0)
+    shutil.copy(tmp_path / "other" / "0.png", record.with_suffix(".png"))
     assert main(*flags(here, tmp_path)) == 1
-    assert f"{record} is damaged" in error(capsys)
+    assert "AtoB-001.png is not what was made" in error(capsys)
 
 
 def test_text_is_escaped_in_the_page():
