@@ -1,6 +1,7 @@
 """Metrics of a run by name: after training with a record of each, and in training."""
 
 import dataclasses
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +56,14 @@ def check(subjected: Subject, name: str, folder: str | Path | None) -> dict:
     if not subjected.names:
         raise InputError(f"--metrics={name}: there are none for {model}. --mode=evaluate without "
                          "--metrics has its own scores.")  # fmt: skip
+    if not name:
+        raise InputError("--metrics: one of the names is empty, expected names with single commas "
+                         "between them, such as fd_hed5k,fid_test.")  # fmt: skip
     if name not in subjected.names:
+        close = difflib.get_close_matches(name, subjected.names, 1, 0.5)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
         raise InputError(f"--metrics={name}: not a metric of {model}, which takes "
-                         f"{', '.join(subjected.names)}.")  # fmt: skip
+                         f"{', '.join(subjected.names)}.{hint}")  # fmt: skip
     return subjected.check(name, folder)
 
 

@@ -29,7 +29,7 @@ from experiments.data.pipeline import test_images
 from experiments.feed_forward import read_styles
 from experiments.imported import check_imported
 from experiments.metrics import pairs, protocols, published
-from experiments.metrics.features import extractor
+from experiments.metrics.features import extractor, progress
 from experiments.metrics.lpips import float32, hed_distance, lpips
 from experiments.metrics.reals import of_dataset
 from experiments.metrics.separability import DATASET, SEPARABILITIES
@@ -132,7 +132,7 @@ class Generated(Subject):
     def measure(self, name, folder, cache):
         return protocols.compute(
             name,
-            lambda seeds: generate(self.algorithm, seeds),
+            lambda seeds: generate(self.algorithm, seeds, noise="random"),
             self._reals(name, "image"),
             algorithm=self.algorithm,
             folder=folder,
@@ -193,6 +193,7 @@ class Translated(Subject):
         return pictures.fit(image, data.size, "crop" if data.fit == "side" else data.fit)
 
     def _pairs(self, direction):
+        """The test images of both domains, `eval_images` of each, all in memory."""
         config = self.config
         return [test_images(self.dataset, config.data, role, config.eval_images)
                 for role in (direction[0], direction[-1])]  # fmt: skip
@@ -231,10 +232,12 @@ class Stylised(Subject):
 
     @cached_property
     def rows(self) -> list[_Row]:
-        """The stylised pictures with their contents and styles."""
+        """The stylised pictures with their contents and styles: `eval_images` or so of them, all
+        in memory."""
         stylizer = self.run.module.make_stylizer(self.algorithm, self.config)
         contents, styles, found = self._images("content"), self.styles, []
-        for i in range(max(len(contents), len(styles))):
+        count = max(len(contents), len(styles))
+        for (i,) in progress([[i] for i in range(count)], "stylised", count):
             content, k = contents[i % len(contents)], i % len(styles)
             made = to_uint8(stylizer(to_unit(content), [self._given(k)]))
             found.append(_Row(made, content, styles[k]))

@@ -28,6 +28,8 @@ class Source:
             is taken by the next good one, so that a damaged file neither stops nor shifts a run.
         report: takes a line about an image that is left out.
         identity: what the images are, such as all file names; the name, where none is given.
+        state: gives what changes when the images do though they are called the same, such as the
+            sizes and dates of files; None where they cannot.
         label: index -> number of the image's class; None where there are no classes.
         classes: their names, by number.
     """
@@ -38,6 +40,7 @@ class Source:
     left_out: dict[int, str] = field(default_factory=dict)
     report: Callable[[str], None] = print
     identity: str = ""
+    state: Callable[[], str] | None = None
     label: Callable[[int], int] | None = None
     classes: tuple[str, ...] = ()
 

@@ -171,6 +171,20 @@ def _source(folder, files, report, read=None):
         read or (lambda i: pictures.read(files[i])),
         report=report,
         identity="\0".join(name.as_posix() for name in names),
+        state=lambda: _state(folder, files),
         label=(lambda i: classes.index(names[i].parts[0])) if in_classes else None,
         classes=tuple(classes) if in_classes else (),
     )
+
+
+def _state(folder, files):
+    """Where the files lie, and the size of each, when it was written and when it was changed in
+    any way, such as made readable."""
+    found = [str(folder.resolve())]
+    for path in files:
+        try:
+            stat = path.stat()
+            found.append(f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}")
+        except OSError:  # a broken link, which reading reports
+            found.append("")
+    return "\0".join(found)

@@ -13,9 +13,11 @@ does not smooth): the published FIDs are from a graph that does this, and so do 
 VGG knows edges after ImageNet; its distances are ours, and no one else's numbers.
 """
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +55,7 @@ class Extractor(NamedTuple):
 
 
 def extractor(name: str, folder: str | Path | None = None) -> Extractor:
-    """One of `EXTRACTORS`.
+    """One of `EXTRACTORS`, the same one for every call: built and compiled once.
 
     Args:
         folder: of the published files, see `experiments.metrics.published.find`.
@@ -63,7 +65,12 @@ def extractor(name: str, folder: str | Path | None = None) -> Extractor:
     """
     if name not in EXTRACTORS:
         raise InputError(f"features {name!r}: expected one of {', '.join(EXTRACTORS)}.")
-    return EXTRACTORS[name](folder)
+    return _built(EXTRACTORS[name], folder and str(folder))
+
+
+@lru_cache(maxsize=4)
+def _built(build, folder):
+    return build(folder)
 
 
 def _inception(folder):
@@ -176,23 +183,55 @@ def runner(network: keras.Model, prepare: Callable) -> Callable:
 class Rows:
     """Features in a file, for statistics that need all of them: memory holds one batch."""
 
-    def __init__(self, path: str | Path | None = None):
-        self.file = Path(path).open("w+b") if path else tempfile.TemporaryFile()  # noqa: SIM115
-        self.count, self.length = 0, 1
+    def __init__(self, folder: Path | None = None):
+        """Args:
+        folder: where the file is, which has no name; None: where temporary files are.
+        """
+        self.folder, self.count, self.length = folder, 0, 1
+        with writing(folder):
+            self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+
+    def __del__(self):
+        with contextlib.suppress(AttributeError, OSError):  # where `__init__` or `add` failed
+            self.file.close()
 
     def add(self, features: np.ndarray) -> None:
-        """Takes a batch, `[N, D]`."""
+        """Takes a batch, `[N, D]`.
+
+        Raises:
+            InputError: it cannot be written, see `writing`.
+        """
         rows = np.ascontiguousarray(features, np.float32)
-        self.file.write(rows.tobytes())
+        with writing(self.folder):
+            self.file.write(rows.tobytes())
         self.count, self.length = self.count + len(rows), rows.shape[1]
 
     def array(self) -> np.ndarray:
         """All of them, float32 `[N, D]`, read from the file as they are needed. Ends the adding."""
-        with self.file as file:
+        with writing(self.folder), self.file as file:
             file.flush()
             if not self.count:
                 return np.zeros((0, self.length), np.float32)
             return np.memmap(file, np.float32, "r", shape=(self.count, self.length))
+
+
+@contextlib.contextmanager
+def writing(folder: Path | None):
+    """What fails inside is the folder's fault (None: that of temporary files).
+
+    Raises:
+        InputError: the disk is full, the folder is a file or may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = f"'{folder}'"
+        advice = "Make room there, allow writing, or delete it if it is no folder."
+        if folder is None:
+            place = f"the folder of temporary files ({tempfile.tempdir or 'there is none'})"
+            advice = "Make room there, or give another folder in the environment variable TMPDIR."
+        raise InputError(f"features cannot be kept in {place}: {error.strerror or error}. {advice}"
+                         ) from error  # fmt: skip
 
 
 def in_batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ richzhang/PerceptualSimilarity @ 082bb24, lpips/lpips.py, version 0.1.
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import keras
@@ -31,6 +32,7 @@ _ALEX = {"features.0": 64, "features.3": 192, "features.6": 384, "features.8": 2
 _EPSILON = 1e-10
 
 
+@lru_cache(maxsize=2)
 def lpips(network: str, folder: str | Path | None = None) -> Distance:
     """LPIPS version 0.1.
 
@@ -58,6 +60,7 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
     return distance(trunk, importances(read_state_dict(path), trunk))
 
 
+@lru_cache(maxsize=1)
 def hed_distance() -> Distance:
     """The same of HED's VGG-16 with all channels alike ("baseline" in lpips.py): no download.
 
@@ -109,7 +112,7 @@ def importances(state: Mapping[str, np.ndarray], trunk: keras.Model) -> list[np.
     if shapes != wanted:
         raise InputError(f"LPIPS: got weights {shapes}, expected {wanted}: this file is of another "
                          "network.")  # fmt: skip
-    return [np.asarray(value, np.float32).reshape(-1) for value in state.values()]
+    return [np.asarray(state[name], np.float32).reshape(-1) for name in wanted]
 
 
 def alexnet() -> keras.Model:

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from core.errors import InputError
+from experiments.metrics.checks import check_pictures
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, full size first
 MULTIPLE = 2 ** (len(WEIGHTS) - 1)
@@ -20,21 +21,22 @@ def ms_ssim(images_a: np.ndarray, images_b: np.ndarray) -> float:
         images_a, images_b: uint8 `[N, H, W, 3]`, the pairs by index.
 
     Raises:
-        InputError: no pairs, of different shapes, or sizes that cannot be halved four times.
+        InputError: no pairs, of another type or different shapes, or sizes that cannot be halved
+            four times.
 
     Source: Wang et al. 2003, "Multi-scale structural similarity for image quality assessment";
     tkarras/progressive_growing_of_gans @ 2504c3f, metrics/ms_ssim.py (a window that does not fit
     shrinks to the picture).
     """
-    a, b = np.asarray(images_a), np.asarray(images_b)
-    _check(a, b)
+    a, b = check_pictures(images_a, "MS-SSIM"), check_pictures(images_b, "MS-SSIM")
+    _check_shapes(a, b)
     return float(np.mean([_similarity(*pair) for pair in zip(a, b, strict=True)]))
 
 
-def _check(a, b):
-    if a.shape != b.shape or a.ndim != 4 or not len(a):
+def _check_shapes(a, b):
+    if a.shape != b.shape:
         raise InputError(f"MS-SSIM: got pictures of shapes {a.shape} and {b.shape}, expected "
-                         "[N, H, W, 3] twice, one picture or more.")  # fmt: skip
+                         "pairs of one size.")  # fmt: skip
     height, width = a.shape[1:3]
     if height % MULTIPLE or width % MULTIPLE:
         raise InputError(f"MS-SSIM: got pictures of {width}x{height} pixels, expected multiples of "

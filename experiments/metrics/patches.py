@@ -2,15 +2,18 @@
 
 import zlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import correlate1d
 
 from core.errors import InputError
+from experiments.metrics.checks import blocks, check_features, check_pictures, check_whole
 
 PATCH, PATCHES = 7, 128  # pixels of a side; of each picture and scale
 SMALLEST = 16  # pixels of the last scale
 TAPS = np.float32([1, 4, 6, 4, 1]) / 16
+ROWS = 2**15  # patches that are projected together
 CHUNK = 16  # directions whose projections are in memory together
 
 
@@ -27,11 +30,13 @@ def swd(real: np.ndarray, generated: np.ndarray) -> dict[int, float]:
         `{H: distance, H / 2: ..., 16: ...}`: coarse scales tell of shapes, fine ones of texture.
 
     Raises:
-        InputError: not as many, of different sizes, or a size that is not 16, 32, 64, ...
+        InputError: not as many, of another type or different sizes, or a size that is not 16, 32,
+            64, ...
 
     Source: Karras et al. 2018 (https://arxiv.org/abs/1710.10196), section 5;
     tkarras/progressive_growing_of_gans @ 2504c3f, metrics/sliced_wasserstein.py.
     """
+    real, generated = check_pictures(real, "SWD"), check_pictures(generated, "SWD")
     if real.shape != generated.shape:
         raise InputError(f"SWD: got pictures of shapes {real.shape} and {generated.shape}, "
                          "expected as many of one size.")  # fmt: skip
@@ -40,8 +45,15 @@ def swd(real: np.ndarray, generated: np.ndarray) -> dict[int, float]:
 
 
 def distance(real: np.ndarray, generated: np.ndarray) -> float:
-    """Of the patches of one scale, float32 `[M, 147]`, times 1000."""
-    return 1000 * sliced_wasserstein(normalised(real), normalised(generated))
+    """Of the patches of one scale, float32 `[M, 147]`, times 1000.
+
+    Each colour of all patches together has mean 0 and deviation 1 first. They may be in files:
+    memory holds `ROWS` of them, and M projections on `CHUNK` directions.
+
+    Raises:
+        InputError: not as many, none, or patches of one colour.
+    """
+    return 1000 * _sliced(*(_normalised(x) for x in _checked(real, generated)))
 
 
 def scales(size: int) -> list[int]:
@@ -82,15 +94,30 @@ def _cut(level, random):
     return windows[rows, columns].reshape(PATCHES, -1)
 
 
-def normalised(descriptors: np.ndarray) -> np.ndarray:
-    """Each colour of all patches together to mean 0 and deviation 1; float32 `[M, 147]`."""
-    colours = descriptors.reshape(len(descriptors), 3, -1)
-    mean = colours.mean((0, 2), np.float64, keepdims=True)
-    deviation = colours.std((0, 2), np.float64, keepdims=True)
+class _Rows(NamedTuple):
+    """Rows `[M, D]`, and the mean and the deviation that are taken out of them, `[D]`."""
+
+    rows: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def along(self, lines):
+        """Where they are along lines `[L, D]`, float32 `[L, M]`, sorted."""
+        lines = lines / self.deviation
+        parts = [lines @ (block - self.mean).T for block in blocks(self.rows, ROWS, np.float32)]
+        return np.sort(np.concatenate(parts, axis=1))
+
+
+def _normalised(descriptors):
+    """Each colour of all patches together to mean 0 and deviation 1."""
+    count, width = descriptors.shape
+    pixels = width // 3
+    mean = descriptors.mean(0, np.float64).reshape(3, pixels).mean(1).repeat(pixels)
+    squares = sum(np.square(block - mean).sum(0) for block in blocks(descriptors, ROWS))
+    deviation = np.sqrt(squares.reshape(3, pixels).mean(1) / count).repeat(pixels)
     if not deviation.all():
         raise InputError("SWD: all patches of a scale have one colour, expected pictures.")
-    found = (colours - np.float32(mean)) / np.float32(deviation)
-    return found.reshape(descriptors.shape)
+    return _Rows(descriptors, np.float32(mean), np.float32(deviation))
 
 
 def sliced_wasserstein(
@@ -104,18 +131,30 @@ def sliced_wasserstein(
         seed: of `numpy.random.RandomState`, which draws them.
 
     Raises:
-        InputError: of different shapes, or none.
+        InputError: of different shapes, none, not finite, or options that are no such numbers.
     """
-    if a.shape != b.shape or a.ndim != 2 or not len(a):
+    check_whole(0, seed=seed)
+    check_whole(1, repeats=repeats, directions=directions)
+    whole = (_Rows(x, np.float32(0), np.float32(1)) for x in _checked(a, b))
+    return _sliced(*whole, repeats, directions, seed)
+
+
+def _checked(a, b):
+    a, b = (check_features(x, "sliced Wasserstein distance", 1) for x in (a, b))
+    if a.shape != b.shape:
         raise InputError(f"sliced Wasserstein distance: got arrays of shapes {a.shape} and "
                          f"{b.shape}, expected [M, D] twice.")  # fmt: skip
+    return a, b
+
+
+def _sliced(a, b, repeats=4, directions=128, seed=0):
     random, total = np.random.RandomState(seed), 0.0
     for _ in range(repeats):
-        lines = random.randn(a.shape[1], directions)
+        lines = random.randn(a.rows.shape[1], directions)
         lines = (lines / np.linalg.norm(lines, axis=0)).astype(np.float32)
         for start in range(0, directions, CHUNK):
             some = lines[:, start : start + CHUNK].T
-            away = np.abs(np.sort(some @ a.T) - np.sort(some @ b.T))
+            away = np.abs(a.along(some) - b.along(some))
             total += away.mean(1, np.float64).sum()
     return float(total / (repeats * directions))
 

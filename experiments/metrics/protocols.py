@@ -18,7 +18,8 @@
 
 Networks: `experiments.metrics.features`. Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d,
 metrics/metric_main.py, for what it has; Karras et al. 2018 (https://arxiv.org/abs/1710.10196),
-section 5 and appendix B, for SWD and MS-SSIM. Pictures are not mirrored.
+section 5 and appendix B, for SWD and MS-SSIM. Pictures are not mirrored; generated ones are not
+truncated, and noise inputs are drawn for each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +53,6 @@ from experiments.metrics.statistics import (
 from experiments.names import nearest
 
 SUBSET = 1000  # images in a subset of the kernel distances
-
-_ADVICE = "Give more, or take fid_test or fd_hed_test, which take what there is."
 
 Generate = Callable[[Sequence[int]], np.ndarray]
 
@@ -196,8 +195,8 @@ def compute(
         `{name: value}`, or several values whose names begin with it.
 
     Raises:
-        InputError: an unknown name, too few pictures, pictures of several sizes, or a network
-            whose file cannot be had.
+        InputError: an unknown name, too few pictures, pictures of several sizes, a network whose
+            file cannot be had, or no room for features.
     """
     check_name(name)
     if name in PATHS:
@@ -238,17 +237,38 @@ def _count(name, protocol, reals, made):
     """How many pictures are made, when it is known that there are enough of both kinds."""
     if protocol.real != 0 and reals is None:
         raise InputError(f"{name}: needs real images of the {protocol.split} split.")
+    there = reals.count if reals else 0
+    lacking = _lacking(protocol, there, made)
+    if lacking:
+        others = _others(protocol, there, made)
+        advice = f", or take {' or '.join(others)}" if others else ""
+        raise InputError(f"{name}: needs {lacking}. Give more{advice}.")
+    return protocol.generated or made or there
+
+
+def _lacking(protocol, there, made):
+    """What is missing with so many real images and so many that can be made (None: any number)."""
     least = {"kernel": SUBSET, "precision_recall": 4, "frechet": 2}.get(protocol.statistic, 1)
-    if protocol.real != 0 and reals.count < max(protocol.real or 0, least):
-        raise InputError(
-            f"{name}: needs {max(protocol.real or 0, least):,} real images of the {protocol.split} "
-            f"split, got {reals.count:,}. {_ADVICE}"
-        )
-    count = protocol.generated or made or reals.count
+    real = max(protocol.real or 0, least)
+    if protocol.real != 0 and there < real:
+        return f"{real:,} real images of the {protocol.split} split, got {there:,}"
+    count = protocol.generated or made or there
     if count < least or (made is not None and made < count):
-        raise InputError(f"{name}: needs {max(count, least):,} generated images, got "
-                         f"{made or count:,}. {_ADVICE}")  # fmt: skip
-    return count
+        return f"{max(count, least):,} generated images, got {count if made is None else made:,}"
+    return None
+
+
+def _others(protocol, there, made):
+    """The metrics of the same statistic and network that do with what there is."""
+    found = []
+    for name, other in PROTOCOLS.items():
+        if other[:2] != protocol[:2]:
+            continue
+        if other.split == protocol.split and not _lacking(other, there, made):
+            found.append(name)
+        elif other.split != protocol.split and not _lacking(other, 2, made):
+            found.append(f"{name} (with 2 images or more in the {other.split} split)")
+    return found
 
 
 def _frechet(job):

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import zipfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from core.errors import InputError
 from experiments.data import pictures
 from experiments.data.dataset import Dataset
 from experiments.data.pipeline import DataConfig
-from experiments.metrics.features import Extractor, Rows, in_batches, progress
+from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 
 
@@ -25,12 +25,14 @@ class Reals:
     Attributes:
         read: gives them from the first one on, uint8 `[size, size, 3]`.
         count: how many there are at most (damaged ones are left out when they are read).
-        key: which they are, at which size: for the name of a file.
+        key: which they are, at which size: for the name of a file, and for a record.
+        state: see `Source`: for the name of a file, too, but not for a record.
     """
 
     read: Callable[[], Iterable[np.ndarray]]
     count: int
     key: str
+    state: Callable[[], str] | None = None
 
 
 def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> Reals:
@@ -49,34 +51,39 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
                 yield pictures.fit(image, config.size, fit)
 
     identity = f"{source.size} {fit} {source.identity or source.name}"
-    mark = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
-    return Reals(read, source.size, f"{split}{role}-{config.size}px-{mark}")
+    key = f"{split}{role}-{config.size}px-{_digest(identity)}"
+    return Reals(read, source.size, key, source.state)
 
 
 def batches(reals: Reals, count: int | None, title: str) -> Iterator[np.ndarray]:
-    """The first `count` pictures (None: all), stacked, with a bar."""
-    total = count or reals.count
-    return progress(in_batches(islice(reals.read(), count)), title, total)
+    """The first `count` pictures (None: all), stacked, with a bar.
+
+    Raises:
+        InputError: at the end: fewer pictures can be read, or none.
+    """
+    total, found = count or reals.count, 0
+    for batch in progress(in_batches(islice(reals.read(), count)), title, total):
+        found += len(batch)
+        yield batch
+    if found < (count or 1):
+        raise InputError(f"only {found:,} of {total:,} real images can be read. Restore those that "
+                         "were left out, or put others in their place.")  # fmt: skip
 
 
 def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path | None) -> Moments:
     """Of the features of the first `count` pictures, from the cache if they are there.
 
     Raises:
-        InputError: fewer pictures can be read.
+        InputError: fewer pictures can be read, or the cache cannot be written.
     """
     path = _path(reals, extractor, count, cache, "npz")
-    found = _stored_moments(path)
-    if found is None:
+    found = _stored(path, _read_moments)
+    if found is None or not _enough(found.count, count):
         found = Moments()
         for batch in batches(reals, count, "real"):
             found.add(extractor.run(batch)["features"])
-        if path:
-            temporary = path.with_suffix(".tmp")
-            with temporary.open("wb") as file:
-                np.savez(file, count=found.count, mean=found.mean, scatter=found.scatter)
-            os.replace(temporary, path)
-    _check(found.count, count)
+        numbers = {"count": found.count, "mean": found.mean, "scatter": found.scatter}
+        _store(path, lambda file: np.savez(file, **numbers))
     return found
 
 
@@ -86,42 +93,64 @@ def features(
     """The features of the first `count` pictures, float32 `[N, D]`, read from a file.
 
     Raises:
-        InputError: fewer pictures can be read.
+        InputError: as `moments`.
     """
-    path = _path(reals, extractor, count, cache, "float32")
-    if path and path.exists():
-        found = np.memmap(path, np.float32, "r").reshape(-1, extractor.length)
-    else:
-        temporary = path and path.with_suffix(".tmp")
-        rows = Rows(temporary)
+    path = _path(reals, extractor, count, cache, "npy")
+    found = _stored(path, lambda path: np.load(path, mmap_mode="r"))
+    if found is None or found.shape[1:] != (extractor.length,) or not _enough(len(found), count):
+        rows = Rows(path and path.parent)
         for batch in batches(reals, count, "real"):
             rows.add(extractor.run(batch)["features"])
         found = rows.array()
-        if path:
-            os.replace(temporary, path)
-    _check(len(found), count)
+        _store(path, lambda file: np.save(file, found))
     return found
 
 
 def _path(reals, extractor, count, cache, suffix):
+    """In the cache's folder, which is made. The name changes with the pictures."""
     if cache is None:
         return None
     folder = Path(cache).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{extractor.name}-{reals.key}-{count or 'all'}.{suffix}"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    state = f"-{_digest(reals.state())}" if reals.state else ""
+    return folder / f"{extractor.name}-{reals.key}{state}-{count or 'all'}.{suffix}"
 
 
-def _stored_moments(path):
-    """None where there are none, or the file is damaged."""
-    if path is None or not path.exists():
+def _digest(text):
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
+
+
+def _stored(path, read):
+    """None where there is nothing, or a damaged file: of another length, or not NumPy's."""
+    if path is None:
         return None
     try:
-        with path.open("rb") as file, np.load(file) as stored:
-            return Moments(int(stored["count"]), stored["mean"], stored["scatter"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return read(path)
+    except Exception:  # NumPy raises about anything
         return None
 
 
-def _check(found, count):
-    if count and found < count:
-        raise InputError(f"only {found:,} of {count:,} real images can be read.")
+def _read_moments(path):
+    with path.open("rb") as file, np.load(file) as stored:
+        return Moments(int(stored["count"]), stored["mean"], stored["scatter"])
+
+
+def _enough(found, count):
+    return found == count if count else found > 0
+
+
+def _store(path, write):
+    """All of it or nothing, whoever else is at it."""
+    if path is None:
+        return
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    with writing(path.parent):
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import rel_entr
 
 from core.errors import InputError
+from experiments.metrics.checks import blocks, check_features, check_whole
 
 ROWS = 1000  # of a block of distances
 
@@ -54,19 +55,8 @@ class Moments:
 
 
 def checked(features, name: str, least: int) -> np.ndarray:
-    """Features as float64 `[N, D]`.
-
-    Raises:
-        InputError: another form, fewer than `least`, or NaN or infinity among them.
-    """
-    features = np.asarray(features, np.float64)
-    if features.ndim != 2:
-        raise InputError(f"{name}: got an array of shape {features.shape}, expected [N, D].")
-    if len(features) < least:
-        raise InputError(f"{name}: got {len(features)} images, this needs {least} or more.")
-    if not np.isfinite(features).all():
-        raise InputError(f"{name}: has NaN or infinity, expected finite features.")
-    return features
+    """Features as float64 `[N, D]`; `InputError` as `check_features`."""
+    return np.asarray(check_features(features, name, least), np.float64)
 
 
 def frechet_distance(real, generated) -> float:
@@ -85,8 +75,8 @@ def frechet_distance(real, generated) -> float:
     toshas/torch-fidelity, torch_fidelity/metric_fid.py (covariances divided by N - 1).
     """
     a, b = _moments(real, "real"), _moments(generated, "generated")
-    _same_length(a.mean, b.mean)
     first, second = a.covariance, b.covariance
+    _same_length(first, second)
     overlap = np.linalg.svd(_factor(first).T @ _factor(second), compute_uv=False).sum()
     away = np.square(a.mean - b.mean).sum()
     return float(max(away + np.trace(first) + np.trace(second) - 2 * overlap, 0.0))
@@ -131,13 +121,17 @@ def kernel_distance(
         Mean and standard deviation over the subsets.
 
     Raises:
-        InputError: fewer features than a subset has, of different D, or not finite.
+        InputError: fewer features than a subset has, of different D, not finite, or options that
+            are no such numbers.
 
     Source: Bińkowski et al. 2018 (https://arxiv.org/abs/1801.01401), section 4; draws as
     toshas/torch-fidelity, torch_fidelity/metric_kid.py, whose defaults these are.
     """
-    if subsets < 1 or subset_size < 2:
-        raise InputError(f"subsets={subsets}, subset_size={subset_size}: expected 1 and 2 or more.")
+    check_whole(0, seed=seed)
+    check_whole(1, subsets=subsets)
+    check_whole(2, subset_size=subset_size)
+    real, generated = check_features(real, "real", 1), check_features(generated, "generated", 1)
+    _same_length(real, generated)
     for name, features in (("real", real), ("generated", generated)):
         if len(features) < subset_size:
             raise InputError(f"{name}: got {len(features)} images, this needs {subset_size} or "
@@ -145,12 +139,11 @@ def kernel_distance(
     random, found = np.random.RandomState(seed), []
     for _ in range(subsets):
         chosen = [x[random.choice(len(x), subset_size, replace=False)] for x in (generated, real)]
-        found.append(_discrepancy(*(checked(x, "features", 2) for x in chosen)))
+        found.append(_discrepancy(*np.float64(chosen)))
     return float(np.mean(found)), float(np.std(found))
 
 
 def _discrepancy(x, y):
-    _same_length(y, x)
     count, inside = len(x), 0.0
     for rows in (x, y):
         kernel = _kernel(rows, rows)
@@ -169,38 +162,42 @@ def precision_recall(real, generated, neighborhood: int = 3) -> tuple[float, flo
     `neighborhood`-th nearest other one.
 
     Args:
-        real, generated: `[N, D]`. Memory holds `ROWS` x N distances.
+        real, generated: `[N, D]`. They may be in files: memory holds some rows of them, and
+            `ROWS` x N distances.
+        neighborhood: a whole number from 1 on.
 
     Raises:
-        InputError: not more than `neighborhood`, of different D, or not finite.
+        InputError: not more than `neighborhood`, of different D, not finite, or no such number.
 
     Source: Kynkäänniemi et al. 2019 (https://arxiv.org/abs/1904.06991), section 2; in the details
     toshas/torch-fidelity, torch_fidelity/metric_prc.py.
     """
-    if neighborhood < 1:
-        raise InputError(f"neighborhood={neighborhood}: expected 1 or more.")
-    real = checked(real, "real", neighborhood + 1)
-    generated = checked(generated, "generated", neighborhood + 1)
+    check_whole(1, neighborhood=neighborhood)
+    real = check_features(real, "real", neighborhood + 1)
+    generated = check_features(generated, "generated", neighborhood + 1)
     _same_length(real, generated)
-    middle = real.mean(0)  # smaller numbers, less rounding
-    real, generated = real - middle, generated - middle
-    return _covered(generated, real, neighborhood), _covered(real, generated, neighborhood)
+    middle = real.mean(0, np.float64)  # smaller numbers, less rounding
+    precision = _covered(generated, real, middle, neighborhood)
+    return precision, _covered(real, generated, middle, neighborhood)
 
 
-def _covered(probes, manifold, neighborhood):
-    blocks = _distances(manifold, manifold)
-    nearest = [np.partition(d, neighborhood, axis=1)[:, neighborhood] for d in blocks]
+def _covered(probes, manifold, middle, neighborhood):
+    distances = _distances(manifold, manifold, middle)
+    nearest = [np.partition(d, neighborhood, axis=1)[:, neighborhood] for d in distances]
     radii = np.concatenate(nearest)  # each is its own nearest
-    inside = [(d <= radii).any(1) for d in _distances(probes, manifold)]
+    inside = [(d <= radii).any(1) for d in _distances(probes, manifold, middle)]
     return float(np.concatenate(inside).mean())
 
 
-def _distances(a, b) -> Iterator[np.ndarray]:
+def _distances(a, b, middle) -> Iterator[np.ndarray]:
     """Squared distances of all rows of `a`, some at a time, to those of `b`."""
-    squares = np.square(b).sum(1)
-    for start in range(0, len(a), ROWS):
-        rows = a[start : start + ROWS]
-        yield np.maximum(np.square(rows).sum(1)[:, None] + squares - 2 * rows @ b.T, 0)
+    for x in blocks(a, ROWS):
+        yield np.hstack([_squared_distances(x - middle, y - middle) for y in blocks(b, ROWS)])
+
+
+def _squared_distances(x, y):
+    squares = np.square(x).sum(1)[:, None] + np.square(y).sum(1)
+    return np.maximum(squares - 2 * x @ y.T, 0)
 
 
 def inception_score(probabilities, splits: int = 10) -> tuple[float, float]:
@@ -214,16 +211,19 @@ def inception_score(probabilities, splits: int = 10) -> tuple[float, float]:
         Mean and standard deviation over the splits.
 
     Raises:
-        InputError: fewer than `splits`, or rows that are not probabilities.
+        InputError: fewer than `splits`, rows that are not probabilities, or `splits` is no whole
+            number from 1 on.
 
     Source: Salimans et al. 2016 (https://arxiv.org/abs/1606.03498), section 4.
     """
+    check_whole(1, splits=splits)
+    probabilities = check_features(probabilities, "probabilities", 1)
     count, scores = len(probabilities), []
-    if count < splits or splits < 1:
+    if count < splits:
         raise InputError(f"probabilities: got {count} images in {splits} splits, this needs one or "
                          "more for each split.")  # fmt: skip
     for i in range(splits):
-        part = checked(probabilities[i * count // splits : (i + 1) * count // splits], "part", 1)
+        part = np.float64(probabilities[i * count // splits : (i + 1) * count // splits])
         if (part < 0).any() or np.abs(part.sum(1) - 1).max() > 1e-3:
             raise InputError("probabilities: expected rows of numbers from 0 that sum to 1.")
         scores.append(np.exp(rel_entr(part, part.mean(0)).sum(1).mean()))

@@ -107,6 +107,13 @@ def test_lpips_refuses_weights_of_another_network():
         lpips.importances(lins, trunk)
 
 
+def test_lpips_takes_its_weights_by_name():
+    trunk, lins = trunk_and_weights(np.load(GOLDEN / "lpips_alex.npz"))
+    backwards = lpips.importances(dict(reversed(lins.items())), trunk)
+    for found, expected in zip(backwards, lpips.importances(lins, trunk), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_tf1_resize():
     """Outputs lie at multiples of 3 / 5 from the first pixel on; beyond the last it repeats."""
     row = np.float32([0, 10, 20]).reshape(1, 1, 3, 1)
@@ -164,3 +171,13 @@ def test_checksums_are_those_in_the_names():
 def test_an_unknown_extractor():
     with pytest.raises(InputError, match="expected one of inception, vgg16, art, hed"):
         features.extractor("clip")
+
+
+def test_an_extractor_is_built_once(monkeypatch, tmp_path):
+    built = []
+    monkeypatch.setitem(features.EXTRACTORS, "hed", lambda folder: built.append(folder) or object())
+    first = features.extractor("hed", tmp_path)
+    assert features.extractor("hed", str(tmp_path)) is first and built == [str(tmp_path)]
+    assert features.extractor("hed") is not first
+    monkeypatch.setitem(features.EXTRACTORS, "hed", lambda folder: "another")
+    assert features.extractor("hed") == "another"

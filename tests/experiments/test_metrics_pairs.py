@@ -1,10 +1,13 @@
 """Scores of pairs of pictures, and of codes whose factors are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from keras import ops
 
 from core.errors import InputError
+from experiments import metrics, subjects
 from experiments.metrics import disentanglement, pairs
 from experiments.metrics.disentanglement import linear_separability, mutual_information_gap
 from experiments.metrics.features import Extractor
@@ -68,6 +71,18 @@ def test_content_and_style_terms():
     assert pairs.style_term(trunk, a, b[:20], "gatys") > 0  # of another size
 
 
+def test_stylising_shows_how_far_it_is(monkeypatch):
+    shown, sets = [], {"content": images(3), "style": images(2, 1)}
+    monkeypatch.setattr(subjects, "progress", lambda work, *shows: shown.append(shows) or work)
+    monkeypatch.setattr(subjects.Stylised, "_images", lambda self, role: sets[role])
+    module = SimpleNamespace(make_stylizer=lambda *_: lambda content, styles: content)
+    run = SimpleNamespace(module=module, algorithm=None, config=None)
+    rows = subjects.Stylised(run, None).rows
+    assert shown == [("stylised", 3)]
+    np.testing.assert_array_equal([row.content for row in rows], sets["content"])
+    np.testing.assert_array_equal([row.style for row in rows], sets["style"][[0, 1, 0]])
+
+
 # --- disentanglement
 
 
@@ -98,6 +113,11 @@ def test_linear_separability():
     assert linear_separability(z, both) == pytest.approx(4, abs=0.2)
     ring = np.float64(np.square(z).sum(1, keepdims=True) > 3.36)
     assert linear_separability(z, ring) > 1.8
+
+
+def test_both_are_among_the_metrics():
+    assert metrics.linear_separability is linear_separability
+    assert metrics.mutual_information_gap is mutual_information_gap
 
 
 def test_too_little_to_tell():

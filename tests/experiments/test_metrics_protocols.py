@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from experiments import metrics
-from experiments.data.dataset import Dataset, Source
-from experiments.data.pipeline import DataConfig
-from experiments.metrics import features, path_length, protocols, reals
+from experiments import evaluation, metrics
+from experiments.metrics import features, path_length, protocols
 from experiments.metrics.features import Extractor
 from experiments.metrics.protocols import compute
 from experiments.metrics.reals import Reals
-
-CONFIG = DataConfig(size=32, load_size=32)
 
 
 def picture(i, size=32):
@@ -88,7 +84,7 @@ def test_kernel_distance_keeps_features_in_a_file(looked, tmp_path, monkeypatch)
         found = compute("kid5k", generate, real(60), cache=tmp_path)
         assert tuple(found.values()) == pytest.approx(expected)
         assert list(found) == ["kid5k", "kid5k_std"]
-    assert [path.name for path in tmp_path.iterdir()] == ["toy-test-60-40.float32"]
+    assert [path.name for path in tmp_path.iterdir()] == ["toy-test-60-40.npy"]
     assert sum(looked) == 40 + 2 * 50
 
 
@@ -113,9 +109,24 @@ def test_the_other_statistics(looked, monkeypatch):
     [
         ("fid5k", {"reals": real(40)}, "needs 5,000 real images of the train split, got 40"),
         ("fid50k_full", {"reals": real(1)}, "needs 2 real images of the train split, got 1"),
-        ("kid50k_full", {"reals": real(999)}, "needs 1,000 real images"),
+        ("kid50k_full", {"reals": real(999)}, r"needs 1,000 real images .* got 999. Give more\.$"),
+        ("swd2k", {"reals": real(99)}, r"needs 2,048 real images .* got 99. Give more\.$"),
+        ("swd16k", {"reals": real(3000)}, r"Give more, or take swd2k\.$"),
+        ("kd_hed5k", {"reals": real(1000)}, r"Give more, or take kd_hed50k_full\.$"),
+        ("pr50k3", {"reals": real(9), "made": 9}, r"got 9. Give more\.$"),
+        (
+            "fid5k",
+            {"reals": real(40), "made": 40},
+            r"take fid_test \(with 2 images or more in the test split\)\.$",
+        ),
+        ("fid50k", {"reals": real(40)}, r"take fid50k_full or fid_test \(with 2"),
+        (
+            "fd_hed_test",
+            {"reals": real(1)},
+            r"needs 2 real images .* got 1. Give more, or take fd_hed50k_full \(with 2 images",
+        ),
         ("fid50k_full", {"reals": real(40), "made": 9}, "needs 50,000 generated images, got 9"),
-        ("fid_test", {"reals": real(40), "made": 1}, "needs 2 generated images, got 1"),
+        ("fid_test", {"reals": real(40), "made": 1}, r"2 generated images, got 1. Give more\.$"),
         ("fid_test", {}, "needs real images of the test split"),
         ("fid_5k", {}, "Did you mean 'fid5k'"),
         ("fid_test", {"reals": real(9), "folder": "/nowhere"}, "pt_inception.*no such file"),
@@ -127,29 +138,25 @@ def test_refused(name, options, message):
         compute(name, generate, **options)
 
 
+def test_names_that_a_model_does_not_take():
+    subject = SimpleNamespace(names=("fid5k", "psnr"), config=SimpleNamespace(model="toy"))
+    for name, message in (
+        ("fid_5k", "takes fid5k, psnr. Did you mean 'fid5k'?"),
+        ("ms_ssim", "not a metric of toy, which takes fid5k, psnr."),
+        ("", "one of the names is empty, expected names with single commas between them"),
+    ):
+        with pytest.raises(InputError) as caught:
+            evaluation.check(subject, name, None)
+        assert message in str(caught.value)
+        assert ("mean" in message) == ("mean" in str(caught.value))
+
+
 def test_pictures_that_cannot_be_compared(looked):
     mixed = real(40, lambda i: picture(i, 32 if i < 35 else 48))
     with pytest.raises(InputError, match="of 32x32 and 48x48 pixels, expected one size"):
         compute("fid_test", generate, mixed)
     with pytest.raises(InputError, match="expected uint8"):
         compute("fid_test", lambda numbers: generate(numbers) / 255, real(40))
-
-
-def test_reals_of_a_dataset(tmp_path):
-    def read(i):
-        if i == 2:
-            raise InputError("damaged")
-        return picture(i, 40)
-
-    source = Source("train", 5, read, report=lambda line: None)
-    dataset = Dataset("toy", {"image": source}, {"image": source})
-    found = reals.of_dataset(dataset, CONFIG, "image", "train")
-    images = list(found.read())
-    assert [image.shape for image in images] == [(32, 32, 3)] * 4
-    assert found.key != reals.of_dataset(dataset, CONFIG, "image", "test").key
-    toy = Extractor("toy", 1, lambda x: {"features": x[:, 0, 0, :1]})
-    with pytest.raises(InputError, match="only 4 of 5 real images can be read"):
-        reals.moments(found, toy, 5, None)
 
 
 def test_every_name_has_its_split():

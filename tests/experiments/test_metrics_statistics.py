@@ -1,5 +1,6 @@
 """The statistics of the metrics: against published code, and what must hold of any."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ def moments(features, batch):
     for start in range(0, len(features), batch):
         found.add(features[start : start + batch])
     return found
+
+
+def one_nan(features):
+    return np.concatenate([features, features[:1] * np.nan])
 
 
 def shuffled(array):
@@ -48,6 +53,7 @@ def test_precision_and_recall_are_torch_fidelitys(monkeypatch):
     assert metrics.precision_recall(REAL, GENERATED, neighborhood) == pytest.approx(expected)
     monkeypatch.setattr(metrics.statistics, "ROWS", 7)
     assert metrics.precision_recall(REAL, GENERATED, neighborhood) == pytest.approx(expected)
+    assert metrics.precision_recall(REAL, REAL) == (1, 1)
 
 
 def test_ms_ssim_is_progans():
@@ -63,10 +69,44 @@ def test_laplacian_pyramid_is_progans():
         np.testing.assert_allclose(level, expected, atol=1e-4)
 
 
-def test_sliced_wasserstein_is_progans():
+def test_sliced_wasserstein_is_progans(monkeypatch):
     a, b = PROGAN["descriptors_a"], PROGAN["descriptors_b"]
     found = metrics.sliced_wasserstein(a, b, int(PROGAN["swd_dir_repeats"]))
     assert found == pytest.approx(PROGAN["swd"], rel=1e-5)
+    monkeypatch.setattr(metrics.patches, "ROWS", 7)
+    found = metrics.sliced_wasserstein(a, b, int(PROGAN["swd_dir_repeats"]))
+    assert found == pytest.approx(PROGAN["swd"], rel=1e-5)
+
+
+def test_patches_are_normalised_colour_by_colour():
+    """Neither brighter pictures nor ones of more contrast in a colour are farther away."""
+    a, b = (np.random.default_rng(i).random((300, 147), np.float32) ** (i + 1) for i in (0, 1))
+    away = 2 * np.float32([1, 20, 3]).repeat(49) * b + np.float32([0, 5, 90]).repeat(49)
+    colours = (x.reshape(-1, 3, 49) for x in (a, b))
+    plain = [(x - x.mean((0, 2), keepdims=True)) / x.std((0, 2), keepdims=True) for x in colours]
+    expected = 1000 * metrics.sliced_wasserstein(*(x.reshape(-1, 147) for x in plain))
+    assert metrics.patches.distance(a, away) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("measure", "shape", "rows"),
+    [
+        (metrics.precision_recall, (200, 4000), 10),
+        (metrics.patches.distance, (5000, 147), 250),
+        (lambda a, b: metrics.kernel_distance(a, b, 2, 100), (2000, 1000), 100),
+    ],
+)
+def test_memory_holds_blocks_of_features_in_files(measure, shape, rows, tmp_path, monkeypatch):
+    for module in (metrics.checks, metrics.statistics, metrics.patches):
+        monkeypatch.setattr(module, "ROWS", rows)
+    files = [np.memmap(tmp_path / name, np.float32, "w+", shape=shape) for name in "ab"]
+    for i, file in enumerate(files):
+        file[:] = np.random.default_rng(i).random(shape, np.float32)
+    tracemalloc.start()
+    measure(*files)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < files[0].nbytes
 
 
 @pytest.mark.parametrize("batch", [1, 50, 257])
@@ -132,6 +172,23 @@ def test_inception_score():
         (lambda: metrics.kernel_distance(REAL, REAL[:99], 5, 100), "got 99 images, this needs 100"),
         (lambda: metrics.precision_recall(REAL, REAL[:3]), "got 3 images, this needs 4"),
         (lambda: metrics.inception_score(np.eye(4), 10), "4 images in 10 splits"),
+        (lambda: metrics.frechet_distance(REAL[:, :0], REAL), r"shape \(\d+, 0\)"),
+        (lambda: metrics.frechet_distance(np.float64(REAL) * 1e200, REAL), "numbers beyond 3.4e"),
+        (lambda: metrics.frechet_distance([[1, 2], [1]], REAL), "rows of several lengths"),
+        (lambda: metrics.frechet_distance([["a", "b"]] * 3, REAL), "of real numbers"),
+        (lambda: metrics.frechet_distance(REAL * 1j, REAL), "complex64, .* of real numbers"),
+        (lambda: metrics.frechet_distance(Moments(), REAL), "2 images or more, got 0"),
+        (lambda: metrics.kernel_distance(REAL, [], 5, 100), r"shape \(0,\)"),
+        (lambda: metrics.kernel_distance(REAL, GENERATED, 5, 10.5), "subset_size=10.5: .* whole"),
+        (lambda: metrics.kernel_distance(REAL, GENERATED, 5, 10, -1), "seed=-1: .* 0 or more"),
+        (lambda: metrics.kernel_distance(REAL, GENERATED, 0, 10), "subsets=0: .* 1 or more"),
+        (lambda: metrics.kernel_distance(one_nan(REAL), GENERATED, 1, 2), "real: has NaN"),
+        (lambda: metrics.precision_recall(REAL, REAL, 1.5), "neighborhood=1.5: .* whole"),
+        (lambda: metrics.precision_recall(REAL, one_nan(REAL)), "generated: has NaN"),
+        (lambda: metrics.inception_score(np.eye(4), 2.5), "splits=2.5: .* whole number"),
+        (lambda: metrics.inception_score([1, 0], 1), r"expected \[N, D\]"),
+        (lambda: metrics.sliced_wasserstein([[1.0]], [[1.0], [2]]), r"shapes \(1, 1\) and \(2, 1"),
+        (lambda: metrics.sliced_wasserstein([[1.0]], [[1.0]], 0), "repeats=0"),
         (lambda: metrics.inception_score(REAL, 2), "expected rows of numbers from 0 that sum to 1"),
         (lambda: metrics.ms_ssim(*np.zeros((2, 1, 40, 32, 3), np.uint8)), "multiples of 16"),
         (lambda: metrics.ms_ssim(*np.zeros((2, 0, 32, 32, 3), np.uint8)), "one picture or more"),
@@ -142,3 +199,20 @@ def test_inception_score():
 def test_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("measure", [metrics.ms_ssim, metrics.swd])
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (np.zeros((2, 32, 32, 3), np.float32), "float32"),
+        (np.full((2, 32, 32, 3), np.nan), "float64"),
+        (np.zeros((2, 32, 32, 1), np.uint8), r"\(2, 32, 32, 1\)"),
+        (np.zeros((2, 32, 32), np.uint8), r"\(2, 32, 32\)"),
+        (np.zeros((2, 0, 32, 3), np.uint8), r"\(2, 0, 32, 3\)"),
+        ([], r"\(0,\)"),
+    ],
+)
+def test_other_pictures(measure, images, found):
+    with pytest.raises(InputError, match=f"{found}.*expected uint8 \\[N, H, W, 3\\]"):
+        measure(images, images)
