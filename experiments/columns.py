@@ -8,7 +8,6 @@ there is not made again.
 """
 
 import ctypes
-import hashlib
 import json
 import os
 import resource
@@ -74,7 +73,9 @@ def _read(path):
 
 def digest(path: str | Path) -> str:
     """Of a file, 16 hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    from experiments.metrics.published import sha256
+
+    return sha256(Path(path))[:16]
 
 
 def make(plan: dict[str, Any]) -> None:

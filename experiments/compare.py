@@ -16,13 +16,11 @@ a run for each method, `inputs/`, and a folder for each method with its pictures
 again makes what is missing; more methods or inputs are added by naming them beside the others.
 """
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 from absl import app, flags
@@ -71,6 +69,7 @@ def _carry_out():
         os.environ.setdefault(name, value)
     from experiments import comparison, files, methods, results
     from experiments.config import parse_assignments
+    from experiments.rundir import take_lock
 
     changes = {"images": FLAGS.images, "algorithm.weights": FLAGS.weights}
     changes = {key: value for key, value in changes.items() if value is not None}
@@ -89,7 +88,7 @@ def _carry_out():
     translates = found[0].translates
     options = {"preset": FLAGS.preset, "changes": changes,
                "direction": FLAGS.direction if translates else ""}  # fmt: skip
-    with _locked(output):
+    with take_lock(output, "--output", "another comparison", "is at work there"):
         rows = _rows(found, output / "inputs")
         scores = comparison.Scores(None if translates else FLAGS.weights or "imagenet")
         plans = _plans(found, rows, output, options)
@@ -103,24 +102,6 @@ def _carry_out():
                              "others, or another --size.")  # fmt: skip
         results.write(output, found, rows, columns, scores, say)
     return 0
-
-
-@contextmanager
-def _locked(folder):
-    """Keeps other comparisons out of a folder; the system ends that when the process dies."""
-    with open(folder / "lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise InputError(
-                f"--output={folder}: another comparison (pid {lock.read().strip() or 'unknown'}) "
-                "is at work there. Wait for it, stop it, or give another --output."
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def _check_particular(found):

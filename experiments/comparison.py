@@ -1,6 +1,5 @@
 """The inputs of a comparison, its scores, and what its table and curves hold."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -16,7 +15,7 @@ from experiments.columns import PLAN, digest
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import pairs
-from experiments.stylization import EMBEDDED, read, stem
+from experiments.stylization import EMBEDDED, digest_pixels, read, stem
 from experiments.subjects import CONTENT_TAPS, STYLE_TAPS
 from experiments.tables import MISSING
 from experiments.writer import read_metrics
@@ -97,7 +96,7 @@ def _prepared(flag, sources, size, folder):
     found = {}
     for name in names:
         picture = read(name)
-        pixels = hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+        pixels = digest_pixels(picture)
         picture = pictures.fit_side(picture, size, max) if size else picture
         if min(picture.shape[:2]) < SMALLEST:
             height, width = picture.shape[:2]

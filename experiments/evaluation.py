@@ -1,7 +1,6 @@
 """Metrics of a run by name: after training with a record of each, and in training."""
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import keras
 
 from core.errors import InputError
 from experiments import best
+from experiments.names import hint
 from experiments.rundir import environment
 from experiments.subjects import Subject, subject
 
@@ -40,7 +40,7 @@ def evaluate(run, dataset, names: Sequence[str], *, folder: str | Path | None, s
     for name in taken:
         say(f"{name} ...")
         values = subjected.measure(name, folder, run.run_dir / FEATURES)
-        line = {"metric": name, "values": values} | _identity(run, dataset)
+        line = {"metric": name, "values": values} | identity(run, dataset)
         _write(run.run_dir, json.dumps(line | {"pictures": taken[name]} | environment()) + "\n")
         found |= values
     return found
@@ -60,10 +60,8 @@ def check(subjected: Subject, name: str, folder: str | Path | None) -> dict:
         raise InputError("--metrics: one of the names is empty, expected names with single commas "
                          "between them, such as fd_hed5k,fid_test.")  # fmt: skip
     if name not in subjected.names:
-        close = difflib.get_close_matches(name, subjected.names, 1, 0.5)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
         raise InputError(f"--metrics={name}: not a metric of {model}, which takes "
-                         f"{', '.join(subjected.names)}.{hint}")  # fmt: skip
+                         f"{', '.join(subjected.names)}.{hint(name, subjected.names)}")  # fmt: skip
     return subjected.check(name, folder)
 
 
@@ -103,8 +101,8 @@ def in_training(run, dataset, say) -> dict[str, float]:
     return {f"metrics/{name}": value for name, value in found.items()}
 
 
-def _identity(run, dataset):
-    """What the numbers are of."""
+def identity(run, dataset) -> dict:
+    """What numbers are of that were taken of a run: for a line of `RECORDS`."""
     config, algorithm = run.config, run.algorithm
     return {
         "model": config.model,

@@ -18,6 +18,7 @@ from experiments.data.pipeline import test_images
 from experiments.rundir import check_unchanged
 from experiments.stylization import (
     EMBEDDED,
+    digest_pixels,
     features_weights,
     read,
     stem,
@@ -92,7 +93,7 @@ def fingerprint(run) -> dict[str, str]:
     if run.algorithm.perceptual is None:
         return {}
     names = run.config.algorithm.style
-    found = {name: hashlib.sha256(read(name).tobytes()).hexdigest()[:16] for name in names}
+    found = {name: digest_pixels(read(name)) for name in names}
     return found | {"weights": run.algorithm.perceptual.digest}
 
 

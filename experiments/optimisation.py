@@ -10,7 +10,7 @@ import numpy as np
 from experiments import files
 from experiments.config import CADENCE, RunConfig, flatten
 from experiments.data import pictures
-from experiments.stylization import features_weights, levels, read, to_uint8, to_unit
+from experiments.stylization import digest_pixels, features_weights, levels, read, to_uint8, to_unit
 from nst.colour import match_histogram
 from nst.controls import colour_result
 from nst.features import check_size, check_taps
@@ -69,7 +69,7 @@ def fingerprint(run) -> dict[str, str]:
     """What the pictures and the weights are, by content."""
     data = run.config.data
     names = [name for name in (data.content, *data.style, *data.mask) if name]
-    found = {name: hashlib.sha256(read(name).tobytes()).hexdigest()[:16] for name in names}
+    found = {name: digest_pixels(read(name)) for name in names}
     return found | {"weights": run.algorithm.digest}
 
 

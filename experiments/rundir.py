@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from core.errors import InputError
 from experiments.config import defaults, differences, flatten, override
@@ -48,23 +49,9 @@ class RunDir:
 
     def _take_lock(self):
         try:
-            lock = open(self.path / "lock", "a+")  # noqa: SIM115 held until close
+            return take_lock(self.path, "--run_dir", "another process", "is training in it")
         except OSError as error:
             raise self._unwritable(error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
-            lock.close()
-            raise InputError(
-                f"--run_dir={self.path}: another process (pid {owner}) is training in it. Wait for "
-                "it, stop it, or give another --run_dir."
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        return lock
 
     def _check(self, config):
         path = self.path / "config.json"
@@ -127,6 +114,32 @@ class RunDir:
         self._lock.close()
 
 
+def take_lock(folder: Path, flag: str, who: str, doing: str) -> IO[str]:
+    """The file `lock` of a folder, which keeps others out until it is closed or the process dies.
+
+    Args:
+        flag: that the folder was given by.
+        who, doing: for the message, such as "another process" and "is training in it".
+
+    Raises:
+        InputError: another process has it.
+        OSError: it cannot be written.
+    """
+    lock = open(folder / "lock", "a+")  # noqa: SIM115 held until close
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise InputError(f"{flag}={folder}: {who} (pid {owner}) {doing}. Wait for it, stop it, or "
+                         f"give another {flag}.") from error  # fmt: skip
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
 def read_json(path: Path) -> dict:
     """A JSON file of a run.
 
@@ -137,6 +150,33 @@ def read_json(path: Path) -> dict:
         return json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"'{path}' cannot be read ({error}). Is this a run directory?") from error
+
+
+def read_lines(path: Path, *, torn_end: bool = False) -> list[dict]:
+    """The lines of a record of a run, each with its "images"; none where there is no file.
+
+    Args:
+        torn_end: leave out a last line that is torn.
+
+    Raises:
+        InputError: a damaged line; names the file and the line.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    found = []
+    for number, text in enumerate(lines, 1):
+        try:
+            line = json.loads(text)
+            if not isinstance(line["images"], int):
+                raise TypeError(f"images: {line['images']!r}")
+            found.append(line)
+        except (ValueError, TypeError, KeyError) as error:
+            if torn_end and not text.endswith("\n"):
+                break
+            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
+                             "it.") from error  # fmt: skip
+    return found
 
 
 def read_config(path: Path) -> dict:

@@ -37,6 +37,19 @@ def parse_seeds(text: str, flag: str = "--seeds") -> list[int]:
     return seeds
 
 
+def check_space(name: str, algorithm, space: str) -> None:
+    """Refuses a model that has no latents of a kind; `name` is of the metric in z or in w.
+
+    Raises:
+        InputError: it makes no pictures from noise, or has no w.
+    """
+    generator = getattr(algorithm, "generator", None)
+    if generator is None:
+        raise InputError(f"{name}: this model makes no pictures from noise.")
+    if space == "w" and not hasattr(generator, "mapping"):
+        raise InputError(f"{name}: this model has no w. Take {name.replace('_w', '_z')}.")
+
+
 def latents(algorithm, seeds: Sequence[int]) -> np.ndarray:
     """The z of each seed, float32 `[N, latent_size]`.
 

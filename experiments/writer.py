@@ -10,8 +10,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from core.errors import InputError
 from experiments.data import pictures
+from experiments.rundir import read_lines
 
 
 class Writer:
@@ -85,20 +85,4 @@ def read_metrics(run_dir: Path) -> list[dict]:
     Raises:
         InputError: a damaged line; names the file and the line.
     """
-    path = Path(run_dir) / "metrics.jsonl"
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    found = []
-    for number, text in enumerate(lines, 1):
-        try:
-            line = json.loads(text)
-            if not isinstance(line["images"], int):
-                raise TypeError(f"images: {line['images']!r}")
-            found.append(line)
-        except (ValueError, TypeError, KeyError) as error:
-            if not text.endswith("\n"):
-                break
-            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
-                             "it.") from error  # fmt: skip
-    return found
+    return read_lines(Path(run_dir) / "metrics.jsonl", torn_end=True)

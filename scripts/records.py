@@ -19,17 +19,17 @@ def recorded(run_dir: Path) -> dict[str, float]:
     Raises:
         InputError: a damaged line; names the file and the line.
     """
-    from experiments.rundir import read_config
+    from experiments.rundir import read_config, read_lines
 
-    rows = _lines(run_dir / "metrics.jsonl")
-    end, found = last(run_dir), {}
+    rows, found = read_lines(run_dir / "metrics.jsonl"), {}
+    end = _last(rows)
     for row in rows:
         if row["images"] == end:
             found |= {key.removeprefix("metrics/"): value for key, value in row.items()}
     config = read_config(run_dir / "config.json")["config"]
     own = {"images": end, "checkpoint": "last", "dataset": config.get("data.dataset"),
            "size": config.get("data.size")}  # fmt: skip
-    for line in _lines(run_dir / "evaluations.jsonl"):
+    for line in read_lines(run_dir / "evaluations.jsonl"):
         if all(line.get(key) == value for key, value in own.items()):
             found |= line["values"]
     return found
@@ -41,23 +41,13 @@ def last(run_dir: Path) -> int:
     Raises:
         InputError: as `recorded`.
     """
-    return max((row["images"] for row in _lines(run_dir / "metrics.jsonl")), default=0)
+    from experiments.rundir import read_lines
+
+    return _last(read_lines(run_dir / "metrics.jsonl"))
 
 
-def _lines(path):
-    if not path.exists():
-        return []
-    found = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            line = json.loads(text)
-            if not isinstance(line["images"], int):
-                raise TypeError(f"images: {line['images']!r}")
-            found.append(line)
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
-                             "it.") from error  # fmt: skip
-    return found
+def _last(rows):
+    return max((row["images"] for row in rows), default=0)
 
 
 def curve(run_dir: Path) -> dict[int, dict[str, float]]:
@@ -66,8 +56,10 @@ def curve(run_dir: Path) -> dict[int, dict[str, float]]:
     Raises:
         InputError: as `recorded`.
     """
+    from experiments.rundir import read_lines
+
     found = {}
-    for row in _lines(run_dir / "metrics.jsonl"):
+    for row in read_lines(run_dir / "metrics.jsonl"):
         own = {k.removeprefix("metrics/"): v for k, v in row.items() if k.startswith("metrics/")}
         if own:
             found.setdefault(row["images"], {}).update(own)

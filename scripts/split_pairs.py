@@ -44,8 +44,8 @@ def _split():
     half = len(trained) // 2
     parts = {"trainA": trained[:half], "trainB": trained[half:], "testA": tested, "testB": tested}
     root = _empty_folder()
+    files.check_folder(FLAGS.output)
     for part, chosen in parts.items():
-        files.check_folder(str(root / part))
         for name in tqdm(chosen, part, leave=False):
             pictures.write_png(root / part / name, pictures.read(domains[part[-1]][name]))
     left = len(domains["A"]) + len(domains["B"]) - 2 * len(names)
@@ -60,10 +60,9 @@ def _by_name(flag, folder):
     if not folder:
         raise InputError(f"{flag}: give a folder of pictures.")
     found, root = files.inputs(flag, folder)
-    targets = files.names(found, root)
     return {
-        target.as_posix().replace("/", "_"): path
-        for target, path in zip(targets, found, strict=True)
+        target.as_posix(): path
+        for target, path in zip(files.names(found, root), found, strict=True)
     }
 
 

@@ -68,11 +68,10 @@ def measure(run, metrics: Sequence[str], folder: str | None) -> None:
     missing = [(m, k) for m in metrics for k in LATENTS if value(m, k) not in found]
     if not missing:
         return
-    data = run.config.data
     dataset = api.open_data(run.config, say)
     for metric, count in missing:
         say(f"{metric}, {count} latents ...")
-        reals = of_dataset(dataset, data, "image", protocols.split_of(metric))
+        reals = of_dataset(dataset, run.config.data, "image", protocols.split_of(metric))
         taken = protocols.compute(
             metric,
             lambda seeds, count=count: mixed(run.algorithm, seeds, count),
@@ -80,11 +79,9 @@ def measure(run, metrics: Sequence[str], folder: str | None) -> None:
             folder=folder,
             cache=run.run_dir / evaluation.FEATURES,
         )
-        line = {"metric": metric, "values": {value(metric, count): taken[metric]},
-                "images": int(run.algorithm.images.numpy()), "checkpoint": "last",
-                "dataset": data.dataset, "size": data.size,
-                "latents": count, "seed": run.config.seed}  # fmt: skip
-        tables.append_lines(run.run_dir / evaluation.RECORDS, [line | environment()])
+        line = {"metric": metric, "values": {value(metric, count): taken[metric]}, "latents": count}
+        line |= evaluation.identity(run, dataset) | environment()
+        tables.append_lines(run.run_dir / evaluation.RECORDS, [line])
 
 
 def _row(percent, letter, published):

@@ -81,11 +81,7 @@ def check_path(name: str, algorithm) -> None:
     Raises:
         InputError: it has no w, its z is not normal, or it computes in half precision.
     """
-    generator = getattr(algorithm, "generator", None)
-    if generator is None:
-        raise InputError(f"{name}: this model makes no pictures from noise.")
-    if PATHS[name].space == "w" and not hasattr(generator, "mapping"):
-        raise InputError(f"{name}: this model has no w. Take {name.replace('_w', '_z')}.")
+    sampling.check_space(name, algorithm, PATHS[name].space)
     if PATHS[name].space == "z" and getattr(algorithm, "latent", "normal") != "normal":
         raise InputError(f"{name}: the z of this model is {algorithm.latent}, expected normal: on "
                          "a sphere.")  # fmt: skip

@@ -40,7 +40,6 @@ from experiments.metrics.reals import Reals
 from experiments.metrics.separability import (
     COUNT,
     SEPARABILITIES,
-    check_separability,
     measure_separability,
 )
 from experiments.metrics.statistics import (
@@ -50,7 +49,8 @@ from experiments.metrics.statistics import (
     kernel_distance,
     precision_recall,
 )
-from experiments.names import nearest
+from experiments.names import hint
+from experiments.sampling import check_space
 
 SUBSET = 1000  # images in a subset of the kernel distances
 
@@ -108,7 +108,7 @@ def check_name(name: str) -> None:
         InputError: names the nearest one.
     """
     if name not in NAMES:
-        raise InputError(f"metric '{name}': there is no such metric. {nearest(name, NAMES)} All: "
+        raise InputError(f"metric '{name}': there is no such metric.{hint(name, NAMES)} All: "
                          f"{', '.join(NAMES)}.")  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def check(
         path_distance(name, folder)
         return 2 * PATHS[name].count
     if name in SEPARABILITIES:
-        check_separability(name, algorithm)
+        check_space(name, algorithm, SEPARABILITIES[name])
         check_size(size, name)
         return COUNT
     protocol = PROTOCOLS[name]

@@ -14,7 +14,6 @@ NVlabs/stylegan @ 1e0d5c7, metrics/linear_separability.py.
 import numpy as np
 from keras import ops
 
-from core.errors import InputError
 from experiments import sampling
 from experiments.metrics.attributes import probabilities
 from experiments.metrics.disentanglement import linear_separability
@@ -25,19 +24,6 @@ SEPARABILITIES = {"sep_faces_z": "z", "sep_faces_w": "w"}
 DATASET = "faces"  # what a model has to be trained on
 
 
-def check_separability(name: str, algorithm) -> None:
-    """Refuses a model that the metric is not defined for.
-
-    Raises:
-        InputError: it has no w, or makes no pictures from noise.
-    """
-    generator = getattr(algorithm, "generator", None)
-    if generator is None:
-        raise InputError(f"{name}: this model makes no pictures from noise.")
-    if SEPARABILITIES[name] == "w" and not hasattr(generator, "mapping"):
-        raise InputError(f"{name}: this model has no w. Take sep_faces_z.")
-
-
 def measure_separability(name: str, algorithm, count: int = COUNT) -> float:
     """One of `SEPARABILITIES` of an algorithm, see `linear_separability`.
 
@@ -46,9 +32,9 @@ def measure_separability(name: str, algorithm, count: int = COUNT) -> float:
         count: pictures, of the seeds from 0 on.
 
     Raises:
-        InputError: as `check_separability`, or pictures below `attributes.SIZE` pixels.
+        InputError: a model without such latents, or pictures below `attributes.SIZE` pixels.
     """
-    check_separability(name, algorithm)
+    sampling.check_space(name, algorithm, SEPARABILITIES[name])
     latents, judged = [], []
     chunks = [range(i, min(i + BATCH, count)) for i in range(0, count, BATCH)]
     for seeds in progress(chunks, name, count):

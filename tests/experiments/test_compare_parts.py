@@ -20,7 +20,7 @@ from core.errors import InputError
 from experiments import api, columns, compare, comparison, events, methods, results
 from experiments.comparison import Cell, Row
 from experiments.data import pictures
-from experiments.rundir import RunDir
+from experiments.rundir import RunDir, take_lock
 from experiments.writer import read_metrics
 
 # --- numbers
@@ -185,7 +185,7 @@ def test_an_input_that_is_too_small_is_left_out(here, tmp_path, capsys):  # noqa
 def test_one_comparison_at_a_time(here, tmp_path, capsys):  # noqa: F811
     arguments = [f"--runs={here}/adain", f"--content={here}/content", f"--style={here}/style",
                  f"--weights={here}/vgg19.npz", f"--output={tmp_path}"]  # fmt: skip
-    with compare._locked(tmp_path):
+    with take_lock(tmp_path, "--output", "another comparison", "is at work there"):
         assert main(*arguments) == 1
     assert f"another comparison (pid {os.getpid()}) is at work there" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]

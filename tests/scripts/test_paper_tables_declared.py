@@ -79,8 +79,8 @@ def test_scores_of_several_latents_are_recorded_once(tmp_path, monkeypatch):
     (tmp_path / "metrics.jsonl").write_text('{"images": 8, "metrics/fd_hed5k": 1.0}\n')
     config = api.make_config("stylegan", "smoke")
     (tmp_path / "config.json").write_text(json.dumps({"config": flatten(config)}))
-    algorithm = SimpleNamespace(images=SimpleNamespace(numpy=lambda: 8))
-    run = SimpleNamespace(run_dir=tmp_path, config=config, algorithm=algorithm)
+    algorithm = SimpleNamespace(images=SimpleNamespace(numpy=lambda: 8), extra={})
+    run = SimpleNamespace(run_dir=tmp_path, config=config, algorithm=algorithm, checkpoint="last")
     calls = []
 
     def compute(name, *args, **kwargs):
