@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from core.phases import Stage
+from core.resample import box, nearest
 
 
 def schedule(
@@ -60,6 +61,23 @@ def faded_in(images, stages: Sequence[Stage], size: int, *, start: int, fade: in
         return 1.0
     begin = next(stage.start for stage in stages if stage.size == size)
     return ops.clip((ops.cast(images, "float32") - begin) / fade, 0.0, 1.0)
+
+
+def without_new_detail(images, fade):
+    """Images without the detail of the level that is still to fade in.
+
+    Args:
+        images: `[N, H, W, C]`, H and W even.
+        fade: how much of the level is in, as `faded_in` returns it.
+
+    Returns:
+        The images at fade 1, at fade 0 their 2x2 means at the same size; what lies between is
+        linear.
+    """
+    if isinstance(fade, float):
+        return images
+    lower = nearest(box(images))
+    return lower + (images - lower) * fade
 
 
 def by_resolution(pairs: Sequence[str], name: str, kind: type = float) -> dict[int, float]:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from gan.checks import check_at_least, check_fraction, check_one_of
+from gan.latent import LATENTS
 from gan.losses import MODES
-
-LATENTS = ("uniform", "normal")
 
 
 @dataclass(frozen=True)
