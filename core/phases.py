@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import keras
 from keras import ops
 
-from core import engine
+from core import engine, sizes
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,26 @@ class Algorithm:
     def shape(self, stage: Stage) -> tuple[int, ...]:
         """Of the pictures that a step of a stage sees at once: `(N, H, W, 3)`."""
         return (stage.batch_size, stage.size, stage.size, 3)
+
+    def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
+        """A copy of a network whose layers know the sizes of a stage, to count what they do.
+
+        Args:
+            name: of one of `networks` or `frozen`.
+            stage: the stage; None: the last one.
+        """
+        stage = self.stages[-1] if stage is None else stage
+        network = (self.networks | self.frozen)[name]
+        return sizes.at_shapes(network, self.input_shapes(name, stage))
+
+    def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
+        """The shapes of what a network takes at a stage, with the batch, one for each input.
+
+        These are `core.sizes.input_shapes` for the pictures of the stage. A model overrides this
+        for a network that takes something else than pictures, such as a decoder, whose input is
+        `[core.sizes.code_shape(network, self.shape(stage))]`.
+        """
+        return sizes.input_shapes((self.networks | self.frozen)[name], self.shape(stage))
 
     def groups(self) -> dict[str, list]:
         """Every variable that changes, by group: what a checkpoint holds."""

@@ -186,11 +186,16 @@ class Synthesis(Progressive):
         lower = nearest(ops.cast(self.to_rgb[last - 1](before), "float32"))
         return lower + (picture - lower) * fade
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """The layers of the full resolution as a functional model of known sizes, to count."""
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The layers up to `size` pixels as a functional model of known sizes, to count them.
+
+        Args:
+            batch_size: pictures at once.
+            size: resolution in pixels; None: the full one.
+        """
         shape = (self.num_layers, self.in_dim) if self.use_styles else (self.in_dim,)
         ws = keras.Input(shape, batch_size=batch_size)
-        return keras.Model(ws, self.grown(ws, self.resolution, noise="const"))
+        return keras.Model(ws, self.grown(ws, size or self.resolution, noise="const"))
 
     def _input(self, ws):
         """What the first epilogue takes."""
@@ -232,9 +237,9 @@ class GrowingGenerator(keras.Model):
     def lod(self, value: float):
         self.synthesis.lod = value
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """The synthesis' layers as a functional model of known sizes, to count."""
-        return self.synthesis.functional(batch_size)
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The synthesis alone, without the mapping: `Synthesis.functional`."""
+        return self.synthesis.functional(batch_size, size)
 
 
 @keras.saving.register_keras_serializable("gan")
@@ -326,9 +331,10 @@ class Discriminator(Progressive):
                 x = lower + (x - lower) * ops.cast(fade, x.dtype)
         return self._logits(x)
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """As `Synthesis.functional`."""
-        shape = (self.resolution, self.resolution, self.num_channels)
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The layers from `size` pixels down: `Synthesis.functional`."""
+        size = size or self.resolution
+        shape = (size, size, self.num_channels)
         images = keras.Input(shape, batch_size=batch_size)
         return keras.Model(images, self.grown(images))
 

@@ -14,21 +14,20 @@ import keras
 from keras import ops
 
 from core.ema import EMA
-from core.phases import Algorithm, Stage
+from core.phases import Stage
 from gan.cyclegan.config import CycleGANConfig
 from gan.cyclegan.networks import discriminator, resnet_generator, smallest_size
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
 from gan.pool import ImagePool
+from gan.translator import Translator
 
 
-class CycleGAN(Algorithm):
+class CycleGAN(Translator):
     """Unpaired translation between the domains A and B.
 
     A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1].
     """
-
-    directions = ("AtoB", "BtoA")  # that it translates
 
     def __init__(
         self,
@@ -82,22 +81,17 @@ class CycleGAN(Algorithm):
 
     @property
     def size_multiple(self) -> int:
-        """Heights and widths that the generators take are multiples of this."""
         return 2**self.config.n_downsampling
 
     @property
     def smallest_size(self) -> int:
-        """From this height and width on."""
         return smallest_size(self.size_multiple)
 
     @property
     def width(self) -> int:
-        """Channels of the generators' layers at full size."""
         return self.config.ngf
 
-    @staticmethod
-    def translator_name(direction: str) -> str:
-        """The generator for "AtoB" or "BtoA"."""
+    def translator_name(self, direction: str) -> str:
         return {"AtoB": "G_A", "BtoA": "G_B"}[direction]
 
     def translator(self, direction: str) -> keras.Model:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
+from gan.translator import DIRECTIONS
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,8 @@ class CycleGANConfig:
             raise ValueError(
                 "lambda_gan, lambda_A and lambda_B are all 0: nothing is left to train"
             )
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions that the model learns: both."""
+        return DIRECTIONS

@@ -14,15 +14,16 @@ import keras
 from keras import ops
 
 from core.batch_norm import run_unchanged
-from core.phases import Algorithm, Stage
+from core.phases import Stage
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
 from gan.pix2pix.config import Pix2PixConfig
 from gan.pix2pix.networks import unet_generator
+from gan.translator import Translator
 
 
-class Pix2Pix(Algorithm):
+class Pix2Pix(Translator):
     """Translation from one domain to the other, learned from pairs.
 
     A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1], the same scenes.
@@ -67,33 +68,19 @@ class Pix2Pix(Algorithm):
         ]
 
     @property
-    def directions(self) -> tuple[str, ...]:
-        """That it translates: one."""
-        return (self.config.direction,)
-
-    @property
     def size_multiple(self) -> int:
-        """Heights and widths that the generator takes are multiples of this."""
         return 2**self.config.num_downs
 
     @property
-    def smallest_size(self) -> int:
-        """From this height and width on."""
-        return self.size_multiple
-
-    @property
     def width(self) -> int:
-        """Channels of the generator's widest layer at full size, or what takes as much memory."""
-        return self.config.ngf
+        return self.config.ngf  # or what takes as much memory
 
-    @staticmethod
-    def translator_name(direction: str) -> str:
-        """The generator for either direction, of which a run has one."""
-        return "G"
+    def translator_name(self, direction: str) -> str:
+        return "G"  # a run has one direction
 
     def translator(self, direction: str) -> Callable:
-        """What translates `[N, H, W, 3]` as `config.test_mode` says, called as a network is."""
-        network = self.networks["G"]
+        """What translates as `config.test_mode` says."""
+        network = super().translator(direction)
         if self.config.test_mode == "published":
             return published_translator(network, self.seed)
         return network

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
+from gan.translator import DIRECTIONS
 
-DIRECTIONS = ("AtoB", "BtoA")
 TEST_MODES = ("published", "eval")
 
 
@@ -55,3 +55,8 @@ class Pix2PixConfig:
         check_adam(self)
         if self.lambda_gan == self.lambda_L1 == 0:
             raise ValueError("lambda_gan and lambda_L1 are both 0: nothing is left to train")
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction that the model learns, in a tuple of one."""
+        return (self.direction,)

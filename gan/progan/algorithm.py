@@ -141,6 +141,10 @@ class ProGAN(LatentGAN):
         fade = self._faded_in(images, stage)
         return (self.size // stage.size).bit_length() - float(ops.convert_to_numpy(fade))
 
+    def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
+        stage = self.stages[-1] if stage is None else stage
+        return self.networks[name].functional(stage.batch_size, stage.size)
+
     def enter(self, stage: Stage) -> None:
         if self.config.reset_optimizers and stage is not self.stages[0]:
             for optimizer in {id(p.optimizer): p.optimizer for p in self.phases}.values():

@@ -219,3 +219,12 @@ def test_the_loss_scale_of_float16_outlives_a_level():
     at(progan, 8).enter(progan.current_stage)
     assert float(numpy(scale)) == before > 1
     assert np.isfinite([float(v) for v in run(progan).values()]).all()
+
+
+def test_networks_of_a_stage_at_a_known_size():
+    progan = tiny(size=16)
+    for stage, size in ((progan.stages[0], 4), (None, 16)):
+        generator, discriminator = (progan.sized(name, stage) for name in "GD")
+        assert tuple(generator.outputs[0].shape) == (4, size, size, 3)
+        assert tuple(discriminator.inputs[0].shape) == (4, size, size, 3)
+        assert tuple(discriminator.outputs[0].shape) == (4, 1)
