@@ -9,7 +9,6 @@ by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Bat
 bias become gamma and beta, its running statistics the moving ones.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.names import hint
 from core.tf1_file import read_networks
 from core.torch_file import read_state_dict
 
@@ -151,9 +151,8 @@ def _subject(state) -> str:
 def _plan(kinds: Kinds, kind: str, state) -> tuple[State, Plan]:
     """The arrays by official name, and what to do with them."""
     if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, 1, 0.4)
-        advice = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"kind={kind!r}: expected one of {', '.join(kinds)}.{advice}")
+        known = f"expected one of {', '.join(kinds)}"
+        raise InputError(f"kind={kind!r}: {known}.{hint(kind, kinds)}")
     arrays = _read(state, kind)
     try:
         return arrays, kinds[kind](arrays)

@@ -5,6 +5,8 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
 `jax.value_and_grad`, `jax.jit`):
 
     setup(devices, deterministic)        before anything is built
+    describe_devices()                   what the networks run on, in words
+    missing_accelerator()                a sentence where a GPU of the machine is not used
     value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
     input_grad(fn, x)                    d sum(fn(x)) / dx, differentiable again
     value_and_input_grad(fn, x)          the same with fn(x)
@@ -26,7 +28,7 @@ elif keras.backend.backend() == "jax":
 else:
     raise ImportError(
         f"Keras runs on '{keras.backend.backend()}'; this project runs on 'tensorflow' or 'jax'. "
-        "Set KERAS_BACKEND (or --backend) to one of them."
+        "Set KERAS_BACKEND to one of them."
     )
 
 setup = _engine.setup
@@ -36,6 +38,7 @@ apply = _engine.apply
 compile = _engine.compile
 shard = _engine.shard
 describe_devices = _engine.describe_devices
+missing_accelerator = _engine.missing_accelerator
 instance_norm = _engine.instance_norm
 
 
@@ -66,6 +69,7 @@ __all__ = [
     "describe_devices",
     "input_grad",
     "instance_norm",
+    "missing_accelerator",
     "setup",
     "shard",
     "value_and_grad",

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.errors import InputError
+from core.engine.accelerators import unused_gpu
+from core.errors import SettingError
 from core.optimizers import Adam
 
 
@@ -17,18 +18,24 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
 
     Args:
         devices: 1, "1" or "all".
-        deterministic: the same bits for the same command on the same machine.
+        deterministic: the same command on the same machine gives the same bits. On a CPU this is
+            needed for that (some kernels add up in the order in which threads end) and costs
+            little. On a GPU it takes slower kernels and the same one at every start, and an
+            operation that has no deterministic kernel raises an error. It stays on to the end of
+            the process: a later `deterministic=False` does not turn it off.
         branches: parts of the model's step that do not wait for each other (two generators, two
             discriminators). They run side by side, each on its share of the cores, which uses
             these better than splitting every small operation over all of them.
 
     Raises:
-        InputError: more than one device is asked for.
+        SettingError: more than one device is asked for.
     """
     if devices not in (1, "1", "all"):
-        raise InputError(
-            f"--devices={devices} on the TensorFlow backend: it runs on one accelerator. For data "
-            f"parallelism over several use JAX: --backend=jax --devices={devices}."
+        raise SettingError(
+            "devices",
+            devices,
+            "1, as TensorFlow runs on one accelerator here",
+            "Data parallelism over several devices needs the JAX backend.",
         )
     with contextlib.suppress(RuntimeError):  # too late: TensorFlow is running already
         if not tf.config.threading.get_intra_op_parallelism_threads():
@@ -161,6 +168,19 @@ def _fused_norm(x, epsilon):
 
 
 def describe_devices() -> str:
-    """What the networks run on, in words."""
-    gpus = tf.config.list_logical_devices("GPU") + tf.config.list_logical_devices("TPU")
-    return f"{gpus[0].name} (TensorFlow)" if gpus else "CPU (TensorFlow)"
+    """What the networks run on, such as "CPU (TensorFlow)" or "NVIDIA H100 (TensorFlow)"."""
+    return f"{_accelerator() or 'CPU'} (TensorFlow)"
+
+
+def _accelerator():
+    """The name of the GPU or TPU that TensorFlow uses, or None."""
+    if tf.config.list_logical_devices("GPU"):
+        card = tf.config.get_visible_devices("GPU")[0]
+        details = tf.config.experimental.get_device_details(card)
+        return details.get("device_name", "GPU")
+    return "TPU" if tf.config.list_logical_devices("TPU") else None
+
+
+def missing_accelerator() -> str | None:
+    """A sentence where this machine has a GPU that TensorFlow does not see, else None."""
+    return None if _accelerator() else unused_gpu("tensorflow", "TensorFlow")
