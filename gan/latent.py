@@ -12,6 +12,7 @@ import keras
 from core import optimizers
 from core.ema import EMA
 from core.phases import Algorithm, Phase, Stage
+from core.tensors import Tensor
 
 LATENTS = ("uniform", "normal")
 
@@ -53,7 +54,7 @@ class LatentGAN(Algorithm):
         latent_size, latent, classes: see the attributes.
         ema_half_life, ema_decay, ema_ramp_up: see `core.ema.EMA`; without a half-life and a decay
             nothing is averaged.
-        seed: of `random`.
+        seed: what `random` starts from.
         passes, xla: see `core.phases.Algorithm`.
 
         Raises:
@@ -116,7 +117,7 @@ class LatentGAN(Algorithm):
 
     # --- for the step
 
-    def z(self, count: int):
+    def z(self, count: int) -> Tensor:
         """New latents `[count, latent_size]`, float32, as `latent` says."""
         shape = (count, self.latent_size)
         if self.latent == "uniform":
@@ -145,8 +146,9 @@ class LatentGAN(Algorithm):
         `core.optimizers.lazily`.
 
         Args:
-            name: of the network and its phase ("G"); the penalty's phase is `<name>_reg`.
-            loss: of the phase, see `core.phases.Phase`.
+            name: the name of the network and of its phase, such as "G"; the phase of the penalty is
+                `<name>_reg`.
+            loss: the loss of this phase, see `core.phases.Phase`.
             adam: makes the optimizer from `learning_rate`, `beta_1` and `beta_2`.
             learning_rate: a number, or `images seen -> number`.
             betas: Adam's decays of the first and the second moment.
@@ -158,12 +160,13 @@ class LatentGAN(Algorithm):
             One phase, or two with a penalty, in the order in which they run within a step.
         """
         variables = self.networks[name].trainable_variables
-        changes = callable(learning_rate)
-        args = {"learning_rate": 1.0 if changes else learning_rate}
-        args |= {"beta_1": betas[0], "beta_2": betas[1]}
+        start = 1.0 if callable(learning_rate) else learning_rate
+        args = {"learning_rate": start, "beta_1": betas[0], "beta_2": betas[1]}
         args = optimizers.lazily(penalty_interval, **args) if penalty else args
         optimizer = optimizers.built(adam(**args), variables)
-        rate = _scaled(learning_rate, args["learning_rate"]) if changes else None
+        rate = None
+        if callable(learning_rate):
+            rate = _scaled(learning_rate, args["learning_rate"])
         phases = [Phase(name, variables, optimizer, loss, interval, rate)]
         if penalty:
             lazy = Phase(f"{name}_reg", variables, optimizer, penalty, penalty_interval, rate)

@@ -3,8 +3,12 @@
 import keras
 from keras import ops
 
+from core.tensors import Tensor
 
-def layers_of_the_first_w(layers: int, probability: float, seed: keras.random.SeedGenerator):
+
+def layers_of_the_first_w(
+    layers: int, probability: float, seed: keras.random.SeedGenerator
+) -> Tensor:
     """Which layers take the first of two w: those before a random layer, or all of them.
 
     One draw serves the whole batch, as in the official code.

@@ -12,7 +12,7 @@ import functools
 import re
 
 from core.errors import InputError
-from core.importing import Plan, Rows, State, first_few
+from core.importing import Kinds, Plan, Rows, State, first_few
 from gan.progan.networks import Generator as ProGANGenerator
 from gan.progressive import Discriminator, resolutions
 from gan.stylegan.networks import Generator as StyleGANGenerator
@@ -74,7 +74,7 @@ def discriminator(blur: bool, state: State) -> Plan:
     return Plan(build, config, choices=choices, rows=_discriminator_rows)
 
 
-KINDS = {
+KINDS: Kinds = {
     "progan/discriminator": functools.partial(discriminator, False),
     "progan/generator": progan_generator,
     "stylegan/discriminator": functools.partial(discriminator, True),

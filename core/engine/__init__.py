@@ -18,13 +18,16 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
 """
 
 import functools
+from collections.abc import Sequence
 
 import keras
+
+from core.tensors import Function, Tensor
 
 if keras.backend.backend() == "tensorflow":
     from core.engine import tensorflow as _engine
 elif keras.backend.backend() == "jax":
-    from core.engine import jax as _engine
+    from core.engine import jax as _engine  # type: ignore[no-redef]
 else:
     raise ImportError(
         f"Keras runs on '{keras.backend.backend()}'; this project runs on 'tensorflow' or 'jax'. "
@@ -42,19 +45,20 @@ missing_accelerator = _engine.missing_accelerator
 instance_norm = _engine.instance_norm
 
 
-def compile_by_shape(fn, variables):
-    """`compile` for a function of arrays of many shapes, once for each of the last sixteen.
-    (TensorFlow warns where one function sees many.)
+def compile_by_shape(fn: Function, variables: Sequence[keras.Variable]) -> Function:
+    """`fn` compiled once for each of the last sixteen shapes that it was called with.
+
+    `compile` alone would do on JAX; TensorFlow warns where one function sees many shapes.
 
     Args:
-        fn: of arrays.
+        fn: a function of arrays.
         variables: see `compile`.
     """
     compiled = functools.lru_cache(16)(lambda *shapes: compile(fn, variables))
     return lambda *arrays: compiled(*(tuple(x.shape) for x in arrays))(*arrays)
 
 
-def input_grad(fn, x):
+def input_grad(fn: Function, x: Tensor) -> Tensor:
     """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
 
     `fn` must not assign to variables.

@@ -1,7 +1,12 @@
-"""The engine on JAX: every variable is mapped in a `keras.StatelessScope`, so that code which
-assigns to variables is a pure function, which `jax.value_and_grad` and `jax.jit` take."""
+"""The engine on JAX.
+
+`jax.value_and_grad` and `jax.jit` take pure functions. Code that assigns to variables becomes one
+inside a `keras.StatelessScope` that maps every variable to its value.
+"""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +15,7 @@ import keras
 from core.engine.accelerators import unused_gpu
 from core.errors import SettingError
 from core.stats import instance_norm  # noqa: F401 XLA fuses it by itself
+from core.tensors import Batch, Function, Tensor
 
 
 class _Scope(keras.StatelessScope):
@@ -73,7 +79,9 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
     return count
 
 
-def value_and_grad(loss_fn, variables):
+def value_and_grad(
+    loss_fn: Function, variables: Sequence[keras.Variable]
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """`((loss, aux), gradients)` of `loss_fn() -> (loss, aux)` with respect to `variables`."""
     assigned = {}
 
@@ -91,7 +99,7 @@ def value_and_grad(loss_fn, variables):
     return (loss, aux), gradients
 
 
-def value_and_input_grad(fn, x):
+def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
     both can be differentiated again.
 
@@ -107,8 +115,12 @@ def value_and_input_grad(fn, x):
     return value, gradient
 
 
-def apply(optimizer, gradients, variables):
-    """One update of `variables`."""
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Updates `variables` once by their `gradients`, in the same order."""
     own = optimizer.variables
     new, new_own = optimizer.stateless_apply(
         [v.value for v in own], list(gradients), [v.value for v in variables]
@@ -117,10 +129,19 @@ def apply(optimizer, gradients, variables):
         variable.assign(value)
 
 
-def compile(fn, variables, xla: bool = True):
-    """`fn` as one compiled call that reads and writes `variables`, which must be all it touches.
+def compile(fn: Function, variables: Sequence[keras.Variable], xla: bool = True) -> Function:
+    """`fn` as one compiled call that reads and writes `variables`.
 
-    The old values are given to the compiler to reuse (donated): memory holds one copy.
+    The memory of the old values is given to the compiler to reuse (donated), so that there is only
+    one copy of each variable.
+
+    Args:
+        fn: a function of tensors.
+        variables: all variables that `fn` reads or writes.
+        xla: for TensorFlow; JAX always compiles with XLA.
+
+    Raises:
+        ValueError: when it is called, if `fn` assigns to another variable.
     """
     variables = list(variables)
 
@@ -180,7 +201,7 @@ def _distinct(values):
     return distinct
 
 
-def shard(batch):
+def shard(batch: Batch) -> Batch:
     """A batch on the device, or its rows spread over the devices of `setup`."""
     distribution = keras.distribution.distribution()
     if distribution is None:

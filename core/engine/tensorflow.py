@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import tensorflow as tf
 from core.engine.accelerators import unused_gpu
 from core.errors import SettingError
 from core.optimizers import Adam
+from core.tensors import Batch, Function, Tensor
 
 
 def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
@@ -48,7 +51,9 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
     return 1
 
 
-def value_and_grad(loss_fn, variables):
+def value_and_grad(
+    loss_fn: Function, variables: Sequence[keras.Variable]
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """`((loss, aux), gradients)` of `loss_fn() -> (loss, aux)` with respect to `variables`."""
     with tf.GradientTape() as tape:
         loss, aux = loss_fn()
@@ -63,7 +68,7 @@ def value_and_grad(loss_fn, variables):
     return (loss, aux), list(zeros)
 
 
-def value_and_input_grad(fn, x):
+def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
     both can be differentiated again.
 
@@ -76,8 +81,12 @@ def value_and_input_grad(fn, x):
     return value, tape.gradient(total, x)
 
 
-def apply(optimizer, gradients, variables):
-    """One update of `variables`."""
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Updates `variables` once by their `gradients`, in the same order."""
     if _plain_adam(optimizer, variables):
         _fused_adam(optimizer, gradients, variables)
     else:
@@ -85,7 +94,8 @@ def apply(optimizer, gradients, variables):
 
 
 def _plain_adam(optimizer, variables):
-    """Adam without clipping, decay, averages, constraints: what one TensorFlow kernel computes."""
+    """Whether the update is Adam alone, without clipping, decay, averages or constraints, which is
+    what one TensorFlow kernel computes."""
     if any(v.constraint is not None for v in variables):
         return False
     if type(optimizer) not in (keras.optimizers.Adam, Adam) or optimizer.amsgrad:
@@ -96,7 +106,10 @@ def _plain_adam(optimizer, variables):
 
 
 def _fused_adam(optimizer, gradients, variables):
-    """The same update as `optimizer.apply` in one operation a variable instead of some forty."""
+    """The same update as `optimizer.apply` in one operation a variable instead of some forty.
+
+    A step takes as long as without; the smaller graph is ready in about two thirds of the time.
+    """
     step = tf.cast(optimizer.iterations.value + 1, tf.float32)
     power_1, power_2 = (tf.pow(float(b), step) for b in (optimizer.beta_1, optimizer.beta_2))
     epsilon = tf.constant(optimizer.epsilon)
@@ -121,24 +134,33 @@ def _fused_adam(optimizer, gradients, variables):
     optimizer.iterations.assign_add(1)
 
 
-def compile(fn, variables, xla: bool = False):
-    """`fn` as one graph; `variables` are not needed here, a graph updates them in place."""
+def compile(fn: Function, variables: Sequence[keras.Variable], xla: bool = False) -> Function:
+    """`fn` as one compiled call that reads and writes `variables`.
+
+    Args:
+        fn: a function of tensors.
+        variables: not needed here, as a graph updates variables in place; JAX needs them.
+        xla: compile with XLA.
+    """
     # TensorFlow warns of retracing by code: the steps of several levels share theirs, partials none
     fn = functools.partial(fn)
     return tf.function(fn, jit_compile=xla, autograph=False)  # there is nothing to convert
 
 
-def shard(batch):
+def shard(batch: Batch) -> Batch:
     """A batch as tensors."""
     return {name: tf.convert_to_tensor(value) for name, value in batch.items()}
 
 
-def instance_norm(x, epsilon: float = 1e-5):
-    """`core.stats.instance_norm` by the fused kernel of batch norm, which reads and writes memory a
-    third as often: each picture is a batch of its own.
+def instance_norm(x: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """Every channel of every picture to mean 0 and variance 1, as `core.stats.instance_norm`.
+
+    The fused kernel of batch norm does it, with each picture as a batch of its own; it reads and
+    writes memory a third as often.
 
     Args:
-        x: `[N, H, W, C]`, N known where it is 1 or 2.
+        x: `[N, H, W, C]`; it is fastest where N is known to be 1 or 2.
+        epsilon: added to the variance before the root.
     """
     if x.shape[0] == 1:
         return _fused_norm(x, epsilon)

@@ -15,6 +15,7 @@ from keras import ops
 
 from core.ema import EMA
 from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.cyclegan.config import CycleGANConfig
 from gan.cyclegan.networks import discriminator, resnet_generator, smallest_size
 from gan.decaying_adam import decaying_phase
@@ -41,10 +42,14 @@ class CycleGAN(Translator):
         xla: bool = False,
     ):
         """Args:
-        size: of the training images in pixels, a multiple of `2 ** config.n_downsampling`.
-        batch_size: images of each domain in a step.
-        epoch, epochs: images in an epoch and length of training, for the learning rate.
-        seed: of the image pools; the initial weights follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the training images in pixels, a multiple of
+            `2 ** config.n_downsampling`.
+        batch_size: how many images of each domain a step has.
+        epoch: images in an epoch, for the learning rate.
+        epochs: length of training in epochs, for the learning rate.
+        seed: what the image pools depend on; the initial weights follow
+            `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
         """
         generator = functools.partial(
@@ -99,7 +104,7 @@ class CycleGAN(Translator):
         name = self.translator_name(direction)
         return self.averages[name].network if name in self.averages else self.networks[name]
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial, cycle and identity losses (equation 3 and section 5.2)."""
         config, real_A, real_B = self.config, batch["A"], batch["B"]
         fake_B, same_B = self._translate_and_keep("G_A", real_A, real_B)
@@ -127,7 +132,7 @@ class CycleGAN(Translator):
             return network(source, training=True), None
         return ops.split(network(ops.concatenate([source, target]), training=True), 2)
 
-    def discriminator_phase(self, batch):
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """Both discriminators on reals and on pooled fakes; halved, which slows them against G."""
         logs = {
             "loss/D_A": self._judge("D_A", batch["B"], self.pools["B"].query(batch["fake_B"])),
@@ -139,7 +144,7 @@ class CycleGAN(Translator):
         logits = self.networks[name](ops.concatenate([real, fake]), training=True)
         return 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2))
 
-    def after_phases(self, batch_size):
+    def after_phases(self, batch_size: int) -> None:
         for average in self.averages.values():
             average.update(batch_size)
 

@@ -21,6 +21,7 @@ from keras import ops
 from core.batch_norm import run_unchanged
 from core.optimizers import Adam
 from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.dcgan.config import DCGANConfig
 from gan.dcgan.networks import discriminator, generator
 from gan.latent import LatentGAN
@@ -45,9 +46,10 @@ class DCGAN(LatentGAN):
         xla: bool = False,
     ):
         """Args:
-        size: of the pictures in pixels: 4 to 7 times a power of two.
-        batch_size: images a step.
-        seed: of z; the initial weights follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the pictures in pixels, 4 to 7 times a power of two.
+        batch_size: how many images a step has.
+        seed: what z depends on; the initial weights follow `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
 
         Raises:
@@ -97,7 +99,7 @@ class DCGAN(LatentGAN):
     def _generate(self, z, labels=None, training=False):
         return self.sampling_network(self._inputs(z, labels), training=training)
 
-    def discriminator_phase(self, batch):
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """Reals against fakes of a generator that stays as it is."""
         labels = self.labels(batch)
         fakes = ops.stop_gradient(run_unchanged(self.networks["G"], self._latents(batch)))
@@ -108,7 +110,7 @@ class DCGAN(LatentGAN):
         loss = discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
         return loss, {"score/real": ops.mean(real_logits), "score/fake": ops.mean(fake_logits)}, {}
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """New fakes against a discriminator that stays as it is."""
         fakes = self.networks["G"](self._latents(batch), training=True)
         logits = run_unchanged(self.networks["D"], self._inputs(fakes, self.labels(batch)))
@@ -132,5 +134,5 @@ class Clip(keras.constraints.Constraint):
     def __call__(self, w):
         return ops.clip(w, -self.limit, self.limit)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"limit": self.limit}

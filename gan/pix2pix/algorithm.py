@@ -15,6 +15,7 @@ from keras import ops
 
 from core.batch_norm import run_unchanged
 from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
@@ -45,11 +46,14 @@ class Pix2Pix(Translator):
         xla: bool = False,
     ):
         """Args:
-        size: of the training images in pixels, a multiple of `2 ** config.num_downs`.
-        batch_size: pairs in a step.
-        epoch, epochs: pairs in an epoch and length of training, for the learning rate.
-        seed: of the dropout of translations; the initial weights and the dropout of training
-            follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the training images in pixels, a multiple of
+            `2 ** config.num_downs`.
+        batch_size: how many pairs a step has.
+        epoch: pairs in an epoch, for the learning rate.
+        epochs: length of training in epochs, for the learning rate.
+        seed: what the dropout of translations depends on; the initial weights and the dropout of
+            training follow `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
         """
         networks = {
@@ -85,7 +89,7 @@ class Pix2Pix(Translator):
             return published_translator(network, self.seed)
         return network
 
-    def discriminator_phase(self, batch):
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """Fakes, then reals: batch norm sees them apart. Halved, which slows D against G."""
         source, target = self._pair(batch)
         fake = run_unchanged(self.networks["G"], source)
@@ -94,7 +98,7 @@ class Pix2Pix(Translator):
         loss = 0.5 * discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
         return loss, {}, {}
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial loss and distance to the truth (equation 4)."""
         source, target = self._pair(batch)
         fake = self.networks["G"](source, training=True)
@@ -106,7 +110,7 @@ class Pix2Pix(Translator):
         return sum(logs.values()), logs, {}
 
     def _pair(self, batch):
-        """Input and truth."""
+        """The input and the truth of a batch."""
         pair = batch["A"], batch["B"]
         return pair if self.config.direction == "AtoB" else pair[::-1]
 
@@ -115,11 +119,13 @@ class Pix2Pix(Translator):
 
 
 def published_translator(network: keras.Model, seed: int) -> Callable:
-    """A generator as in training, but every picture a batch of its own, and nothing changes.
+    """A translator that runs a generator as in training, and changes nothing of it.
+
+    Every picture is a batch of its own, so that it does not depend on the others.
 
     Args:
-        network: has batch norm, and perhaps dropout.
-        seed: of the dropout, which is the same for every picture of a size.
+        network: a generator with batch norm, and perhaps dropout.
+        seed: what dropout depends on; it is the same for every picture of a size.
 
     Returns:
         A function of `[N, H, W, C]` and `training`, which it takes as a network does and ignores.

@@ -1,4 +1,4 @@
-"""What can be set of pix2pix. The defaults are the paper's."""
+"""The hyper-parameters of pix2pix. The defaults are the paper's."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Pix2PixConfig:
 
     direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
     ngf: int = 64  # channels of the U-Net after its first convolution
-    num_downs: int = 8  # its halvings, 5 to 8: sizes are multiples of 2 ** this; 7 for 128 px
+    num_downs: int = 8  # halvings of the U-Net, 5 to 8; sizes are multiples of 2 ** this
     dropout: bool = True  # 0.5 in the inner layers on the way up, where num_downs is above 5
     discriminator: str = "patch"  # patch | pixel
     ndf: int = 64  # channels of the discriminator after its first convolution
@@ -36,7 +36,7 @@ class Pix2PixConfig:
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_L1: float = 100.0  # weight of the distance to the truth
     test_mode: str = "published"  # published | eval
-    learning_rate: float = 2e-4  # of both Adams, until the decay
+    learning_rate: float = 2e-4  # the rate of both Adams until it decays
     beta_1: float = 0.5
     beta_2: float = 0.999
     decay_from: float = 0.5  # fraction of training after which the rate falls linearly

@@ -16,6 +16,7 @@ from keras import ops
 
 from core import optimizers
 from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.growth import by_resolution, faded_in, schedule, without_new_detail
 from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
@@ -41,13 +42,14 @@ class ProGAN(LatentGAN):
         xla: bool = False,
     ):
         """Args:
+        config: the hyper-parameters.
         size: full resolution in pixels, a power of two.
-        batch_size: images a step, for resolutions that `config.batch_sizes` does not name.
-        seed: of z and of everything random in the step.
+        batch_size: images a step at resolutions that `config.batch_sizes` does not name.
+        seed: what z and everything random in the step depend on.
         xla: compile the step with XLA on TensorFlow.
 
         Raises:
-            ValueError: a resolution that is not a power of two, or below the first one.
+            ValueError: `size` is not a power of two, or below the first resolution.
         """
         if config.start_resolution not in resolutions(size):
             raise ValueError(
@@ -105,7 +107,7 @@ class ProGAN(LatentGAN):
         rates = by_resolution(config.learning_rates, "learning_rates")
 
         def rate(_):
-            """By the stage at the time of tracing: a step is compiled for one resolution."""
+            """The rate of the current stage; a step is compiled for each resolution."""
             return rates.get(self.current_stage.size, config.learning_rate)
 
         updates = functools.partial(
@@ -152,7 +154,7 @@ class ProGAN(LatentGAN):
 
     # --- the step
 
-    def discriminator_phase(self, batch):
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """The adversarial loss, the drift term, and the penalty unless it is lazy."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         fakes = ops.stop_gradient(self._fakes(reals.shape[0], fade))
@@ -174,7 +176,7 @@ class ProGAN(LatentGAN):
             logs["loss/penalty"] = penalty
         return loss, logs, {}
 
-    def penalty_phase(self, batch):
+    def penalty_phase(self, batch: Batch) -> PhaseResult:
         """The penalty alone, times its interval."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         if config.penalty == "r1":
@@ -185,7 +187,7 @@ class ProGAN(LatentGAN):
             penalty = self._wgan_gp(reals, fakes, fade)
         return config.penalty_interval * penalty, {"loss/penalty": penalty}, {}
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """The adversarial loss on new fakes."""
         fade = self._fade()
         fakes = self._fakes(batch["image"].shape[0], fade, training=True)

@@ -1,4 +1,4 @@
-"""StyleGAN: progressive growing with another generator, style mixing and the mean of w.
+"""StyleGAN: progressive growing with styles that are mixed, and the mean of w.
 
 Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948); NVlabs/stylegan @ 1e0d5c7,
 training/networks_stylegan.py:324-365 and training/training_loop.py. The official code moves the
@@ -16,6 +16,8 @@ from gan.stylegan.networks import Generator
 
 class StyleGAN(ProGAN):
     """Unconditional generation with a style per layer. Arguments and batches as of `ProGAN`."""
+
+    config: StyleGANConfig
 
     def __init__(self, config: StyleGANConfig = StyleGANConfig(), **kwargs):  # noqa: B008 frozen
         super().__init__(config, **kwargs)
