@@ -1,4 +1,4 @@
-"""Naming the valid name nearest to a wrong one."""
+"""The valid name that is nearest to a wrong one, for messages."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""An algorithm is a list of phases; this is the step that they make together."""
+"""Algorithms: networks, and the phases that make one step of training together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -100,7 +100,7 @@ class Algorithm:
         """
 
     def batch_size(self, batch: Batch) -> int:
-        """How many images a batch counts as."""
+        """How many images a batch adds to the count of images seen."""
         return len(next(iter(batch.values())))
 
     def shape(self, stage: Stage) -> tuple[int, ...]:
@@ -119,7 +119,7 @@ class Algorithm:
         return sizes.at_shapes(network, self.input_shapes(name, stage))
 
     def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
-        """The shapes of what a network takes at a stage, with the batch, one for each input.
+        """The shapes of what a network takes at a stage, batch size first, one for each input.
 
         These are `core.sizes.input_shapes` for the pictures of the stage. A model overrides this
         for a network that takes something else than pictures, such as a decoder, whose input is
@@ -128,7 +128,7 @@ class Algorithm:
         return sizes.input_shapes((self.networks | self.frozen)[name], self.shape(stage))
 
     def groups(self) -> dict[str, list]:
-        """Every variable that changes, by group: what a checkpoint holds."""
+        """Every variable that a checkpoint holds, by group: all that change."""
         groups = {name: network.variables for name, network in self.networks.items()}
         optimizers = {id(p.optimizer): p for p in reversed(self.phases)}  # phases may share one
         groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in optimizers.values()}

@@ -129,7 +129,7 @@ def _read_stream(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
 
 
 def _array(tensor: _Tensor, values: np.ndarray) -> np.ndarray:
-    """A copy of the tensor's view of its storage's values."""
+    """The tensor as an array of its own, cut out of the values of its storage."""
     offset, size, stride = tensor[1:]
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     inside = 0 in size or (last < len(values) and math.prod(size) <= len(values))

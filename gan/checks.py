@@ -1,4 +1,4 @@
-"""Checks of the fields of a configuration."""
+"""Checks of the fields of a configuration, which raise a ValueError."""
 
 import math
 from typing import Any

@@ -131,7 +131,8 @@ def _unet_generator(state: State) -> Plan:
 
 
 def _conditional_discriminator(state: State) -> Plan:
-    """As `_patch_discriminator`, but for a norm after `model.2`, `.5`, ... in place of a bias."""
+    """Convolutions as of `_patch_discriminator`; a norm follows `model.2`, `.5`, ... in place of a
+    bias."""
     state = _batch_normed(state, _PATCH)
     n_layers = max(1, (indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
     layers: dict[str, tuple[str, ...]] = {"model.0": CONVOLUTION}

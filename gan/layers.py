@@ -140,7 +140,7 @@ class Conv(_Equalised):
         return self._biased(ops.conv(x, ops.cast(kernel, x.dtype), 1, "same"))
 
     def flops(self, input_shape: tuple[int, ...]) -> int:
-        """Operations of one pass forward, two per multiply-add."""
+        """Floating-point operations of one pass forward, two per multiply-add."""
         n, h, w, channels = input_shape
         if self.resample is None:
             return 2 * n * h * w * self.kernel_size**2 * channels * self.units
@@ -200,7 +200,7 @@ class MinibatchStddev(keras.layers.Layer):
 
 @_package
 class Epilogue(keras.layers.Layer):
-    """What follows a convolution of a generator: noise, bias, leaky ReLU, normalisation, style.
+    """The layers after a convolution of a generator: noise, bias, leaky ReLU, norm, style.
 
     With `w_dim` the normalisation is AdaIN with a style from w; without, it is pixel norm.
 
@@ -243,11 +243,13 @@ class Epilogue(keras.layers.Layer):
         noise: str = "const",
         seed: keras.random.SeedGenerator | None = None,
     ) -> Tensor:
-        """Args:
-        x: `[N, H, W, C]`.
-        w: `[N, w_dim]`, for styles.
-        noise: "const" (the layer's own, the same for every image), "random" or "none".
-        seed: what draws random noise; None: Keras' global generator.
+        """Features `[N, H, W, C]`, of the type of x.
+
+        Args:
+            x: `[N, H, W, C]`.
+            w: `[N, w_dim]`, for styles.
+            noise: "const" (the layer's own, the same for every image), "random" or "none".
+            seed: what draws random noise; None: Keras' global generator.
         """
         if self.use_noise and noise != "none":
             x = x + ops.cast(self._noise(x, noise, seed) * self.noise_weight, x.dtype)

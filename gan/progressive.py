@@ -92,7 +92,7 @@ class Progressive(keras.Model):
 
 @keras.saving.register_keras_serializable("gan")
 class Synthesis(Progressive):
-    """From w, or z, to a picture.
+    """The generator's layers from w, or z, to a picture.
 
     Args:
         resolution: height and width of the pictures in pixels, a power of two.
@@ -164,11 +164,13 @@ class Synthesis(Progressive):
         lod: float | None = None,
         seed: keras.random.SeedGenerator | None = None,
     ) -> Tensor:
-        """Args:
-        ws: `[N, num_layers, in_dim]`, or, without styles, `[N, in_dim]`.
-        noise: "const", "random" or "none".
-        lod: level of detail, a number; None: `self.lod`.
-        seed: a `keras.random.SeedGenerator` for random noise.
+        """Pictures at the full resolution, whatever level of detail they have.
+
+        Args:
+            ws: `[N, num_layers, in_dim]`, or, without styles, `[N, in_dim]`.
+            noise: "const", "random" or "none".
+            lod: level of detail, a number; None: `self.lod`.
+            seed: what draws random noise; None: Keras' global generator.
 
         Returns:
             Pictures `[N, resolution, resolution, num_channels]`, about -1 to 1, float32.
@@ -268,7 +270,7 @@ class GrowingGenerator(keras.Model):
 
 @keras.saving.register_keras_serializable("gan")
 class Discriminator(Progressive):
-    """From pictures to one logit each.
+    """The discriminator: from pictures to one logit each.
 
     Args:
         resolution: height and width of the pictures in pixels, a power of two.
@@ -321,9 +323,11 @@ class Discriminator(Progressive):
         self.downs.append(down)
 
     def call(self, images: Tensor, lod: float | None = None) -> Tensor:
-        """Args:
-        images: `[N, resolution, resolution, num_channels]`, -1 to 1.
-        lod: level of detail, a number; None: `self.lod`.
+        """Logits of pictures at the full resolution.
+
+        Args:
+            images: `[N, resolution, resolution, num_channels]`, -1 to 1.
+            lod: level of detail, a number; None: `self.lod`.
 
         Returns:
             Logits `[N, 1]`, float32.

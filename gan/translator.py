@@ -1,4 +1,4 @@
-"""What the models share that translate pictures from one domain to another."""
+"""What all models share that translate pictures from one domain to another."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ class Translator(Algorithm):
         raise NotImplementedError
 
     def translator(self, direction: str) -> Callable[..., Any]:
-        """What translates "AtoB" or "BtoA".
+        """The function that translates "AtoB" or "BtoA".
 
         It is called as `translate(pictures, training=False)` with `[N, H, W, 3]`, float32 in
         [-1, 1], and returns the same. H and W are multiples of `size_multiple`, and at least

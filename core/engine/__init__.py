@@ -59,7 +59,7 @@ def compile_by_shape(fn: Function, variables: Sequence[keras.Variable]) -> Funct
 
 
 def input_grad(fn: Function, x: Tensor) -> Tensor:
-    """Gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`; differentiable again.
+    """The gradient of `sum(fn(x))` with respect to `x`; it can be differentiated again.
 
     `fn` must not assign to variables.
     """

@@ -100,8 +100,9 @@ def value_and_grad(
 
 
 def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:
-    """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
-    both can be differentiated again.
+    """`(fn(x), gradient)`: the gradient of `sum(fn(x))` with respect to `x` has the shape of `x`.
+
+    Both can be differentiated again.
 
     What `fn` assigns to variables is dropped.
     """
@@ -187,13 +188,13 @@ def _jit(pure):
 
 
 def _deterministic_options():
-    """What XLA is asked for, for the same bits at every start: nothing but on a GPU."""
+    """Options of the compiler that give the same bits at every start; only a GPU needs any."""
     wanted = _settings["deterministic"] and jax.default_backend() == "gpu"
     return {"xla_gpu_deterministic_ops": True} if wanted else {}
 
 
 def _distinct(values):
-    """The arrays, copied where one comes again: a buffer can be donated once."""
+    """The arrays, with a copy in place of one that comes again: a buffer can be donated once."""
     seen, distinct = set(), []
     for x in values:
         distinct.append(jnp.copy(x) if id(x) in seen else x)

@@ -69,8 +69,9 @@ def value_and_grad(
 
 
 def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:
-    """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
-    both can be differentiated again.
+    """`(fn(x), gradient)`: the gradient of `sum(fn(x))` with respect to `x` has the shape of `x`.
+
+    Both can be differentiated again.
 
     `fn` must not assign to variables: here that would last, on JAX it would not.
     """

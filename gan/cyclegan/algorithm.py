@@ -133,7 +133,10 @@ class CycleGAN(Translator):
         return ops.split(network(ops.concatenate([source, target]), training=True), 2)
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
-        """Both discriminators on reals and on pooled fakes; halved, which slows them against G."""
+        """The losses of both discriminators, on reals and on pooled fakes.
+
+        They are halved, which slows the discriminators against the generators.
+        """
         logs = {
             "loss/D_A": self._judge("D_A", batch["B"], self.pools["B"].query(batch["fake_B"])),
             "loss/D_B": self._judge("D_B", batch["A"], self.pools["A"].query(batch["fake_A"])),

@@ -100,7 +100,7 @@ class DCGAN(LatentGAN):
         return self.sampling_network(self._inputs(z, labels), training=training)
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
-        """Reals against fakes of a generator that stays as it is."""
+        """The discriminator's loss on reals and fakes; the generator stays as it is."""
         labels = self.labels(batch)
         fakes = ops.stop_gradient(run_unchanged(self.networks["G"], self._latents(batch)))
         real_logits, fake_logits = (
@@ -111,7 +111,7 @@ class DCGAN(LatentGAN):
         return loss, {"score/real": ops.mean(real_logits), "score/fake": ops.mean(fake_logits)}, {}
 
     def generator_phase(self, batch: Batch) -> PhaseResult:
-        """New fakes against a discriminator that stays as it is."""
+        """The generator's loss on new fakes; the discriminator stays as it is."""
         fakes = self.networks["G"](self._latents(batch), training=True)
         logits = run_unchanged(self.networks["D"], self._inputs(fakes, self.labels(batch)))
         return generator_loss(self.config.gan_mode, logits), {}, {}
@@ -126,7 +126,7 @@ class DCGAN(LatentGAN):
 
 @keras.saving.register_keras_serializable("dcgan")
 class Clip(keras.constraints.Constraint):
-    """Weights from `-limit` to `limit`, so that D stays Lipschitz (Arjovsky et al. 2017)."""
+    """Keeps weights from `-limit` to `limit`, so that D stays Lipschitz (Arjovsky et al. 2017)."""
 
     def __init__(self, limit: float):
         self.limit = limit

@@ -83,14 +83,17 @@ class Pix2Pix(Translator):
         return "G"  # a run has one direction
 
     def translator(self, direction: str) -> Callable:
-        """What translates as `config.test_mode` says."""
+        """The generator, called as `config.test_mode` says; see `Translator.translator`."""
         network = super().translator(direction)
         if self.config.test_mode == "published":
             return published_translator(network, self.seed)
         return network
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
-        """Fakes, then reals: batch norm sees them apart. Halved, which slows D against G."""
+        """The discriminator's loss, halved, which slows it against the generator.
+
+        Fakes and reals are judged one after the other, so that batch norm sees them apart.
+        """
         source, target = self._pair(batch)
         fake = run_unchanged(self.networks["G"], source)
         fake_logits = self._judge(source, ops.stop_gradient(fake))

@@ -131,7 +131,10 @@ class ProGAN(LatentGAN):
 
     @property
     def generator(self) -> keras.Model:
-        """The averaged generator, at the level of detail that training has reached."""
+        """The averaged generator at the level of detail that training has reached.
+
+        See `gan.latent.LatentGAN.generator`.
+        """
         network = self.sampling_network
         network.lod = self.lod()
         return network
@@ -155,7 +158,7 @@ class ProGAN(LatentGAN):
     # --- the step
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
-        """The adversarial loss, the drift term, and the penalty unless it is lazy."""
+        """The discriminator's loss: adversarial, drift, and the penalty unless it is lazy."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         fakes = ops.stop_gradient(self._fakes(reals.shape[0], fade))
         penalty = 0.0
@@ -177,7 +180,7 @@ class ProGAN(LatentGAN):
         return loss, logs, {}
 
     def penalty_phase(self, batch: Batch) -> PhaseResult:
-        """The penalty alone, times its interval."""
+        """The loss of a lazy penalty: the penalty times its interval."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         if config.penalty == "r1":
             penalty = squared_gradient(self._judge(fade), reals)[0]
@@ -188,7 +191,7 @@ class ProGAN(LatentGAN):
         return config.penalty_interval * penalty, {"loss/penalty": penalty}, {}
 
     def generator_phase(self, batch: Batch) -> PhaseResult:
-        """The adversarial loss on new fakes."""
+        """The generator's adversarial loss, on new fakes."""
         fade = self._fade()
         fakes = self._fakes(batch["image"].shape[0], fade, training=True)
         logits = self._judge(fade)(fakes)

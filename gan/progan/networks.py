@@ -16,7 +16,7 @@ from gan.progressive import GrowingGenerator, Synthesis
 
 @keras.saving.register_keras_serializable("progan")
 class Generator(GrowingGenerator):
-    """From z to a picture.
+    """The generator: from z to a picture.
 
     Args:
         resolution: height and width of the pictures in pixels, a power of two.
@@ -48,9 +48,11 @@ class Generator(GrowingGenerator):
         self.built = True
 
     def call(self, z: Tensor, lod: float | None = None) -> Tensor:
-        """Args:
-        z: `[N, latent_size]`, normal.
-        lod: level of detail, a number; None: `self.lod`.
+        """Pictures at the full resolution.
+
+        Args:
+            z: `[N, latent_size]`, normal.
+            lod: level of detail, a number; None: `self.lod`.
 
         Returns:
             Pictures `[N, resolution, resolution, num_channels]`, about -1 to 1, float32.

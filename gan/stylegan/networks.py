@@ -18,7 +18,7 @@ from gan.progressive import GrowingGenerator, Synthesis
 
 @keras.saving.register_keras_serializable("stylegan")
 class Mapping(keras.Model):
-    """From z to w, the same for every layer of the synthesis. In float32.
+    """The mapping network: from z to w, which is the same for every layer. In float32.
 
     Args:
         latent_size: how many numbers a z has.
@@ -69,10 +69,12 @@ class Mapping(keras.Model):
     def call(
         self, z: Tensor, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:
-        """Args:
-        z: `[N, latent_size]`, normal.
-        truncation_psi: w is moved towards the mean: `w_avg + psi * (w - w_avg)`.
-        truncation_cutoff: in this many of the first layers; None: in all.
+        """The styles of z.
+
+        Args:
+            z: `[N, latent_size]`, normal.
+            truncation_psi: w is moved towards the mean: `w_avg + psi * (w - w_avg)`.
+            truncation_cutoff: in this many of the first layers; None: in all.
 
         Returns:
             `[N, num_ws, w_dim]`, float32.
@@ -88,7 +90,7 @@ class Mapping(keras.Model):
         return x
 
     def truncate(self, ws: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
-        """Moves `[N, num_ws, w_dim]` towards the mean, in the first `cutoff` layers (None: all).
+        """`ws [N, num_ws, w_dim]` moved towards the mean, in the first `cutoff` layers (None: all).
 
         Source: section B of the paper's appendix ("truncation trick in W").
         """
@@ -109,7 +111,7 @@ class Mapping(keras.Model):
 
 @keras.saving.register_keras_serializable("stylegan")
 class Generator(GrowingGenerator):
-    """From z through w to a picture.
+    """The generator: from z through w to a picture.
 
     Args:
         resolution: height and width of the pictures in pixels, a power of two.
@@ -166,7 +168,7 @@ class Generator(GrowingGenerator):
 
     @property
     def latent_size(self) -> int:
-        """Numbers in a z."""
+        """How many numbers a z has."""
         return self.mapping.config["latent_size"]
 
     def call(
