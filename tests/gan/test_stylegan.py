@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from core import engine
+from experiments.configs.stylegan import PRESETS
 from gan.stylegan.algorithm import StyleGAN
 from gan.stylegan.config import StyleGANConfig
 from gan.stylegan.networks import Generator
@@ -133,8 +134,6 @@ def test_mapping_learns_a_hundredth_as_fast():
 
 
 def test_configurations_of_table_1_train_a_step():
-    from experiments.configs.stylegan import PRESETS
-
     small = {k: getattr(TINY, k) for k in ("fmap_base", "fmap_max", "latent_size", "w_dim",
              "mapping_fmaps", "batch_sizes")}  # fmt: skip
     counts = []
