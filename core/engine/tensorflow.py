@@ -23,9 +23,10 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
         devices: 1, "1" or "all".
         deterministic: the same command on the same machine gives the same bits. On a CPU this is
             needed for that (some kernels add up in the order in which threads end) and costs
-            nothing that could be measured in a step of CycleGAN. On a GPU it takes slower kernels and the same one at every start, and an
-            operation that has no deterministic kernel raises an error. It stays on to the end of
-            the process: a later `deterministic=False` does not turn it off.
+            nothing that could be measured in a step of CycleGAN. On a GPU it takes slower kernels,
+            the same ones at every start, and an operation that has no deterministic kernel raises
+            an error. It stays on to the end of the process: a later `deterministic=False` does
+            not turn it off.
         branches: parts of the model's step that do not wait for each other (two generators, two
             discriminators). They run side by side, each on its share of the cores, which uses
             these better than splitting every small operation over all of them.
