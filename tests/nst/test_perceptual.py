@@ -88,9 +88,9 @@ def test_terms_are_those_of_the_codes(scaling, divisor):
 def test_each_picture_is_measured_by_its_own_style():
     perceptual = loss(config(DumoulinConfig, 3))
     weights = np.eye(3, dtype="float32")[[2, 0]]
-    both = float(perceptual.terms(PICTURES[:2], weights=weights)["style"])
+    both = float(perceptual.terms(PICTURES[:2], style_weights=weights)["style"])
     alone = [
-        float(perceptual.terms(PICTURES[i : i + 1], weights=weights[i : i + 1])["style"])
+        float(perceptual.terms(PICTURES[i : i + 1], style_weights=weights[i : i + 1])["style"])
         for i in range(2)
     ]
     assert both == pytest.approx(np.mean(alone), rel=1e-4)
@@ -112,10 +112,34 @@ def test_training_lowers_the_loss(norm):
 
 def test_vgg_does_not_change():
     algorithm = johnson()
-    before = values(algorithm.perceptual.features.variables)
+    before = values(algorithm.perceptual_loss.features.variables)
     step(algorithm, 2)
-    after = values(algorithm.perceptual.features.variables)
+    after = values(algorithm.perceptual_loss.features.variables)
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_measures_are_the_losses_in_use():
+    """Also of a loss that came later, and after the network has changed."""
+    algorithm, contents = johnson(learning_rate=0.1), PICTURES[:1]
+    for _ in range(2):
+        expected = {name: float(x) for name, x in algorithm.losses(contents).items()}
+        found = {name: float(x) for name, x in algorithm.measure(contents).items()}
+        assert found == pytest.approx(expected, rel=1e-4) and set(found) > {"style", "content"}
+        step(algorithm)
+    other = johnson().perceptual_loss
+    other.targets = {tap: 2 * x for tap, x in other.targets.items()}
+    algorithm.attach(other)
+    expected = {name: float(x) for name, x in algorithm.losses(contents).items()}
+    changed = {name: float(x) for name, x in algorithm.measure(contents).items()}
+    assert changed == pytest.approx(expected, rel=1e-4)
+    assert changed["style"] != pytest.approx(found["style"], rel=1e-2)
+
+
+def test_measures_in_several_styles():
+    algorithm, rows = dumoulin(), np.eye(3, dtype="float32")
+    found = [float(algorithm.measure(PICTURES[:1], rows[i : i + 1])["style"]) for i in range(3)]
+    expected = [float(algorithm.losses(PICTURES[:1], rows[i : i + 1])["style"]) for i in range(3)]
+    assert found == pytest.approx(expected, rel=1e-4) and len(set(found)) == 3
 
 
 def test_styles_are_drawn_evenly_and_again_by_the_seed():
