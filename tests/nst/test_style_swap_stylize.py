@@ -227,10 +227,12 @@ def test_adam_goes_down_from_the_content_by_the_published_rate():
 
 
 def test_large_pictures_are_differentiated_in_tiles():
-    level = Level(150, 140, picture(150, 140), STYLES, (0.75, 0.25))
+    level = Level(150, 110, picture(150, 110), STYLES, (0.75, 0.25))
     losses = []
     for tile in (512, 64):
         config = SwapOptimisationConfig(**SETTINGS | {"tile": tile})
-        losses.append(SwapOptimisation(config, WEIGHTS, [level]).level.evaluate())
+        objective = SwapOptimisation(config, WEIGHTS, [level]).level
+        assert objective.grid.whole == (tile == 512)
+        losses.append(objective.evaluate())
     assert losses[0][0] == pytest.approx(losses[1][0], 1e-4)
     assert_close(losses[1][2], losses[0][2], 1e-3)

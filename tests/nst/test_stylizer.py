@@ -248,26 +248,19 @@ def test_luminance_of_a_learned_style(stylizer):
     np.testing.assert_allclose((found @ luma)[inside], (plain @ luma)[inside], atol=1e-5)
 
 
-def test_all_styles_are_those_before_and_those_added():
-    base = dumoulin()
-    assert base.config.all_styles == ("a", "b", "c") and base.base_digest is None
-    more = dumoulin(style=("d",), base="somewhere", learned=("a", "b", "c"))
+def test_styles_are_added_to_those_of_a_base(algorithm, stylizer):
+    """The base is known by its weights."""
+    assert algorithm.config.all_styles == ("a", "b", "c") and algorithm.base_digest is None
+    more, digests = dumoulin(style=("d",), base="somewhere", learned=("a", "b", "c")), []
     assert more.config.all_styles == ("a", "b", "c", "d")
-    more.start_from(base)
-    stylizer = more.make_stylizer()
-    assert isinstance(stylizer, LearnedStylizer) and stylizer.count == 4
-    expected = base.make_stylizer()(CONTENT, [1])
-    np.testing.assert_allclose(stylizer(CONTENT, [1]), expected, atol=1e-6)
-
-
-def test_a_base_is_known_by_its_weights():
-    digests = []
-    for base in (same := dumoulin(), same, dumoulin()):
-        more = dumoulin(style=("d",), base="somewhere", learned=("a", "b", "c"))
+    for base in (dumoulin(), algorithm, algorithm):
         more.start_from(base)
         digests.append(more.base_digest)
-    assert digests[0] == digests[1] != digests[2]
+    assert digests[0] != digests[1] == digests[2]
     assert all(len(x) == 16 and int(x, 16) >= 0 for x in digests)
+    made = more.make_stylizer()
+    assert isinstance(made, LearnedStylizer) and made.count == 4
+    np.testing.assert_allclose(made(CONTENT, [1]), stylizer(CONTENT, [1]), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [Johnson, Ulyanov])
