@@ -197,6 +197,9 @@ class Steadier:
 
     Brush strokes reach over the edges of moving things, where the flow of the ground would drag
     them along; `MARGIN` keeps such trails away. Only the last frame is kept, however long the clip.
+
+    Processor time of a frame, measured on two busy cores: with "tvl1" 1.9 s at 256 x 256 pixels and
+    3.4 s at 1024 x 1024, with "dis" 0.08 s and 1.2 s.
     """
 
     def __init__(self, steady: float = 0.0, flow: str = "tvl1"):
