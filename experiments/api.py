@@ -20,15 +20,16 @@ import numpy as np
 
 from core import engine
 from core.errors import InputError
+from core.names import nearest
 from core.phases import Algorithm
-from experiments import evaluation, loop
-from experiments.checkpoint import restore
-from experiments.config import RunConfig, flatten, override
 from experiments.configs import MODELS
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset, check_domains, open_dataset
-from experiments.names import nearest
-from experiments.rundir import RunDir, check_unchanged, read_config, stored_config
+from experiments.metrics import evaluation
+from experiments.training import loop
+from experiments.training.checkpoint import restore
+from experiments.training.config import RunConfig, flatten, override
+from experiments.training.rundir import RunDir, check_unchanged, read_config, stored_config
 
 
 def model_module(model: str) -> ModuleType:
@@ -90,22 +91,22 @@ class Run:
     checkpoint: str = "last"
 
     def translate(self, picture, direction: str = "AtoB") -> np.ndarray:
-        """Translates a picture at its own size: `experiments.translation.translate_picture`."""
+        """Translates a picture at its own size, see `tasks.translation.translate_picture`."""
         return self._use("translate")(self, picture, direction)
 
     def stylize(self, content, styles=None, **controls) -> np.ndarray:
-        """Stylises a picture: `experiments.stylization.stylize`."""
+        """Stylises a picture: `experiments.tasks.stylization.stylize`."""
         return self._use("stylize")(self, content, styles, **controls)
 
     def stylize_video(self, frames, styles=(0,), **options) -> Iterator[np.ndarray]:
-        """Stylises the frames of a clip: `experiments.video.stylize_video`."""
-        from experiments.video import stylize_video
+        """Stylises the frames of a clip: `experiments.tasks.video.stylize_video`."""
+        from experiments.tasks.video import stylize_video
 
         self._use("stylize")
         return stylize_video(self, frames, styles, **options)
 
     def sample(self, seeds=16, **controls) -> np.ndarray:
-        """Pictures of seeds, or of the first so many: `experiments.generation.sample`."""
+        """Pictures of seeds, or of the first so many: `experiments.tasks.generation.sample`."""
         return self._use("sample")(self, seeds, **controls)
 
     def _use(self, name):
@@ -122,7 +123,7 @@ class Run:
 
     def measure(self, names, *, weights=None, dataset: Dataset | None = None, say=print) -> dict:
         """Metrics by name, `weights` a folder of published networks; each is recorded in the run's
-        directory: `experiments.evaluation.evaluate`."""
+        directory: `experiments.metrics.evaluation.evaluate`."""
         dataset = dataset or open_data(self.config, say)
         return evaluation.evaluate(self, dataset, names, folder=weights, say=say)
 

@@ -6,7 +6,7 @@ import keras
 
 from core.errors import NotDownloadedError
 from experiments import api
-from experiments.config import flatten
+from experiments.training.config import flatten
 
 _ADAM_COPIES = 4  # a weight, its gradient, two moments
 

@@ -148,8 +148,8 @@ def main(argv: list[str]) -> int:
 
 def _check_flags():
     """What can be refused before the slow imports."""
+    from core.names import nearest
     from experiments.configs import MODELS
-    from experiments.names import nearest
 
     for name, choices in (
         ("model", MODELS),
@@ -259,7 +259,7 @@ def _check_particular(module):
 
 
 def _changes(module):
-    from experiments.config import parse_assignments
+    from experiments.training.config import parse_assignments
 
     own = {"data.dataset": FLAGS.dataset, "precision": FLAGS.precision, "seed": FLAGS.seed,
            "images": FLAGS.images}  # fmt: skip
@@ -272,7 +272,7 @@ def _changes(module):
 
 def _print_scores(run):
     """The newest scores of the run, as a table on standard output."""
-    from experiments.writer import read_metrics
+    from experiments.training.writer import read_metrics
 
     training = ("loss/", "learning_rate/", "images_per_second")
     rows = [r for r in read_metrics(run.run_dir) if not any(k.startswith(training) for k in r)]

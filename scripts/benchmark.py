@@ -38,7 +38,7 @@ flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line p
 
 
 def _run():
-    from experiments.rundir import environment
+    from experiments.training.rundir import environment
 
     row = _step_row() if FLAGS.what == "step" else _stylize_row()
     for key, value in row.items():
@@ -51,7 +51,7 @@ def _run():
 
 def _step_row():
     from experiments import api
-    from experiments.config import parse_assignments
+    from experiments.training.config import parse_assignments
 
     roles = api.model_module(FLAGS.model).ROLES
     changes = parse_assignments(FLAGS.set)
@@ -185,8 +185,8 @@ def _stylize_row():
 
     from core import engine
     from experiments.data import pictures
-    from experiments.stylization import to_uint8, to_unit
-    from experiments.translation import psnr
+    from experiments.tasks.stylization import to_uint8, to_unit
+    from experiments.tasks.translation import psnr
 
     engine.setup(1)
     size = FLAGS.size or 256

@@ -20,9 +20,9 @@ def optimised(model: str, name: str, changes: dict, preset: str | None = None) -
         changes: leaves of the configuration that make this cell.
     """
     from experiments import api
-    from experiments.config import parse_assignments
-    from experiments.optimisation import result
-    from experiments.stylization import to_uint8
+    from experiments.tasks.optimisation import result
+    from experiments.tasks.stylization import to_uint8
+    from experiments.training.config import parse_assignments
 
     common = {"data.content": FLAGS.content, "data.style": FLAGS.style or None,
               "data.size": FLAGS.size, "images": FLAGS.images, "precision": FLAGS.precision,

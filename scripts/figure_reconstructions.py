@@ -18,7 +18,7 @@ STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 def _figure():
     from experiments.data import pictures
-    from experiments.stylization import read
+    from experiments.tasks.stylization import read
 
     content = FLAGS.content or "photos:chelsea"
     style = (FLAGS.style or ["photos:immunohistochemistry"])[0]

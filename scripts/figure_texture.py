@@ -48,7 +48,7 @@ def _figure():
 def _sheet(name, models):
     """A row a model, a column a texture, the sources last."""
     from experiments.data import pictures
-    from experiments.stylization import read, stem
+    from experiments.tasks.stylization import read, stem
 
     styles = FLAGS.style or ["photos:gravel", "photos:brick"]
     rows = []

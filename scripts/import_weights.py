@@ -60,8 +60,9 @@ flags.DEFINE_string("network", None, "Which network of a CycleGAN it is: G_A (A 
 
 
 def _import():
-    from experiments import api, checkpoint
-    from experiments.rundir import RunDir
+    from experiments import api
+    from experiments.training import checkpoint
+    from experiments.training.rundir import RunDir
 
     if not FLAGS.run_dir:
         raise InputError("--run_dir: give the directory to make, such as runs/horse2zebra.")
@@ -138,8 +139,8 @@ def _adain_config(api, found):
 
 def _config(api, found):
     """The paper's configuration in the size of the file, and of the files imported before."""
-    from experiments.config import override
-    from experiments.rundir import stored_config
+    from experiments.training.config import override
+    from experiments.training.rundir import stored_config
 
     model = FLAGS.kind.partition("/")[0]
     expected = 6 if FLAGS.kind == "pix2pix/patch_discriminator" else 3  # it judges pairs
@@ -164,7 +165,7 @@ def _config(api, found):
 
 def _record(run_dir, name, path):
     """Which networks have weights; the rest is random and must not be used."""
-    from experiments.imported import RECORD
+    from experiments.training.imported import RECORD
 
     target = run_dir / RECORD
     imported = json.loads(target.read_text()) if target.exists() else {}

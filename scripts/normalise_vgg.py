@@ -23,9 +23,8 @@ flags.DEFINE_string("vgg", None, "vgg16 or vgg19, where the weights leave it ope
 
 
 def _normalise():
-    from experiments import files
-    from experiments.data import pictures
-    from experiments.stylization import to_unit
+    from experiments.data import files, pictures
+    from experiments.tasks.stylization import to_unit
     from nst.features import normalise
     from nst.weights import load_weights, save_weights
 

@@ -147,7 +147,7 @@ def check_flags() -> None:
 
 def given() -> dict[str, Any]:
     """Changes of all cells, as the flags give them."""
-    from experiments.config import parse_assignments
+    from experiments.training.config import parse_assignments
 
     own = {"data.dataset": FLAGS.dataset, "images": FLAGS.images, "precision": FLAGS.precision}
     return {k: v for k, v in own.items() if v is not None} | parse_assignments(FLAGS.set)
@@ -186,7 +186,7 @@ def launch(table: Table, manifest: Manifest) -> None:
         InputError: an unknown cell, settings that the rows differ in, or what the runs refuse.
         Interrupted: a signal came; what was running was saved.
     """
-    from experiments.sampling import parse_seeds
+    from experiments.metrics.sampling import parse_seeds
 
     known, seeds = table.cells(), parse_seeds(FLAGS.seeds or SEEDS)
     if unknown := [cell for cell in FLAGS.only if cell not in known]:
@@ -246,8 +246,8 @@ def check_run(table: Table, manifest: Manifest, cell: str, run_dir: Path) -> Non
         InputError: no run directory, a configuration that is not the cell's, or fewer images.
     """
     from experiments import api
-    from experiments.config import differences, flatten
-    from experiments.rundir import stored_config
+    from experiments.training.config import differences, flatten
+    from experiments.training.rundir import stored_config
 
     where = f"{manifest.path}, cell {cell}"
     try:

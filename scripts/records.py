@@ -19,7 +19,7 @@ def recorded(run_dir: Path) -> dict[str, float]:
     Raises:
         InputError: a damaged line; names the file and the line.
     """
-    from experiments.rundir import read_config, read_lines
+    from experiments.training.rundir import read_config, read_lines
 
     rows, found = read_lines(run_dir / "metrics.jsonl"), {}
     end = _last(rows)
@@ -41,7 +41,7 @@ def last(run_dir: Path) -> int:
     Raises:
         InputError: as `recorded`.
     """
-    from experiments.rundir import read_lines
+    from experiments.training.rundir import read_lines
 
     return _last(read_lines(run_dir / "metrics.jsonl"))
 
@@ -56,7 +56,7 @@ def curve(run_dir: Path) -> dict[int, dict[str, float]]:
     Raises:
         InputError: as `recorded`.
     """
-    from experiments.rundir import read_lines
+    from experiments.training.rundir import read_lines
 
     found = {}
     for row in read_lines(run_dir / "metrics.jsonl"):
@@ -107,7 +107,7 @@ class Manifest:
                              "folder of a table that was launched.")  # fmt: skip
 
     def _read(self, table):
-        from experiments.rundir import read_json
+        from experiments.training.rundir import read_json
 
         content = read_json(self.path)
         try:
@@ -154,7 +154,7 @@ class Manifest:
             raise InputError(f"{self.path}: cannot be written ({error}). Make room.") from error
 
     def _add(self, cell, name):
-        from experiments.rundir import read_json
+        from experiments.training.rundir import read_json
 
         if self.path.exists():
             self.cells = read_json(self.path)["cells"]

@@ -29,8 +29,7 @@ flags.DEFINE_integer("held_out", 200, "How many pairs are for testing.", lower_b
 
 
 def _split():
-    from experiments import files
-    from experiments.data import pictures
+    from experiments.data import files, pictures
 
     domains = {"A": _by_name("--domain_a", FLAGS.domain_a),
                "B": _by_name("--domain_b", FLAGS.domain_b)}  # fmt: skip
@@ -55,7 +54,7 @@ def _split():
 
 
 def _by_name(flag, folder):
-    from experiments import files
+    from experiments.data import files
 
     if not folder:
         raise InputError(f"{flag}: give a folder of pictures.")

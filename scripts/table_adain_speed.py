@@ -97,7 +97,7 @@ def _sizes():
 def measure(methods, sizes, repeats: int, weights: str) -> list[dict]:
     """A recorded line for each method and size."""
     from core import engine
-    from experiments.rundir import environment
+    from experiments.training.rundir import environment
 
     engine.setup(1)
     found, where = [], environment()
@@ -179,7 +179,7 @@ def _gatys_cell(api, changes, size):
 
 def _pictures(size):
     from experiments.data import photos, pictures
-    from experiments.stylization import to_unit
+    from experiments.tasks.stylization import to_unit
 
     names = ("astronaut", "coffee")
     return (to_unit(pictures.fit(photos.read(name), size, "crop")) for name in names)

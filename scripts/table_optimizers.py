@@ -18,7 +18,7 @@ OPTIMIZERS = ("lbfgs", "adam")
 
 
 def _table():
-    from experiments.writer import read_metrics
+    from experiments.training.writer import read_metrics
 
     found = {}
     for preset, optimizer in itertools.product(PRESETS, OPTIMIZERS):

@@ -29,11 +29,11 @@ def mixed(algorithm, seeds: Sequence[int], count: int) -> np.ndarray:
     it.
 
     Args:
-        algorithm: a style-based one, see `experiments.generation`.
+        algorithm: a style-based one, see `experiments.tasks.generation`.
         seeds: of the pictures.
         count: 1 to the number of layers.
     """
-    from experiments.sampling import synthesize, ws
+    from experiments.metrics.sampling import synthesize, ws
 
     own = [ws(algorithm, [seed + i * STRIDE for seed in seeds]) for i in range(count)]
     return synthesize(algorithm.generator, crossed(own, seeds), "random", seeds[0])
@@ -59,10 +59,10 @@ def value(metric: str, count: int) -> str:
 def measure(run, metrics: Sequence[str], folder: str | None) -> None:
     """Takes the metrics of 2 to 4 latents that a run has not recorded, a line of its
     `evaluations.jsonl` each."""
-    from experiments import api, evaluation
-    from experiments.metrics import protocols
+    from experiments import api
+    from experiments.metrics import evaluation, protocols
     from experiments.metrics.reals import of_dataset
-    from experiments.rundir import environment
+    from experiments.training.rundir import environment
 
     found = recorded(run.run_dir)
     missing = [(m, k) for m in metrics for k in LATENTS if value(m, k) not in found]

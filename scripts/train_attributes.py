@@ -20,7 +20,7 @@ TRAINED, TESTED, EPOCHS = 20_000, 2_000, 30
 def _train():
     import keras
 
-    from experiments import files
+    from experiments.data import files
     from experiments.data.faces import FACTORS
     from experiments.metrics import attributes
 

@@ -7,9 +7,8 @@ python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=F
 
 import numpy as np
 
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.stylization import (
+from experiments.tasks.stylization import (
     ROLES,
     evaluate_losses,
     features_weights,
@@ -17,7 +16,8 @@ from experiments.stylization import (
     stylize_mode,
     stylized_sheet,
 )
-from experiments.video import video_mode
+from experiments.tasks.video import video_mode
+from experiments.training.config import RunConfig, columns
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
 from nst.adain.stylize import Stylizer

@@ -4,10 +4,10 @@ python -m experiments.run --model=cyclegan
 python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/horse2zebra
 """
 
-from experiments.config import RunConfig
 from experiments.data.pipeline import DataConfig
-from experiments.translation import MODES, ROLES, check_patches, check_ready, evaluate, sheets
-from experiments.translation import translate_picture as translate
+from experiments.tasks.translation import MODES, ROLES, check_patches, check_ready, evaluate, sheets
+from experiments.tasks.translation import translate_picture as translate
+from experiments.training.config import RunConfig
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
 

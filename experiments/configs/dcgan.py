@@ -5,9 +5,9 @@ python -m experiments.run --model=dcgan --preset=paper --dataset=folder:lsun-bed
 """
 
 from core.errors import InputError
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.training.config import RunConfig, columns
 from gan.dcgan.algorithm import DCGAN
 from gan.dcgan.config import DCGANConfig
 

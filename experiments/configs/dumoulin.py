@@ -16,11 +16,10 @@ import keras
 import numpy as np
 
 from core.errors import InputError
-from experiments import feed_forward
-from experiments.config import RunConfig, columns
 from experiments.data import pictures
 from experiments.data.pipeline import DataConfig, test_images
-from experiments.feed_forward import (
+from experiments.tasks import feed_forward
+from experiments.tasks.feed_forward import (
     MODES,
     OPTIONS,
     ROLES,
@@ -33,8 +32,9 @@ from experiments.feed_forward import (
     run_label,
     stylize,
 )
-from experiments.rundir import stored_config
-from experiments.stylization import to_uint8, to_unit
+from experiments.tasks.stylization import to_uint8, to_unit
+from experiments.training.config import RunConfig, columns
+from experiments.training.rundir import stored_config
 from nst.dumoulin.algorithm import Dumoulin
 from nst.dumoulin.config import DumoulinConfig
 

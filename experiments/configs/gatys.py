@@ -3,8 +3,7 @@
 python -m experiments.run --model=gatys --content=photo.jpg --style=painting.jpg --output=out.png
 """
 
-from experiments.config import RunConfig, columns
-from experiments.optimisation import (
+from experiments.tasks.optimisation import (
     OPTIONS,
     ROLES,
     batches,
@@ -16,7 +15,8 @@ from experiments.optimisation import (
     run_name,
     sheets,
 )
-from experiments.stylization import PictureConfig
+from experiments.tasks.stylization import PictureConfig
+from experiments.training.config import RunConfig, columns
 from nst.gatys.config import GatysConfig
 
 __all__ = ["OPTIONS", "PRESETS", "ROLES", "batches", "build", "evaluate", "fingerprint", "finish",

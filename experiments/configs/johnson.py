@@ -4,9 +4,8 @@ python -m experiments.run --model=johnson --dataset=folder:photos --style=painti
 python -m experiments.run --model=johnson --mode=stylize --content=DIR --output=DIR
 """
 
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.feed_forward import (
+from experiments.tasks.feed_forward import (
     MODES,
     OPTIONS,
     ROLES,
@@ -21,6 +20,7 @@ from experiments.feed_forward import (
     sheets,
     stylize,
 )
+from experiments.training.config import RunConfig, columns
 from nst.johnson.algorithm import Johnson
 from nst.johnson.config import JohnsonConfig
 

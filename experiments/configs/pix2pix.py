@@ -11,11 +11,10 @@ paper's facades have the photograph at the left, A, and learn to make it from th
 import numpy as np
 
 from core.errors import InputError
-from experiments.config import RunConfig, columns
 from experiments.data import pictures
 from experiments.data.pipeline import DataConfig, test_images
 from experiments.data.sources import Dataset
-from experiments.translation import (
+from experiments.tasks.translation import (
     MODES,
     ROLES,
     SHEET_ROWS,
@@ -26,7 +25,8 @@ from experiments.translation import (
     psnr,
     ssim,
 )
-from experiments.translation import translate_picture as translate
+from experiments.tasks.translation import translate_picture as translate
+from experiments.training.config import RunConfig, columns
 from gan.pix2pix.algorithm import Pix2Pix
 from gan.pix2pix.config import Pix2PixConfig
 
@@ -141,7 +141,7 @@ def evaluate(algorithm: Pix2Pix, dataset: Dataset, config: RunConfig) -> dict[st
     """Scores of the trained direction and of doing nothing ("identity") on the test pairs.
 
     L1 is the mean absolute difference in 8-bit levels (0 to 255); PSNR and SSIM are those of
-    `experiments.translation.evaluate`. None, where the test set has no pairs.
+    `experiments.tasks.translation.evaluate`. None, where the test set has no pairs.
     """
     if not dataset.truth:
         return {}

@@ -4,9 +4,9 @@ python -m experiments.run --model=progan
 python -m experiments.run --model=progan --preset=paper --dataset=folder:celeba-hq
 """
 
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.training.config import RunConfig, columns
 from gan.progan.algorithm import ProGAN
 from gan.progan.config import ProGANConfig
 

@@ -8,9 +8,8 @@ Without training, by optimisation of the picture: `style_swap_optimise`.
 
 import numpy as np
 
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.stylization import (
+from experiments.tasks.stylization import (
     ROLES,
     evaluate_losses,
     features_weights,
@@ -18,7 +17,8 @@ from experiments.stylization import (
     stylize_mode,
     stylized_sheet,
 )
-from experiments.video import video_mode
+from experiments.tasks.video import video_mode
+from experiments.training.config import RunConfig, columns
 from nst.features import field
 from nst.style_swap.algorithm import StyleSwap
 from nst.style_swap.config import StyleSwapConfig

@@ -5,9 +5,8 @@ python -m experiments.run --model=style_swap_optimise --content=photo.jpg --styl
 
 from functools import partial
 
-from experiments import optimisation
-from experiments.config import RunConfig, columns
-from experiments.optimisation import (
+from experiments.tasks import optimisation
+from experiments.tasks.optimisation import (
     OPTIONS,
     ROLES,
     batches,
@@ -18,7 +17,8 @@ from experiments.optimisation import (
     run_name,
     sheets,
 )
-from experiments.stylization import PictureConfig
+from experiments.tasks.stylization import PictureConfig
+from experiments.training.config import RunConfig, columns
 from nst.style_swap.config import SwapOptimisationConfig
 from nst.style_swap.networks import TAP
 from nst.style_swap.optimisation import SwapOptimisation

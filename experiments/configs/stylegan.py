@@ -7,9 +7,9 @@ python -m experiments.run --model=stylegan --mode=mix --output=figures
 
 import dataclasses
 
-from experiments.config import RunConfig, columns
 from experiments.data.pipeline import DataConfig
-from experiments.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
+from experiments.training.config import RunConfig, columns
 from gan.stylegan.algorithm import StyleGAN
 from gan.stylegan.config import StyleGANConfig
 

@@ -3,9 +3,8 @@
 python -m experiments.run --model=texture --style=stones.jpg --size=256 --output=more.png
 """
 
-from experiments import optimisation
-from experiments.config import RunConfig, columns
-from experiments.optimisation import (
+from experiments.tasks import optimisation
+from experiments.tasks.optimisation import (
     ROLES,
     batches,
     build,
@@ -16,7 +15,8 @@ from experiments.optimisation import (
     run_name,
     sheets,
 )
-from experiments.stylization import PictureConfig
+from experiments.tasks.stylization import PictureConfig
+from experiments.training.config import RunConfig, columns
 from nst.gatys.config import GatysConfig
 
 __all__ = ["OPTIONS", "PRESETS", "ROLES", "batches", "build", "evaluate", "fingerprint", "finish",

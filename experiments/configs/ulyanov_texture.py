@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from experiments import files
-from experiments.config import RunConfig, columns
-from experiments.data import pictures
-from experiments.feed_forward import (
+from experiments.data import files, pictures
+from experiments.metrics.sampling import parse_seeds
+from experiments.tasks.feed_forward import (
     OPTIONS,
     assemble,
     check_ready,
@@ -23,10 +22,10 @@ from experiments.feed_forward import (
     read_styles,
     run_label,
 )
-from experiments.optimisation import batches
-from experiments.sampling import parse_seeds
-from experiments.stylization import stem, to_uint8
-from experiments.translation import max_pixels
+from experiments.tasks.optimisation import batches
+from experiments.tasks.stylization import stem, to_uint8
+from experiments.tasks.translation import max_pixels
+from experiments.training.config import RunConfig, columns
 from nst.ulyanov.algorithm import UlyanovTexture
 from nst.ulyanov.config import UlyanovConfig
 

@@ -23,7 +23,7 @@ from keras import ops
 
 from core.errors import InputError
 from core.resample import box
-from experiments import sampling
+from experiments.metrics import sampling
 from experiments.metrics.features import progress
 from experiments.metrics.lpips import Distance, hed_distance, lpips
 
@@ -96,7 +96,7 @@ def path_length(algorithm, distance: Distance, protocol: PathProtocol, title: st
     Pair i is of the seeds 2i and 2i + 1, so neither batches nor their order matter.
 
     Args:
-        algorithm: offers what `experiments.generation` lists.
+        algorithm: offers what `experiments.tasks.generation` lists.
         distance: of two float arrays `[N, H, W, 3]` in [0, 1], to `[N]`.
     """
     found = []

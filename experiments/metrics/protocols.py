@@ -30,6 +30,7 @@ import numpy as np
 from scipy.special import softmax
 
 from core.errors import InputError
+from core.names import hint
 from experiments.metrics import patches
 from experiments.metrics import reals as real
 from experiments.metrics.attributes import check_size
@@ -37,6 +38,7 @@ from experiments.metrics.features import BATCH, Rows, extractor, in_batches, pro
 from experiments.metrics.multiscale import ms_ssim
 from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
 from experiments.metrics.reals import Reals
+from experiments.metrics.sampling import check_space
 from experiments.metrics.separability import (
     COUNT,
     SEPARABILITIES,
@@ -49,8 +51,6 @@ from experiments.metrics.statistics import (
     kernel_distance,
     precision_recall,
 )
-from experiments.names import hint
-from experiments.sampling import check_space
 
 SUBSET = 1000  # images in a subset of the kernel distances
 
@@ -185,7 +185,7 @@ def compute(
         generate: numbers from 0 on -> their pictures, uint8 `[N, H, W, 3]`: seeds, or indices of
             test pictures to be translated or stylised.
         reals: of the split `split_of(name)`.
-        algorithm: for path lengths and separability: what `experiments.generation` lists.
+        algorithm: for path lengths and separability: what `experiments.tasks.generation` lists.
         made: how many pictures `generate` has at most, None for any number; a `_test` metric
             takes that many.
         folder: of published files, see `experiments.metrics.published.find`.

@@ -14,7 +14,7 @@ NVlabs/stylegan @ 1e0d5c7, metrics/linear_separability.py.
 import numpy as np
 from keras import ops
 
-from experiments import sampling
+from experiments.metrics import sampling
 from experiments.metrics.attributes import probabilities
 from experiments.metrics.disentanglement import linear_separability
 from experiments.metrics.features import BATCH, progress
@@ -28,7 +28,7 @@ def measure_separability(name: str, algorithm, count: int = COUNT) -> float:
     """One of `SEPARABILITIES` of an algorithm, see `linear_separability`.
 
     Args:
-        algorithm: offers what `experiments.generation` lists; of portraits of `faces`.
+        algorithm: offers what `experiments.tasks.generation` lists; of portraits of `faces`.
         count: pictures, of the seeds from 0 on.
 
     Raises:

@@ -55,7 +55,7 @@ def harm(fault):
 
         after(Algorithm, "step")
     elif point == "logged":
-        from experiments.writer import Writer
+        from experiments.training.writer import Writer
 
         after(Writer, "scalars")
     elif point == "replaced":

@@ -11,7 +11,8 @@ import toy
 from tiny import assert_same_state
 
 from core.errors import InputError
-from experiments import api, checkpoint
+from experiments import api
+from experiments.training import checkpoint
 
 
 def save(path, algorithm, images, value, keep=5):

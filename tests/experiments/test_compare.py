@@ -17,12 +17,15 @@ import tiny
 from absl import logging
 from test_runner import error
 
-from experiments import api, checkpoint, columns, compare
+from experiments import api
+from experiments.compare import __main__ as compare
+from experiments.compare import worker
 from experiments.data import pictures
 from experiments.metrics import pairs
 from experiments.run import FLAGS
-from experiments.rundir import RunDir
-from experiments.subjects import CONTENT_TAPS, STYLE_TAPS
+from experiments.tasks.subjects import CONTENT_TAPS, STYLE_TAPS
+from experiments.training import checkpoint
+from experiments.training.rundir import RunDir
 from nst.features import perceptual
 from nst.weights import load_weights, random_weights, save_weights
 
@@ -80,7 +83,7 @@ def here(tmp_path_factory):
 
 def in_process(path):
     """In place of a process for a column."""
-    columns.make(json.loads(path.read_text()))
+    worker.make(json.loads(path.read_text()))
     return 0, False
 
 
@@ -259,7 +262,7 @@ def test_interrupted_and_gone_on(here, tmp_path, capfd):
     steps = [row["images"] for row in tiny.rows(log.parent) if "loss/total" in row]
     assert steps == list(range(1, 61))
     record = json.loads((output / "gatys" / "0-a.json").read_text())
-    assert 2**27 < record["memory"] < columns.peak_memory()  # its own, not that of this process
+    assert 2**27 < record["memory"] < worker.peak_memory()  # its own, not that of this process
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -17,19 +17,21 @@ import tiny
 from test_compare import here, main, untrained  # noqa: F401
 
 from core.errors import InputError
-from experiments import api, columns, compare, comparison, events, methods, results
-from experiments.comparison import Cell, Row
+from experiments import api
+from experiments.compare import __main__ as compare
+from experiments.compare import events, inputs, methods, results, worker
+from experiments.compare.inputs import Cell, Row
 from experiments.data import pictures
-from experiments.rundir import RunDir, take_lock
-from experiments.writer import read_metrics
+from experiments.training.rundir import RunDir, take_lock
+from experiments.training.writer import read_metrics
 
 # --- numbers
 
 
 def test_the_line_with_the_compiling_does_not_count():
     lines = [{"images": i, "images_per_second": rate} for i, rate in [(1, 0.1), (2, 4), (3, 2)]]
-    assert columns.elapsed([*lines, {"images": 3, "objective/total": 1.0}]) == 3 * 0.375
-    assert columns.elapsed(lines[:1]) == 10  # there is no other
+    assert worker.elapsed([*lines, {"images": 3, "objective/total": 1.0}]) == 3 * 0.375
+    assert worker.elapsed(lines[:1]) == 10  # there is no other
 
 
 def cell(score, seconds, memory):
@@ -43,7 +45,7 @@ def test_all_numbers_are_of_the_rows_that_all_methods_have():
     one = {"a": cell(20, 1.0, 10), "b": cell(30, 9.0, 90)}
     two = {"a": cell(10, 2.0, 20), "c": cell(10, 5.0, 50)}
     named = [SimpleNamespace(name=name, run_dir=None) for name in ("one", "two", "none")]
-    header, lines = comparison.table(named, {"one": one, "two": two, "none": {}}, rows)
+    header, lines = inputs.table(named, {"one": one, "two": two, "none": {}}, rows)
     assert header[1:4] == ["PSNR, dB", "s / picture", "peak memory, MiB"]
     assert lines[0] == ["one", "20.00", "1", "10", "1,000", "0", "2 of 3"]
     assert lines[1] == ["two", "10.00", "2", "20", "1,000", "0", "2 of 3"]
@@ -55,7 +57,7 @@ def test_nothing_in_common_is_no_number():
     for method in named:
         method.run_dir = None
     found = {"x": {"a": cell(20, 1.0, 10)}, "y": {"b": cell(30, 2.0, 20)}}
-    header, lines = comparison.table(named, found, rows)
+    header, lines = inputs.table(named, found, rows)
     assert len(header) == 7
     assert [line[1:4] for line in lines] == [["–"] * 3] * 2
     assert "does not compare" in results._over(0, found)
@@ -69,7 +71,7 @@ def test_curves_of_one_name_have_one_meaning(tmp_path):
     found = []
     for model in ("johnson", "johnson", "adain"):
         method = SimpleNamespace(run_dir=tmp_path, config=SimpleNamespace(model=model))
-        found.append(comparison.curves(method, tmp_path))
+        found.append(inputs.curves(method, tmp_path))
     assert results.shared(found) == ["johnson/loss/G", "metrics/lpips_hed"]
     assert results.shared(found[1:]) == ["metrics/lpips_hed"]
 
@@ -101,12 +103,12 @@ def test_inputs_may_change_until_a_method_has_begun(tmp_path):
     """Such as after weights that could not be had."""
     tiny.noise(tmp_path / "in", 1, 0)
     for size in (32, 48):
-        rows = comparison.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], size, tmp_path / "inputs")
+        rows = inputs.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], size, tmp_path / "inputs")
         assert max(pictures.shape(rows[0].files["style"])) == size
     (tmp_path / "gatys").mkdir()
-    (tmp_path / "gatys" / columns.PLAN).touch()
+    (tmp_path / "gatys" / worker.PLAN).touch()
     with pytest.raises(InputError, match="the input 0 is not the one of the comparison"):
-        comparison.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], 32, tmp_path / "inputs")
+        inputs.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], 32, tmp_path / "inputs")
 
 
 # --- styles that were learned
@@ -122,7 +124,7 @@ def test_a_learned_style_is_known_by_its_pixels(here, tmp_path):  # noqa: F811
     (tmp_path / "in").mkdir()
     shutil.copy(here / "style" / "a.png", tmp_path / "in" / "renamed.png")
     shutil.copy(here / "style" / "c.png", tmp_path / "in" / "b.png")
-    rows = comparison.stylizing(f"{here}/b.png", [f"{tmp_path}/in"], 40, tmp_path / "inputs")
+    rows = inputs.stylizing(f"{here}/b.png", [f"{tmp_path}/in"], 40, tmp_path / "inputs")
     found = method(here / "dumoulin")
     learned = {row.name: found.learned(row.files["style"].stem, row.style) for row in rows}
     assert learned == {"b-renamed": "a", "b-b": None}
@@ -162,19 +164,19 @@ def test_a_refused_run_directory_stops(here, tmp_path):  # noqa: F811
     config = api.make_config("gatys", "smoke", given["changes"] | pair | {"images": 400})
     directory = RunDir(tmp_path / "runs" / "0-1", config)
     with pytest.raises(InputError, match="another process .* is training in it"):
-        columns.make(given)
+        worker.make(given)
     directory.store(config, {})
     directory.close()
     with pytest.raises(InputError, match="another configuration:\n  images: 400 -> 2"):
-        columns.make(given)
+        worker.make(given)
     for wrong, message in (("algorithm.style_layers", "relu9_9"), ("algorithm.weights", "no.npz")):
         with pytest.raises(InputError, match=message):
-            columns.make(plan(here, tmp_path / wrong, 48, **{wrong: message}))
+            worker.make(plan(here, tmp_path / wrong, 48, **{wrong: message}))
     assert not list(tmp_path.glob("**/0-1.png"))
 
 
 def test_an_input_that_is_too_small_is_left_out(here, tmp_path, capsys):  # noqa: F811
-    columns.make(plan(here, tmp_path, 8))
+    worker.make(plan(here, tmp_path, 8))
     assert "left out: 0-1: " in capsys.readouterr().err
     assert not (tmp_path / "0-1.png").exists()
 
@@ -214,7 +216,7 @@ def test_a_closed_terminal_ends_the_process_of_a_column(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_a_column_ends_with_a_comparison_that_is_killed():
-    column = ("import time; from experiments import columns; columns._end_with_parent(); "
+    column = ("import time; from experiments.compare import worker; worker._end_with_parent(); "
               "print('ready', flush=True); time.sleep(60)")  # fmt: skip
     parent = ("import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]], "
               "start_new_session=True); print(p.pid, flush=True); p.wait()")  # fmt: skip

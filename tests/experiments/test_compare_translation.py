@@ -9,10 +9,11 @@ import tiny
 from test_compare import ask, asked, compared, here, main, table, untrained  # noqa: F401
 from test_runner import error
 
-from experiments import api, comparison, methods
+from experiments import api
+from experiments.compare import inputs, methods
+from experiments.compare.report import page
 from experiments.data import pictures
 from experiments.metrics import pairs
-from experiments.report import page
 
 
 def flags(here, output, *more):  # noqa: F811
@@ -58,7 +59,7 @@ def test_two_runs_of_a_model_and_the_other_direction(
     assert list(found) == ["cyclegan", "second"]
     assert len({row["PSNR, dB"] for row in found.values()}) == 2
     capsys.readouterr()
-    monkeypatch.setattr(comparison.engine, "describe_devices", lambda: "another")
+    monkeypatch.setattr(inputs.engine, "describe_devices", lambda: "another")
     assert main(*command) == 1
     assert "what it was made from has changed: device." in error(capsys)
 

@@ -8,7 +8,9 @@ import tiny
 
 from core.errors import InputError
 from experiments import api
-from experiments.config import (
+from experiments.configs import MODELS
+from experiments.dry_run import describe
+from experiments.training.config import (
     CADENCE,
     defaults,
     differences,
@@ -16,9 +18,7 @@ from experiments.config import (
     override,
     parse_assignments,
 )
-from experiments.configs import MODELS
-from experiments.dry_run import describe
-from experiments.rundir import RunDir, stored_config
+from experiments.training.rundir import RunDir, stored_config
 
 PRESETS = api.model_module("cyclegan").PRESETS
 

@@ -13,12 +13,13 @@ import tiny
 from test_runner import error, main
 
 from core.errors import InputError
-from experiments import api, evaluation, metrics, subjects
+from experiments import api, metrics
 from experiments.data.pipeline import test_images as held_out
-from experiments.metrics import features, pairs, protocols, published
+from experiments.metrics import evaluation, features, pairs, protocols, published
 from experiments.metrics.features import Extractor
-from experiments.sampling import generate
-from experiments.translation import predict
+from experiments.metrics.sampling import generate
+from experiments.tasks import subjects
+from experiments.tasks.translation import predict
 from nst.features import perceptual
 from nst.weights import random_weights, save_weights
 

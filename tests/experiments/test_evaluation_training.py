@@ -14,8 +14,11 @@ from test_resume import run as child
 from test_runner import main
 
 from core.errors import InputError
-from experiments import api, best, checkpoint, evaluation, loop, subjects
-from experiments.writer import read_metrics
+from experiments import api
+from experiments.metrics import evaluation
+from experiments.tasks import subjects
+from experiments.training import best, checkpoint, loop
+from experiments.training.writer import read_metrics
 
 OPTIONS = {
     "data__size": 8,

@@ -11,10 +11,11 @@ from test_resume import run as child
 from test_runner import error, main
 
 from core.errors import InputError
-from experiments import api, feed_forward
+from experiments import api
 from experiments.configs import dumoulin
 from experiments.data import pictures
-from experiments.stylization import style_number, to_unit
+from experiments.tasks import feed_forward
+from experiments.tasks.stylization import style_number, to_unit
 from nst.weights import random_weights, save_weights
 
 SIZE = (44, 52)

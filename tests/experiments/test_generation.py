@@ -13,9 +13,11 @@ from test_runner import error, main
 from tiny import assert_same_state
 
 from core.errors import InputError
-from experiments import animation, api, figures, generation, sampling
+from experiments import api
 from experiments.data import pictures
 from experiments.dry_run import describe
+from experiments.metrics import sampling
+from experiments.tasks import animation, figures, generation
 
 SMOKE = {"data.size": 16, "data.load_size": 16, "images": 16, "log_every": 4, "sample_every": 16,
          "eval_every": 16, "eval_images": 4, "checkpoint_every": 4, "batch_size": 4}  # fmt: skip

@@ -12,8 +12,8 @@ import toy
 
 from core.errors import InputError
 from core.phases import Stage
-from experiments import checkpoint, loop
-from experiments.writer import Writer, read_metrics
+from experiments.training import checkpoint, loop
+from experiments.training.writer import Writer, read_metrics
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import pytest
 from keras import ops
 
 from core.errors import InputError
-from experiments import metrics, subjects
+from experiments import metrics
 from experiments.metrics import disentanglement, pairs
 from experiments.metrics.disentanglement import linear_separability, mutual_information_gap
 from experiments.metrics.features import Extractor
+from experiments.tasks import subjects
 from nst.features import perceptual
 from nst.weights import random_weights
 

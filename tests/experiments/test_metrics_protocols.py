@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from experiments import evaluation, metrics
-from experiments.metrics import features, path_length, protocols
+from experiments import metrics
+from experiments.metrics import evaluation, features, path_length, protocols
 from experiments.metrics.features import Extractor
 from experiments.metrics.protocols import compute
 from experiments.metrics.reals import Reals

@@ -12,7 +12,7 @@ import pytest
 import tiny
 from tiny import assert_same_state, flags, rows
 
-from experiments import checkpoint
+from experiments.training import checkpoint
 
 CHILD = Path(__file__).with_name("child.py")
 

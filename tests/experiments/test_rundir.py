@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from core.errors import InputError
-from experiments.rundir import RunDir, stored_config
+from experiments.training.rundir import RunDir, stored_config
 
 PRESETS = {"smoke": tiny.config("x")}
 HOLD = """

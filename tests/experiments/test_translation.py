@@ -6,9 +6,9 @@ import tiny
 from PIL import Image
 
 from core.errors import InputError
-from experiments import translation
 from experiments.data import pictures
 from experiments.data.sources import open_dataset
+from experiments.tasks import translation
 from gan.cyclegan.networks import resnet_generator
 
 TILE, OVERLAP = 32, 8

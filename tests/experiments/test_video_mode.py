@@ -11,10 +11,10 @@ from test_runner import error, main
 from test_stylization import here, listed, trained  # noqa: F401
 
 from core.errors import InputError
-from experiments import api, clips
-from experiments.data import photos, pictures
-from experiments.stylization import stylize
-from experiments.video import video_mode
+from experiments import api
+from experiments.data import clips, photos, pictures
+from experiments.tasks.stylization import stylize
+from experiments.tasks.video import video_mode
 
 SHAPE = (72, 80)
 

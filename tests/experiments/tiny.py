@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments import api, checkpoint
+from experiments import api
+from experiments.training import checkpoint
 
 BUDGET = 16  # images: 8 steps, more than 3 epochs of 5
 PRESET = "smoke"

@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from core.phases import Algorithm, Phase, Stage
-from experiments import loop
 from experiments.data.sources import Dataset, Source
+from experiments.training import loop
 
 SIZE = 8
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.errors import InputError
 from core.phases import Algorithm
-from experiments import api, checkpoint
+from experiments import api
+from experiments.training import checkpoint
 from gan.importers import import_network
 
 GOLDEN = Path(__file__).parents[1] / "golden"

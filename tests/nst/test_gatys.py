@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from core.errors import InputError
-from experiments import checkpoint
+from experiments.training import checkpoint
 from nst.features import perceptual
 from nst.gatys.algorithm import MEAN_COLOUR, Gatys, first_picture
 from nst.gatys.config import GatysConfig

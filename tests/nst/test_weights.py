@@ -134,7 +134,7 @@ def test_our_file_of_an_unknown_network(tmp_path):
 
 def test_rescaled_weights_are_known_by_what_they_were_made_from(tmp_path):
     """Not by their last bits, which depend on the backend."""
-    from experiments.stylization import features_weights
+    from experiments.tasks.stylization import features_weights
     from nst.adain.config import AdaINConfig
 
     path = tmp_path / "narrow.npz"

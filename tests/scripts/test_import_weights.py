@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from experiments import api, translation
+from experiments import api
+from experiments.tasks import translation
 from gan.importers import import_network
 from nst import importers as nst_importers
 from nst.adain.stylize import Stylizer

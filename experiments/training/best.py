@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.errors import InputError
-from experiments import checkpoint
+from experiments.training import checkpoint
 
 # by the beginnings of their names: whether lower or higher is better. Neither: MS-SSIM between
 # generated pictures (noise has the lowest), diversity, deviations (which end in "_std").

@@ -26,16 +26,16 @@ import numpy as np
 from core.errors import InputError
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
-from experiments.feed_forward import read_styles
-from experiments.imported import check_imported
 from experiments.metrics import pairs, protocols, published
 from experiments.metrics.features import extractor, progress
 from experiments.metrics.lpips import float32, hed_distance, lpips
 from experiments.metrics.reals import of_dataset
+from experiments.metrics.sampling import generate
 from experiments.metrics.separability import DATASET, SEPARABILITIES
-from experiments.sampling import generate
-from experiments.stylization import to_uint8, to_unit
-from experiments.translation import check_ready, predict
+from experiments.tasks.feed_forward import read_styles
+from experiments.tasks.stylization import to_uint8, to_unit
+from experiments.tasks.translation import check_ready, predict
+from experiments.training.imported import check_imported
 from nst import vgg_files
 from nst.features import perceptual
 from nst.weights import load_weights

@@ -12,11 +12,9 @@ import numpy as np
 
 from core import engine
 from core.errors import InputError
-from experiments.config import RunConfig
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
-from experiments.rundir import check_unchanged
-from experiments.stylization import (
+from experiments.tasks.stylization import (
     EMBEDDED,
     digest_pixels,
     features_weights,
@@ -27,8 +25,10 @@ from experiments.stylization import (
     to_uint8,
     to_unit,
 )
-from experiments.translation import max_pixels, translate
-from experiments.video import video_mode
+from experiments.tasks.translation import max_pixels, translate
+from experiments.tasks.video import video_mode
+from experiments.training.config import RunConfig
+from experiments.training.rundir import check_unchanged
 from nst.controls import check_controls, colour_result, mask_shares, style_shares
 from nst.perceptual import PerceptualConfig, PerceptualLoss, PerceptualTraining
 from nst.weights import digest

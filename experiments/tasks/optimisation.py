@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import files
-from experiments.config import CADENCE, RunConfig, flatten
-from experiments.data import pictures
-from experiments.stylization import digest_pixels, features_weights, levels, read, to_uint8, to_unit
+from experiments.data import files, pictures
+from experiments.tasks.stylization import (
+    digest_pixels,
+    features_weights,
+    levels,
+    read,
+    to_uint8,
+    to_unit,
+)
+from experiments.training.config import CADENCE, RunConfig, flatten
 from nst.colour import match_histogram
 from nst.controls import colour_result
 from nst.features import check_size, check_taps

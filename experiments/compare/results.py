@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments import comparison, report, tables
-from experiments.columns import made
-from experiments.comparison import FACTS, MEASURES, Cell, Column, Row, Scores
+from experiments import tables
+from experiments.compare import inputs, report
+from experiments.compare.events import Events, keep_only
+from experiments.compare.inputs import FACTS, MEASURES, Cell, Column, Row, Scores
+from experiments.compare.methods import Method
+from experiments.compare.worker import made
 from experiments.data import pictures
-from experiments.events import Events, keep_only
-from experiments.methods import Method
-from experiments.rundir import environment
+from experiments.training.rundir import environment
 
 TITLE = "Comparison"
 
@@ -37,7 +38,7 @@ def write(
     say,
 ) -> None:
     """Writes all of it to `output` and prints the table."""
-    header, lines = comparison.table(methods, columns, rows)
+    header, lines = inputs.table(methods, columns, rows)
     notes = _notes(methods, rows, columns, scores)
     listed = "\n".join(f"- {note}" for note in notes)
     print(tables.write(output, "comparison", header, lines, listed))
@@ -85,7 +86,7 @@ def _field(picture, shape):
 
 
 def _notes(methods, rows, columns, scores):
-    names, here = comparison.common(columns, rows), environment()
+    names, here = inputs.common(columns, rows), environment()
     found = [f"{m.name}: {_origin(m)}" for m in methods]
     found += _differences(methods)
     found += _styles(methods)
@@ -179,13 +180,13 @@ def _how(where):
 
 
 def _tensorboard(output, methods, rows, columns, picture):
-    folder, names = output / "tensorboard", comparison.common(columns, rows)
-    methods, tags = [m for m in methods if columns[m.name]], comparison.measures(columns)
+    folder, names = output / "tensorboard", inputs.common(columns, rows)
+    methods, tags = [m for m in methods if columns[m.name]], inputs.measures(columns)
     keep_only(folder, {"inputs"} | {method.name for method in methods})
-    trained = {m.name: comparison.curves(m, output / m.name) for m in methods}
+    trained = {m.name: inputs.curves(m, output / m.name) for m in methods}
     for method in methods:
         column = columns[method.name]
-        values = comparison.summary(column, names)
+        values = inputs.summary(column, names)
         with Events(folder / method.name) as events:
             _pictures(events, rows, column)
             events.scalars(0, {f"table/{k}": v for k, v in values.items() if k in MEASURES})

@@ -8,10 +8,10 @@ from pathlib import Path
 import keras
 
 from core.errors import InputError
-from experiments import best
-from experiments.names import hint
-from experiments.rundir import environment
-from experiments.subjects import Subject, subject
+from core.names import hint
+from experiments.tasks.subjects import Subject, subject
+from experiments.training import best
+from experiments.training.rundir import environment
 
 RECORDS = "evaluations.jsonl"  # in the run directory: a line for every metric that was taken
 FEATURES = "features"  # likewise, a folder: features of the real pictures, kept for the next time
@@ -23,7 +23,7 @@ def evaluate(run, dataset, names: Sequence[str], *, folder: str | Path | None, s
     Args:
         run: `experiments.api.Run`.
         dataset: of its configuration, None for a model without one.
-        names: see `experiments.subjects` and `experiments.metrics.protocols`.
+        names: see `experiments.tasks.subjects` and `experiments.metrics.protocols`.
         folder: of published networks, see `experiments.metrics.published.find`.
         say: takes lines for a person.
 

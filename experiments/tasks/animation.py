@@ -6,8 +6,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
-from experiments import clips, files
-from experiments.sampling import (
+from experiments.data import clips, files
+from experiments.metrics.sampling import (
     chosen_seeds,
     generate_from,
     has_styles,

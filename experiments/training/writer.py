@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from experiments.data import pictures
-from experiments.rundir import read_lines
+from experiments.training.rundir import read_lines
 
 
 class Writer:

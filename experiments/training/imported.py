@@ -1,7 +1,7 @@
 """Runs that were imported, not trained: only some of their networks have weights."""
 
 from core.errors import InputError
-from experiments.rundir import read_json
+from experiments.training.rundir import read_json
 
 RECORD = "imported.json"  # in the run directory: network -> the file it came from
 

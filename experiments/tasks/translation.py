@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from experiments import files
-from experiments.data import pictures
+from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
-from experiments.imported import check_imported
 from experiments.metrics.pairs import absolute_error, psnr, ssim
+from experiments.training.imported import check_imported
 from gan.cyclegan.networks import smallest_size
 
 ROLES = ("A", "B")

@@ -7,10 +7,11 @@ from types import ModuleType
 from typing import Any
 
 from core.errors import InputError
-from experiments import api, checkpoint
-from experiments.files import file_id
-from experiments.names import nearest
-from experiments.rundir import read_config, stored_config
+from core.names import nearest
+from experiments import api
+from experiments.data.files import file_id
+from experiments.training import checkpoint
+from experiments.training.rundir import read_config, stored_config
 
 # what a comparison writes beside the folders of its columns
 OUTPUTS = ("inputs", "tensorboard", "sheet.png", "report.html", "comparison.md", "comparison.csv",
@@ -55,7 +56,7 @@ class Method:
 
         Args:
             name: of the picture; counts where the run does not say what its style was (imported).
-            pixels: their hash, as `experiments.feed_forward.fingerprint` takes it.
+            pixels: their hash, as `experiments.tasks.feed_forward.fingerprint` takes it.
         """
         for style, own in zip(self.styles, style_pixels(self.run_dir), strict=True):
             if own == pixels or (own is None and style == name):
@@ -63,7 +64,7 @@ class Method:
         return None
 
     def takes(self, row) -> bool:
-        """Whether it can do an input, a `Row` of `experiments.comparison`."""
+        """Whether it can do an input, a `Row` of `experiments.compare.inputs`."""
         if "style" not in row.files or self.styles is None:
             return True
         return self.learned(row.files["style"].stem, row.style) is not None

@@ -11,8 +11,7 @@ import numpy as np
 from keras import ops
 
 from core.errors import InputError
-from experiments import files
-from experiments.data import photos, pictures
+from experiments.data import files, photos, pictures
 from experiments.data.pipeline import test_images
 from nst.controls import check_colours, check_masks, colour_style, style_shares
 from nst.features import Weights, normalise

@@ -1,4 +1,4 @@
-"""Pictures by seed, from any algorithm that offers what `experiments.generation` lists.
+"""Pictures by seed, from any algorithm that offers what `experiments.tasks.generation` lists.
 
 A seed stands for a z: `numpy.random.RandomState(seed)` draws it, as the official code of the
 StyleGANs does, whatever else is drawn. Labels go round (seed modulo classes) unless one is chosen.
@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.imported import check_imported
+from experiments.training.imported import check_imported
 
 BATCH = 8  # always: how numbers are rounded depends on the size of a batch
 MAX_SEEDS = 100_000
@@ -91,7 +91,7 @@ def generate(
     """Pictures of seeds, uint8 `[N, H, W, 3]`, the same for a seed whatever the others are.
 
     Args:
-        algorithm: offers what `experiments.generation` lists.
+        algorithm: offers what `experiments.tasks.generation` lists.
         truncation: psi, of a style-based model; None: 1.
         cutoff: truncate this many of the first layers; None: all.
         label: the class of all.

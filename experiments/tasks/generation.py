@@ -25,13 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from experiments import files
-from experiments.animation import interpolate_mode
-from experiments.data import pictures
+from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
-from experiments.figures import mix_mode, noise_mode, truncation_mode
-from experiments.imported import check_imported
-from experiments.sampling import BATCH, chosen_seeds, generate, styling
+from experiments.metrics.sampling import BATCH, chosen_seeds, generate, styling
+from experiments.tasks.animation import interpolate_mode
+from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
+from experiments.training.imported import check_imported
 
 ROLES = ("image",)
 SHEET = 8  # rows and columns of the sheet in training

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from experiments import clips, files
-from experiments.data import pictures
-from experiments.stylization import controls, style_groups, style_inputs, to_uint8, to_unit
+from experiments.data import clips, files, pictures
+from experiments.tasks.stylization import controls, style_groups, style_inputs, to_uint8, to_unit
 from nst.video import Steadier
 
 FPS = 25  # of a video made of a folder of frames
@@ -30,12 +29,12 @@ def stylize_video(
     Args:
         run: a trained model that has `stylize`.
         frames: uint8 `[H, W, 3]`, all of one size.
-        styles: as of `experiments.stylization.stylize`.
+        styles: as of `experiments.tasks.stylization.stylize`.
         steady: how much of the result before is kept where the optical flow of the content holds,
             from 0 (nothing) to below 1, see `nst.video.Steadier`.
         flicker: a dictionary that gets the figures of `nst.video.Steadier.flicker` after the last
             frame.
-        options: `alpha`, `weights`, `masks` and `colours` as of `experiments.stylization.stylize`.
+        options: `alpha`, `weights`, `masks` and `colours`, see `tasks.stylization.stylize`.
 
     Yields:
         uint8 `[H, W, 3]`, one a frame. Steadying and measuring cost about 0.6 seconds a frame at

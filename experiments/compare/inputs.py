@@ -10,15 +10,16 @@ import numpy as np
 
 from core import engine
 from core.errors import InputError
-from experiments import api, checkpoint, files
-from experiments.columns import PLAN, digest
-from experiments.data import pictures
+from experiments import api
+from experiments.compare.worker import PLAN, digest
+from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import pairs
-from experiments.stylization import EMBEDDED, digest_pixels, read, stem
-from experiments.subjects import CONTENT_TAPS, STYLE_TAPS
 from experiments.tables import MISSING
-from experiments.writer import read_metrics
+from experiments.tasks.stylization import EMBEDDED, digest_pixels, read, stem
+from experiments.tasks.subjects import CONTENT_TAPS, STYLE_TAPS
+from experiments.training import checkpoint
+from experiments.training.writer import read_metrics
 from nst.features import perceptual
 from nst.weights import load_weights
 
@@ -37,7 +38,7 @@ FACTS = {"parameters": "parameters", "images": "training images"}
 
 class Row(NamedTuple):
     """An input: `files` by what they are, in the order in which a sheet shows them, and the hash of
-    the pixels of its style as it was given, see `experiments.methods.Method.learned`."""
+    the pixels of its style as it was given, see `experiments.compare.methods.Method.learned`."""
 
     name: str
     files: dict[str, Path]
@@ -151,10 +152,10 @@ def translating(config, direction: str, count: int, folder: Path, say) -> list[R
 
 
 def plan(method, rows: Sequence[Row], folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """What `experiments.columns.make` takes.
+    """What `experiments.compare.worker.make` takes.
 
     Args:
-        method: of `experiments.methods`.
+        method: of `experiments.compare.methods`.
         rows: those that it can do.
         folder: for its pictures.
         options: "preset", "changes" and "direction".

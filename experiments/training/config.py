@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import InputError
+from core.names import nearest
 from experiments.data.pipeline import DataConfig
-from experiments.names import nearest
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # may change between two runs of one run directory: nothing that is learned depends on them

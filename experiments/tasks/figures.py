@@ -8,9 +8,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from core.errors import InputError
-from experiments import files
-from experiments.data import pictures
-from experiments.sampling import (
+from experiments.data import files, pictures
+from experiments.metrics.sampling import (
     BATCH,
     chosen_seeds,
     has_styles,

@@ -16,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
-from experiments import files
-from experiments.data import pictures
+from experiments.data import files, pictures
 
 MAX_FPS = {".gif": 50, ".mp4": 240}  # a GIF counts in hundredths of a second
 

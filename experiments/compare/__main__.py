@@ -67,9 +67,10 @@ def _compare():
 def _carry_out():
     for name, value in SHARING.items():
         os.environ.setdefault(name, value)
-    from experiments import comparison, files, methods, results
-    from experiments.config import parse_assignments
-    from experiments.rundir import take_lock
+    from experiments.compare import inputs, methods, results
+    from experiments.data import files
+    from experiments.training.config import parse_assignments
+    from experiments.training.rundir import take_lock
 
     changes = {"images": FLAGS.images, "algorithm.weights": FLAGS.weights}
     changes = {key: value for key, value in changes.items() if value is not None}
@@ -90,7 +91,7 @@ def _carry_out():
                "direction": FLAGS.direction if translates else ""}  # fmt: skip
     with take_lock(output, "--output", "another comparison", "is at work there"):
         rows = _rows(found, output / "inputs")
-        scores = comparison.Scores(None if translates else FLAGS.weights or "imagenet")
+        scores = inputs.Scores(None if translates else FLAGS.weights or "imagenet")
         plans = _plans(found, rows, output, options)
         for method, plan in plans.items():
             status = _make(method, plan)
@@ -120,22 +121,22 @@ def _check_particular(found):
 
 
 def _rows(found, folder):
-    from experiments import comparison, methods
-    from experiments.config import override
+    from experiments.compare import inputs, methods
+    from experiments.training.config import override
 
     if not found[0].translates:
         size = SIZE if FLAGS.size is None else FLAGS.size
-        return comparison.stylizing(FLAGS.content, FLAGS.style, size, folder)
+        return inputs.stylizing(FLAGS.content, FLAGS.style, size, folder)
     methods.check_direction(found, FLAGS.direction)
     config = found[0].config
     if FLAGS.dataset:
         config = override(config, {"data.dataset": FLAGS.dataset})
-    return comparison.translating(config, FLAGS.direction, FLAGS.count or COUNT, folder, say)
+    return inputs.translating(config, FLAGS.direction, FLAGS.count or COUNT, folder, say)
 
 
 def _plans(found, rows, output, options):
     """`{method: plan}`; all are checked before the first is carried out."""
-    from experiments import columns, comparison
+    from experiments.compare import inputs, worker
 
     plans = {}
     for method in found:
@@ -143,9 +144,9 @@ def _plans(found, rows, output, options):
         if len(able) < len(rows):
             say(f"{method.name}: has learned {', '.join(method.styles)} alone; styles with other "
                 "pixels stay –")  # fmt: skip
-        plans[method.name] = comparison.plan(method, able, output / method.name, options)
+        plans[method.name] = inputs.plan(method, able, output / method.name, options)
         for cell in plans[method.name]["cells"]:
-            columns.made(output / method.name, cell)
+            worker.made(output / method.name, cell)
     if not any(plan["cells"] for plan in plans.values()):
         learned = "; ".join(f"{method.name}: {', '.join(method.styles)}" for method in found)
         given = dict.fromkeys(row.files["style"].stem for row in rows)
@@ -157,17 +158,17 @@ def _plans(found, rows, output, options):
 
 def _make(name, plan):
     """Makes a column in a process of its own; returns the exit status."""
-    from experiments import columns
+    from experiments.compare import worker
 
     folder = Path(plan["folder"])
     if not plan["cells"]:
         return 0
-    if all(columns.made(folder, cell) for cell in plan["cells"]):
+    if all(worker.made(folder, cell) for cell in plan["cells"]):
         say(f"{name}: all of its pictures are there")
         return 0
     say(f"--- {name}")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / columns.PLAN
+    path = folder / worker.PLAN
     path.write_text(json.dumps(plan, indent=2) + "\n")
     status, stopped = _apart(path)
     if status < 0 and not stopped:
@@ -183,9 +184,9 @@ def _apart(plan):
     """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`. A terminal
     that closes is SIGTERM to it, so that it saves."""
     passed = []
-    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.columns", f"--plan={plan}"],
+        [sys.executable, "-m", "experiments.compare.worker", f"--plan={plan}"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         start_new_session=True,  # Ctrl-C reaches it through us alone, once
     )

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from core import engine
 from core.errors import InputError, Interrupted
 from core.phases import Algorithm
-from experiments import checkpoint
-from experiments.best import Best
-from experiments.config import RunConfig
 from experiments.data.pipeline import batches
 from experiments.data.sources import Dataset
-from experiments.writer import Writer
+from experiments.training import checkpoint
+from experiments.training.best import Best
+from experiments.training.config import RunConfig
+from experiments.training.writer import Writer
 
 
 def train(

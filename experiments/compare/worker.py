@@ -1,6 +1,6 @@
 """A column of a comparison: the pictures of one method, in a process of its own.
 
-    python -m experiments.columns --plan=FOLDER/plan.json
+    python -m experiments.compare.worker --plan=FOLDER/plan.json
 
 is how `experiments.compare` calls it, so that the peak memory is that of the method. Each picture
 is written with a record of what it was made from, how long it took and what it took; one that is
@@ -117,7 +117,7 @@ def _keep(path, picture, maker, cell, seconds):
 
 
 def _record(maker, cell, seconds):
-    from experiments.rundir import environment
+    from experiments.training.rundir import environment
 
     return {
         "made_from": cell["made_from"],
@@ -198,7 +198,7 @@ class Trained:
 
     def _encoding(self, inputs):
         """Seconds to encode the style, which a stylizer keeps from one call to the next."""
-        from experiments.stylization import read, to_unit
+        from experiments.tasks.stylization import read, to_unit
 
         if self.direction:
             return 0.0
@@ -235,8 +235,8 @@ class Optimised:
             Interrupted: SIGINT or SIGTERM came; the run was saved.
         """
         from experiments import api
-        from experiments.optimisation import result
-        from experiments.writer import read_metrics
+        from experiments.tasks.optimisation import result
+        from experiments.training.writer import read_metrics
 
         plan, inputs = self.plan, cell["inputs"]
         pair = {"data.content": inputs["content"], "data.style": [inputs["style"]]}
@@ -255,7 +255,7 @@ class Optimised:
 def _check_pictures(config):
     """Raises `Unusable` where it is the pictures that a model refuses."""
     from experiments import api
-    from experiments.stylization import features_weights
+    from experiments.tasks.stylization import features_weights
 
     features_weights(config.algorithm)  # their error is not the pictures'
     try:

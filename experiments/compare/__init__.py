@@ -1,0 +1,1 @@
+"""Methods on the same inputs: `python -m experiments.compare`."""

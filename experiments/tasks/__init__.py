@@ -1,0 +1,1 @@
+"""Kinds of work: translation, generation, stylization, optimisation, video."""
