@@ -210,7 +210,7 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
             batches=getattr(module, "batches", batches),
             evaluate=module.evaluate,
             sheets=module.sheets,
-            measure=lambda: evaluation.in_training(run, dataset, say),
+            measure=lambda check: evaluation.in_training(run, dataset, say, check),
             say=say,
         )
         _say_left_out(dataset, say)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import read_json_lines
 
 MISSING = "–"  # what was not run
 
@@ -79,14 +80,8 @@ def read_lines(folder: str | Path, table: str) -> list[dict]:
     """
     found = []
     for path in sorted(Path(folder).expanduser().glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{path}, line {number}: no JSON ({error}). Remove the line.") \
-                    from error  # fmt: skip
-            if isinstance(row, dict) and row.get("table") == table:
-                found.append(row)
+        rows = read_json_lines(path)
+        found += [row for row in rows if isinstance(row, dict) and row.get("table") == table]
     return found
 
 

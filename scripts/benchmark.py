@@ -19,7 +19,6 @@ pictures differ; weights are random, or those of `--run_dir`.
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from core.memory import peak_memory
 from experiments.run import command, say
 
 FLAGS = flags.FLAGS
@@ -116,8 +116,7 @@ def _time_steps(api, config, steps):
         "ms_per_step": 1000 * seconds,
         "ms_per_step_range": [round(1000 * t) for t in (min(times[2:]), max(times[2:]))],
         "images_per_second": algorithm.stages[-1].batch_size / seconds,
-        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
-        * (1 if sys.platform == "linux" else 1 / 1024),
+        "peak_memory_gib": peak_memory() / 2**30,
         "gflop_per_step": algorithm_flops(algorithm, size) / 1e9,
     }  # fmt: skip
 

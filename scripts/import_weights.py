@@ -26,13 +26,12 @@ A second call with `--network=G_B` adds the other direction to the same director
         --truncation_cutoff=8 --seeds=0-15 --output=faces
 """
 
-import json
-import os
 from pathlib import Path
 
 from absl import app, flags
 
 from core.errors import InputError
+from core.files import write_json_whole
 from experiments.run import command, say
 
 FLAGS = flags.FLAGS
@@ -166,13 +165,12 @@ def _config(api, found):
 def _record(run_dir, name, path):
     """Which networks have weights; the rest is random and must not be used."""
     from experiments.training.imported import RECORD
+    from experiments.training.rundir import read_json
 
     target = run_dir / RECORD
-    imported = json.loads(target.read_text()) if target.exists() else {}
+    imported = read_json(target) if target.exists() else {}
     imported[name] = str(path)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(imported, indent=2) + "\n")
-    os.replace(temporary, target)
+    write_json_whole(target, imported)
     return imported
 
 

@@ -1,14 +1,14 @@
 """What a table reads: the recorded scores of runs, and the manifest that names the runs."""
 
-import fcntl
-import json
-import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from core.errors import InputError
+from core.files import write_json_whole
 from experiments import tables
 
 
@@ -147,8 +147,7 @@ class Manifest:
             InputError: the file cannot be written, or is damaged.
         """
         try:
-            with open(self.path.with_suffix(".lock"), "w") as lock:  # closing it gives it back
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with filelock.FileLock(self.path.with_suffix(".lock")):
                 self._add(cell, name)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error}). Make room.") from error
@@ -160,9 +159,7 @@ class Manifest:
             self.cells = read_json(self.path)["cells"]
         self.cells.setdefault(cell, []).append(name)
         content = {"table": self.table, "scale": self.scale, "own": self.own, "cells": self.cells}
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, self.path)
+        write_json_whole(self.path, content)
 
     def runs(self, cell: str) -> list[Path]:
         """The run directories of a cell."""

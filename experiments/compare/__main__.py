@@ -16,7 +16,6 @@ a run for each method, `inputs/`, and a folder for each method with its pictures
 again makes what is missing; more methods or inputs are added by naming them beside the others.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from pathlib import Path
 from absl import app, flags
 
 from core.errors import InputError
+from core.files import write_json_whole
 from experiments.run import FLAGS, command, say
 
 flags.DEFINE_list("models", [], "What to compare: models of style transfer, or of translation.")
@@ -169,7 +169,7 @@ def _make(name, plan):
     say(f"--- {name}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / worker.PLAN
-    path.write_text(json.dumps(plan, indent=2) + "\n")
+    write_json_whole(path, plan)
     status, stopped = _apart(path)
     if status < 0 and not stopped:
         raise InputError(
@@ -181,8 +181,11 @@ def _make(name, plan):
 
 
 def _apart(plan):
-    """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`. A terminal
-    that closes is SIGTERM to it, so that it saves."""
+    """Runs the plan as a process; returns its exit status and whether a signal was passed on to it.
+
+    A terminal that closes is SIGTERM to it, so that it saves. On Windows Ctrl-C reaches it without
+    us, and there is no SIGHUP.
+    """
     passed = []
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
@@ -191,13 +194,16 @@ def _apart(plan):
         start_new_session=True,  # Ctrl-C reaches it through us alone, once
     )
 
+    hangup = getattr(signal, "SIGHUP", None)
+
     def pass_on(number, frame):
         passed.append(number)
-        process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
+        if sys.platform != "win32" or number != signal.SIGINT:
+            process.send_signal(signal.SIGTERM if number == hangup else number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup wants it
-        numbers.append(signal.SIGHUP)
+    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:  # as nohup wants it
+        numbers.append(hangup)
     old = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         return process.wait(), bool(passed)

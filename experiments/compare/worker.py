@@ -7,20 +7,20 @@ is written with a record of what it was made from, how long it took and what it 
 there is not made again.
 """
 
-import ctypes
 import json
-import os
-import resource
 import signal
-import sys
+import threading
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from absl import app, flags
 
 from core.errors import InputError
+from core.files import write_json_whole
+from core.memory import peak_memory
 from experiments.run import FLAGS, command, say
 
 flags.DEFINE_string("plan", None, "The column to make: a JSON file that a comparison wrote.")
@@ -61,7 +61,7 @@ def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
 def _read(path):
     """A record that is whole."""
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         wrong = [key for key, kind in RECORD.items() if not isinstance(record[key], kind)]
         wrong += {"device", "machine", "commit"} - record["environment"].keys()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -110,10 +110,8 @@ def _keep(path, picture, maker, cell, seconds):
 
     path.unlink(missing_ok=True)  # of a picture that was lost
     pictures.write_png(path.with_suffix(".png"), picture)
-    temporary = path.with_suffix(".tmp")
     record = _record(maker, cell, seconds) | {"picture": digest(path.with_suffix(".png"))}
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_json_whole(path, record)
 
 
 def _record(maker, cell, seconds):
@@ -127,17 +125,6 @@ def _record(maker, cell, seconds):
         "images": maker.images,
         "environment": environment(),
     }
-
-
-def peak_memory() -> int:
-    """Bytes: the largest resident memory of this process so far. (On Linux `ru_maxrss` would begin
-    with what the process had that started this one.)"""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return int(peak) * 1024
-    except (OSError, ValueError):  # macOS has no such file, and counts in bytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Trained:
@@ -279,17 +266,25 @@ def _timed(call):
     return time.perf_counter() - begin, result
 
 
-def _end_with_parent():
-    """SIGTERM when the comparison is killed, where the system can tell (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+def end_with_parent() -> None:
+    """Makes this process get SIGTERM, on which it saves, when the one that started it has died."""
+    parent = psutil.Process().parent()
+    if parent is not None:
+        threading.Thread(target=_wait_for_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_end(parent: psutil.Process) -> None:
+    own = psutil.Process()
+    while parent.is_running() and own.ppid() == parent.pid:
+        time.sleep(0.5)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _run():
     if not FLAGS.plan:
         raise InputError("--plan: give the file that experiments.compare wrote.")
     try:
-        make(json.loads(Path(FLAGS.plan).read_text()))
+        make(json.loads(Path(FLAGS.plan).read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{FLAGS.plan}: beside it nothing can be written ({error}). Make room; "
                          "the same command goes on.") from error  # fmt: skip
@@ -297,4 +292,4 @@ def _run():
 
 
 if __name__ == "__main__":
-    app.run(command(_run, _end_with_parent))
+    app.run(command(_run, end_with_parent))

@@ -6,7 +6,6 @@ A *picture* is a uint8 RGB array [H, W, 3]; *images* are floats in [-1, 1], as t
 import difflib
 import io
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFont, ImageOps
 
 from core.errors import InputError
+from core.files import write_whole
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # no EPS: Pillow would run Ghostscript
@@ -154,16 +154,12 @@ def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
         if not ((picture >= -1e-3) & (picture <= 1 + 1e-3)).all():  # give or take rounding; no NaN
             raise InputError("Float pictures must lie in [0, 1]; convert [-1, 1] with `to_uint8`.")
         picture = np.rint(picture.astype(np.float32) * 255).astype(np.uint8)
-    image, temporary = _image(picture), path.parent / f".{uuid.uuid4().hex}.tmp"
+    image = _image(picture)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(temporary, "PNG")
-        os.replace(temporary, path)
+        write_whole(path, lambda file: image.save(file, "PNG"), durable=False)
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot write {path}: {error}. Choose another place.") from error
-    finally:
-        with suppress(OSError, ValueError):
-            temporary.unlink()
 
 
 def to_float(picture: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.errors import InputError
+from experiments.metrics.polling import poll
 
 ROWS = 1000  # that are looked at together
 LARGEST = float(np.finfo(np.float32).max)  # with larger ones the statistics overflow
@@ -16,6 +17,7 @@ _PICTURES = "uint8 [N, H, W, 3], one picture or more"
 def blocks(rows: np.ndarray, size: int, dtype=np.float64) -> Iterator[np.ndarray]:
     """Some rows at a time, of another type: all that memory holds of features in a file."""
     for start in range(0, len(rows), size):
+        poll()
         yield np.asarray(rows[start : start + size], dtype)
 
 

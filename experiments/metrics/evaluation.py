@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 
 from core.errors import InputError
 from core.names import hint
+from experiments.metrics.polling import polling
 from experiments.tasks.subjects import Subject, subject
 from experiments.training import best
 from experiments.training.rundir import environment
@@ -88,14 +89,23 @@ def check_training(run, dataset) -> None:
     best.sign(config.best)
 
 
-def in_training(run, dataset, say) -> dict[str, float]:
-    """`{"metrics/<name>": value}` of the configuration's `metrics`. One that the pictures of this
-    moment do not have, such as SWD of a single colour, is said and left out."""
+def in_training(
+    run, dataset, say: Callable[[str], None], check: Callable[[], None] = lambda: None
+) -> dict[str, float]:
+    """Takes the configuration's `metrics`; returns `{"metrics/<name>": value}`.
+
+    A metric that the pictures of this moment do not have, such as SWD of a single colour, is said
+    and left out.
+
+    Args:
+        check: called between batches; raises an exception to give up.
+    """
     found, subjected = {}, subject(run, dataset)
     for name in run.config.metrics:
         try:
             folder = run.config.metrics_weights or None
-            found |= subjected.measure(name, folder, run.run_dir / FEATURES)
+            with polling(check):
+                found |= subjected.measure(name, folder, run.run_dir / FEATURES)
         except InputError as error:
             say(f"left out: {error}")
     return {f"metrics/{name}": value for name, value in found.items()}

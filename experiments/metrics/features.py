@@ -32,6 +32,7 @@ from core.torch_file import read_state_dict
 from experiments.metrics import published
 from experiments.metrics.inception import import_inception
 from experiments.metrics.lpips import float32
+from experiments.metrics.polling import poll
 from nst import vgg_files
 from nst.features import perceptual
 from nst.weights import digest, load_weights
@@ -260,9 +261,15 @@ def in_batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def progress(batches: Iterable, title: str, total: int | None) -> Iterator:
-    """The same batches, with a bar on a terminal; `total` in pictures."""
+    """Yields the same batches, with a bar on a terminal and a `poll` before each.
+
+    Args:
+        title: of the bar.
+        total: number of pictures in all batches, None where it is not known.
+    """
     with tqdm(total=total, desc=title, unit="img", dynamic_ncols=True,
               disable=not sys.stderr.isatty()) as bar:  # fmt: skip
         for batch in batches:
+            poll()
             yield batch
             bar.update(len(batch))

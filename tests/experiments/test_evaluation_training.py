@@ -44,7 +44,7 @@ def train(path, values=VALUES, budget=16, own=None, said=None, **changes):
         budget=budget,
         evaluate=lambda *_: own or {"psnr/AtoB": 0.0},
         sheets=lambda *_: {},
-        measure=lambda: {"metrics/fd_hed5k": values[int(algorithm.images.numpy())]},
+        measure=lambda check: {"metrics/fd_hed5k": values[int(algorithm.images.numpy())]},
         say=([] if said is None else said).append,
     )
     return algorithm

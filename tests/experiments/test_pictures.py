@@ -514,7 +514,7 @@ def test_write_png_is_atomic(tmp_path, monkeypatch, error):
     path = save(tmp_path / "a.png", gradient())
 
     def fail(self, file, *_):
-        file.write_bytes(b"half a pict")
+        file.write(b"half a pict")
         raise error
 
     monkeypatch.setattr(Image.Image, "save", fail)
