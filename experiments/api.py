@@ -228,7 +228,8 @@ def _set_up(config, module, devices):
     """The engine for a configuration; returns the number of devices."""
     if devices != "all" and not str(devices).isdigit():
         raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
-    count = engine.setup(devices, branches=getattr(module, "BRANCHES", 1))
+    branches = getattr(module, "BRANCHES", 1)
+    count = engine.setup(devices, deterministic=config.deterministic, branches=branches)
     if config.batch_size % count:
         raise InputError(
             f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "

@@ -1,6 +1,9 @@
-"""The data sets that come with the code; no download."""
+"""The data sets that come with the code, without a download; what a wrong name may have meant."""
+
+import os
 
 from core.errors import InputError
+from core.names import closest
 from experiments.data import faces, photos, seasons
 from experiments.data.dataset import Dataset, Source
 
@@ -12,6 +15,10 @@ EMBEDDED = {
     "faces": "portraits with known factors, in the classes of their hair's colour",
     "photos": "photographs as content and textures as style, the ones that scikit-image brings",
 }
+CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_gan"
+    *("apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo"),
+    *("ukiyoe2photo", "vangogh2photo", "maps", "cityscapes", "facades", "iphone2dslr_flower"),
+)
 
 
 def open_embedded(name: str, size: int) -> Dataset:
@@ -73,3 +80,24 @@ def _photos():
         for role, names in (("content", photos.CONTENT), ("style", photos.STYLE))
     }  # fmt: skip
     return Dataset("photos", sources, sources)
+
+
+def suggestion(name: str) -> str:
+    """Says what an unknown `--dataset` may have meant, else what is expected."""
+    meant = []
+    if name and os.path.isdir(os.path.expanduser(name)):
+        meant.append(f"folder:{name}")
+    near = nearest_set(name.split("/")[-1])
+    if near:
+        meant.append(f"cycle_gan/{near}" if near in CYCLE_GAN else near)
+    if meant:
+        return f"Did you mean {' or '.join(map(repr, meant))}?"
+    return (
+        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH' or a TensorFlow Datasets name "
+        "such as 'cycle_gan/horse2zebra'."
+    )
+
+
+def nearest_set(name: str) -> str | None:
+    """Returns the embedded set or the configuration of cycle_gan that is called most alike."""
+    return closest(name, (*EMBEDDED, *CYCLE_GAN), cutoff=0.6)

@@ -3,7 +3,6 @@
 A *picture* is a uint8 RGB array [H, W, 3]; *images* are floats in [-1, 1], as the networks see.
 """
 
-import difflib
 import io
 import os
 import warnings
@@ -16,6 +15,7 @@ from PIL import ExifTags, Image, ImageDraw, ImageFont, ImageOps
 
 from core.errors import InputError
 from core.files import write_whole
+from core.names import closest
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # no EPS: Pillow would run Ghostscript
@@ -125,7 +125,7 @@ def fit(
     if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
         raise InputError(f"A picture size is a positive integer or (height, width), got {size!r}.")
     if mode not in MODES:
-        near = difflib.get_close_matches(str(mode).lower(), MODES, n=1, cutoff=0)[0]
+        near = closest(str(mode).lower(), MODES, cutoff=0)
         raise InputError(f"Unknown fit mode {mode!r}; did you mean {near!r}? Modes: {MODES}.")
     if mode == "pad":
         return _pad(_image(picture), *pair, resample)

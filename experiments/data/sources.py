@@ -4,21 +4,17 @@
 a TensorFlow Datasets name, or two of one domain with a comma.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.errors import InputError
 from experiments.data.dataset import Dataset, Source, check_domains
-from experiments.data.embedded import EMBEDDED, open_embedded
+from experiments.data.embedded import EMBEDDED, nearest_set, open_embedded, suggestion
 from experiments.data.folders import open_folder
+from experiments.data.tfds import open_tfds
 
-__all__ = ["Dataset", "Source", "check_domains", "open_dataset", "suggestion"]
-CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_gan"
-    *("apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo"),
-    *("ukiyoe2photo", "vangogh2photo", "maps", "cityscapes", "facades", "iphone2dslr_flower"),
-)
+__all__ = ["Dataset", "Source", "check_domains", "open_dataset"]
 
 
 def open_dataset(
@@ -65,11 +61,14 @@ def open_dataset(
 
 
 def _single(dataset, role):
-    """The domain of that role, or the only one under its name, where there is such."""
-    found = role if role in dataset.train else "image"
-    if found not in dataset.train:
+    """The data set with one domain alone: that of the role, or the one called "image".
+
+    It stays as it is where it has neither.
+    """
+    domain = role if role in dataset.train else "image"
+    if domain not in dataset.train:
         return dataset
-    train, test = ({role: split[found]} for split in (dataset.train, dataset.test))
+    train, test = ({role: split[domain]} for split in (dataset.train, dataset.test))
     return replace(dataset, train=train, test=test)
 
 
@@ -82,37 +81,17 @@ def _open(name, size, roles, paired, paired_test, download, report):
     if name.startswith("folder:"):
         two = paired or "A" in roles
         return open_folder(name, two=two, paired=paired, paired_test=paired_test, report=report)
-    if "/" not in name and _nearest(name) in EMBEDDED:
+    if "/" not in name and nearest_set(name) in EMBEDDED:
         raise InputError(f"--dataset={name}: unknown. {suggestion(name)}")
-    from experiments.data.tfds import open_tfds  # slow to import, needed by few
-
     return open_tfds(name, download, report)
-
-
-def suggestion(name: str) -> str:
-    """What an unknown `--dataset` may have meant, else what is expected."""
-    found = [f"folder:{name}"] if name and os.path.isdir(os.path.expanduser(name)) else []
-    near = _nearest(name.split("/")[-1])
-    found += [f"cycle_gan/{near}" if near in CYCLE_GAN else near] if near else []
-    if found:
-        return f"Did you mean {' or '.join(map(repr, found))}?"
-    return (
-        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH' or a TensorFlow Datasets name "
-        "such as 'cycle_gan/horse2zebra'."
-    )
-
-
-def _nearest(name):
-    """The embedded set or the configuration of cycle_gan that is called most alike, or None."""
-    return next(iter(difflib.get_close_matches(name, (*EMBEDDED, *CYCLE_GAN), 1)), None)
 
 
 def _join(name, roles, parts):
     """Data sets of one domain each as the roles of one."""
     if len(parts) != len(roles):
+        wanted = f"{len(roles)} ({','.join(roles)})" if roles else "one"
         raise InputError(
-            f"--dataset={name}: names {len(parts)} data sets, this model takes "
-            f"{f'{len(roles)} ({chr(44).join(roles)})' if roles else 'one'}."
+            f"--dataset={name}: names {len(parts)} data sets, this model takes {wanted}."
         )
     for part in parts:
         if set(part.train) != {"image"}:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from core.errors import InputError, NotDownloadedError
 from experiments.data import pictures
 from experiments.data.dataset import Dataset, Source
-from experiments.data.sources import suggestion
+from experiments.data.embedded import suggestion
 
 MAX_BYTES = 8 * 2**30
 PAIR = {"A": "input_image", "B": "real_image"}  # role -> feature of a set of pairs

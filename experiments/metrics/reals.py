@@ -12,8 +12,8 @@ import numpy as np
 from core.errors import InputError
 from core.files import write_whole
 from experiments.data import pictures
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset
-from experiments.data.pipeline import DataConfig
 from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 

@@ -4,21 +4,24 @@ import dataclasses
 import math
 import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import InputError
 from core.names import nearest
-from experiments.data.pipeline import DataConfig
+from experiments.data.config import DataConfig
 
+Config = TypeVar("Config")  # a frozen dataclass
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # may change between two runs of one run directory: nothing that is learned depends on them
-CADENCE = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images",
-           "metrics", "metrics_every", "metrics_weights", "best", "data.threads")  # fmt: skip
+CADENCE = (
+    *("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images"),
+    *("metrics", "metrics_every", "metrics_weights", "best", "data.threads"),
+)
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that a run depends on. Budgets and intervals count images (of each domain)."""
+    """All that a run depends on. Lengths and intervals count images (of each domain)."""
 
     model: str
     preset: str
@@ -31,6 +34,9 @@ class RunConfig:
     backend: str = "tensorflow"  # tensorflow | jax
     precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
     xla: bool = False  # compile the step with XLA on TensorFlow (JAX always does)
+    # the same command on the same machine gives the same bits; False is faster on a GPU, and there
+    # a run that was interrupted does not end with the bits of one that was not
+    deterministic: bool = True
     log_every: int = 100
     sample_every: int = 1000
     eval_every: int = 5000
@@ -56,18 +62,20 @@ class RunConfig:
             if getattr(self, key) < 1:
                 raise ValueError(f"{key}={getattr(self, key)}: expected 1 or more")
         if self.metrics_every < 0 or (self.metrics_every and not self.metrics):
-            raise ValueError(f"metrics_every={self.metrics_every}: expected 0 (at the end), or "
-                             "more with metrics such as fd_hed5k")  # fmt: skip
+            raise ValueError(
+                f"metrics_every={self.metrics_every}: expected 0 (at the end), or more with "
+                "metrics such as fd_hed5k"
+            )
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed={self.seed}: expected 0 to {2**31 - 1}")
 
     def budget(self, epoch: int) -> int:
-        """Length of training in images, whole batches, for a data set of `epoch` images."""
+        """The length of training in images, in whole batches, for a data set of `epoch` images."""
         images = self.images or round(self.epochs * epoch)
         return max(1, -(-images // self.batch_size)) * self.batch_size
 
 
-def flatten(config) -> dict[str, Any]:
+def flatten(config: Any) -> dict[str, Any]:
     """`{"data.size": 64, …}`: every leaf of a nested dataclass by its dotted key."""
     leaves = {}
     for f in dataclasses.fields(config):
@@ -79,9 +87,11 @@ def flatten(config) -> dict[str, Any]:
     return leaves
 
 
-def defaults(config) -> dict[str, Any]:
-    """The leaves that have a default, by dotted key, with it: what a configuration that was stored
-    before they were there means."""
+def defaults(config: Any) -> dict[str, Any]:
+    """The defaults of all leaves that have one, by dotted key.
+
+    They are what a stored configuration means that is older than a leaf.
+    """
     leaves = {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
@@ -92,7 +102,7 @@ def defaults(config) -> dict[str, Any]:
     return leaves
 
 
-def override(config, changes: dict[str, Any]):
+def override(config: Config, changes: dict[str, Any]) -> Config:
     """A copy of `config` with leaves changed by dotted key; text is read as the leaf's type.
 
     Raises:
@@ -144,7 +154,7 @@ def _replace(config, changes, prefix=""):
 
 
 def _read(value, kind, key):
-    """A value given as text, or as JSON gives it, as the type of its field."""
+    """A value, given as text or as JSON gives it, converted to the type of its field."""
     if typing.get_origin(kind) is tuple:  # tuple[str, ...]: text with commas, or a list
         parts = [p.strip() for p in value.split(",")] if isinstance(value, str) else value
         return tuple(_read(part, typing.get_args(kind)[0], key) for part in parts if part != "")
@@ -160,8 +170,16 @@ def _read(value, kind, key):
         raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
 
 
-def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
-    """Configurations from a table of one row a setting and one column a preset."""
+def columns(
+    kind: type[Config], table: dict[str, tuple], fixed: dict[str, Any] | None = None
+) -> list[Config]:
+    """The configurations of a table that has a row for each setting, a column for each preset.
+
+    Args:
+        kind: of configuration.
+        table: `{setting: (its value in the first preset, in the second, ...)}`.
+        fixed: settings that all presets share.
+    """
     count = len(next(iter(table.values())))
     rows = [{key: row[i] for key, row in table.items()} for i in range(count)]
     return [kind(**(fixed or {}), **row) for row in rows]
@@ -169,9 +187,12 @@ def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Lines `key: old -> new` where two flat configs differ in what training depends on."""
-    missing = "(not there)"
-    pairs = ((k, *map(_plain, (old.get(k, missing), new.get(k, missing)))) for k in {**old, **new})
-    return [f"{key}: {a} -> {b}" for key, a, b in pairs if a != b and key not in CADENCE]
+    lines = []
+    for key in {**old, **new}:
+        before, after = (_plain(leaves.get(key, "(not there)")) for leaves in (old, new))
+        if before != after and key not in CADENCE:
+            lines.append(f"{key}: {before} -> {after}")
+    return lines
 
 
 def _plain(value):
