@@ -18,8 +18,6 @@ again makes what is missing; more methods or inputs are added by naming them bes
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from absl import app, flags
@@ -158,7 +156,7 @@ def _plans(found, rows, output, options):
 
 def _make(name, plan):
     """Makes a column in a process of its own; returns the exit status."""
-    from experiments.compare import worker
+    from experiments.compare import processes, worker
 
     folder = Path(plan["folder"])
     if not plan["cells"]:
@@ -170,7 +168,7 @@ def _make(name, plan):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / worker.PLAN
     write_json_whole(path, plan)
-    status, stopped = _apart(path)
+    status, stopped = processes.run(path)
     if status < 0 and not stopped:
         raise InputError(
             f"{name}: its process was ended by {signal.Signals(-status).name}, perhaps "
@@ -178,38 +176,6 @@ def _make(name, plan):
             "smaller --size needs less."
         )
     return 128 - status if status < 0 else status
-
-
-def _apart(plan):
-    """Runs the plan as a process; returns its exit status and whether a signal was passed on to it.
-
-    A terminal that closes is SIGTERM to it, so that it saves. On Windows Ctrl-C reaches it without
-    us, and there is no SIGHUP.
-    """
-    passed = []
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.compare.worker", f"--plan={plan}"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        start_new_session=True,  # Ctrl-C reaches it through us alone, once
-    )
-
-    hangup = getattr(signal, "SIGHUP", None)
-
-    def pass_on(number, frame):
-        passed.append(number)
-        if sys.platform != "win32" or number != signal.SIGINT:
-            process.send_signal(signal.SIGTERM if number == hangup else number)
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:  # as nohup wants it
-        numbers.append(hangup)
-    old = {number: signal.signal(number, pass_on) for number in numbers}
-    try:
-        return process.wait(), bool(passed)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,17 @@ there is not made again.
 """
 
 import json
-import signal
-import threading
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
 from absl import app, flags
 
 from core.errors import InputError
 from core.files import write_json_whole
 from core.memory import peak_memory
+from experiments.compare import processes
 from experiments.run import FLAGS, command, say
 
 flags.DEFINE_string("plan", None, "The column to make: a JSON file that a comparison wrote.")
@@ -266,20 +264,6 @@ def _timed(call):
     return time.perf_counter() - begin, result
 
 
-def end_with_parent() -> None:
-    """Makes this process get SIGTERM, on which it saves, when the one that started it has died."""
-    parent = psutil.Process().parent()
-    if parent is not None:
-        threading.Thread(target=_wait_for_end, args=(parent,), daemon=True).start()
-
-
-def _wait_for_end(parent: psutil.Process) -> None:
-    own = psutil.Process()
-    while parent.is_running() and own.ppid() == parent.pid:
-        time.sleep(0.5)
-    signal.raise_signal(signal.SIGTERM)
-
-
 def _run():
     if not FLAGS.plan:
         raise InputError("--plan: give the file that experiments.compare wrote.")
@@ -292,4 +276,4 @@ def _run():
 
 
 if __name__ == "__main__":
-    app.run(command(_run, end_with_parent))
+    app.run(command(_run, processes.end_with_parent))

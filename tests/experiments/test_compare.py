@@ -19,7 +19,7 @@ from test_runner import error
 
 from experiments import api
 from experiments.compare import __main__ as compare
-from experiments.compare import worker
+from experiments.compare import processes, worker
 from experiments.data import pictures
 from experiments.metrics import pairs
 from experiments.run import FLAGS
@@ -92,7 +92,7 @@ def asked(monkeypatch):
     """Columns are made in this process: the list of those that are."""
     found = []
     monkeypatch.setattr(
-        compare, "_apart", lambda path: found.append(path.parent.name) or in_process(path)
+        processes, "run", lambda path: found.append(path.parent.name) or in_process(path)
     )
     return found
 
@@ -113,7 +113,7 @@ def compared(here, tmp_path_factory):
     """The folder of a comparison; to be copied, not changed."""
     output = tmp_path_factory.mktemp("compared") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "_apart", in_process)
+        patch.setattr(processes, "run", in_process)
         assert main(*flags(here, output)) == 0
     return output
 
@@ -267,7 +267,7 @@ def test_interrupted_and_gone_on(here, tmp_path, capfd):
 
 
 def test_an_ended_process_is_an_error(here, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(compare, "_apart", lambda path: (-9, False))
+    monkeypatch.setattr(processes, "run", lambda path: (-9, False))
     assert main(*flags(here, tmp_path)) == 1
     assert "gatys: its process was ended by SIGKILL" in error(capsys)
 

@@ -289,9 +289,9 @@ def test_interpolate_goes_round_as_a_gif(tmp_path):
 
 def test_interpolate_as_mp4(tmp_path):
     try:
-        import imageio_ffmpeg  # noqa: F401
+        import av  # noqa: F401
     except ImportError:
-        with pytest.raises(InputError, match="needs imageio-ffmpeg"):
+        with pytest.raises(InputError, match="needs PyAV"):
             use("interpolate", styled(), tmp_path / "walk.mp4", frames=4)
         return
     use("interpolate", styled(), tmp_path / "walk.mp4", frames=4)

@@ -1,0 +1,67 @@
+"""The process that makes a column of a comparison: started, told of signals, never left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+
+def run(plan: Path) -> tuple[int, bool]:
+    """Carries out a plan in a process of its own.
+
+    SIGINT and SIGTERM are passed on to it; a terminal that closes becomes SIGTERM, so that it
+    saves. (On Windows Ctrl-C reaches it without us, and there is no SIGHUP.)
+
+    Args:
+        plan: the file that `experiments.compare.worker` reads.
+
+    Returns:
+        The exit status, below 0 for a signal, and whether a signal was passed on.
+    """
+    passed = []
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.compare.worker", f"--plan={plan}"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        start_new_session=True,  # Ctrl-C reaches it through us alone, once
+    )
+
+    def pass_on(number, frame):
+        passed.append(number)
+        if sys.platform != "win32" or number != signal.SIGINT:
+            process.send_signal(number if number == signal.SIGINT else signal.SIGTERM)
+
+    old = {number: signal.signal(number, pass_on) for number in _numbers()}
+    try:
+        return process.wait(), bool(passed)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _numbers() -> list[int]:
+    """The signals that ask this process to end."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:  # as nohup wants it
+        numbers.append(hangup)
+    return numbers
+
+
+def end_with_parent() -> None:
+    """Sends this process SIGTERM, on which it saves, when the one that started it has died."""
+    parent = psutil.Process().parent()
+    if parent is not None:
+        threading.Thread(target=_wait_for_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_end(parent: psutil.Process) -> None:
+    own = psutil.Process()
+    while parent.is_running() and own.ppid() == parent.pid:
+        time.sleep(0.5)
+    signal.raise_signal(signal.SIGTERM)
