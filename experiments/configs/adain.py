@@ -7,7 +7,7 @@ python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=F
 
 import numpy as np
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.stylization import (
     ROLES,
     evaluate_losses,

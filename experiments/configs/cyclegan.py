@@ -4,7 +4,7 @@ python -m experiments.run --model=cyclegan
 python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/horse2zebra
 """
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.translation import MODES, ROLES, check_patches, check_ready, evaluate, sheets
 from experiments.tasks.translation import translate_picture as translate
 from experiments.training.config import RunConfig

@@ -5,7 +5,7 @@ python -m experiments.run --model=dcgan --preset=paper --dataset=folder:lsun-bed
 """
 
 from core.errors import InputError
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from experiments.training.config import RunConfig, columns
 from gan.dcgan.algorithm import DCGAN

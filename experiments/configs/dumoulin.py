@@ -17,8 +17,7 @@ import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.data.config import DataConfig
-from experiments.data.pipeline import test_images
+from experiments.data.pipeline import DataConfig, test_images
 from experiments.tasks import feed_forward
 from experiments.tasks.feed_forward import (
     MODES,

@@ -4,7 +4,7 @@ python -m experiments.run --model=johnson --dataset=folder:photos --style=painti
 python -m experiments.run --model=johnson --mode=stylize --content=DIR --output=DIR
 """
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.feed_forward import (
     MODES,
     OPTIONS,

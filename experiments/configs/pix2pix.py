@@ -12,8 +12,7 @@ import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.data.config import DataConfig
-from experiments.data.pipeline import test_images
+from experiments.data.pipeline import DataConfig, test_images
 from experiments.data.sources import Dataset
 from experiments.tasks.translation import (
     MODES,

@@ -4,7 +4,7 @@ python -m experiments.run --model=progan
 python -m experiments.run --model=progan --preset=paper --dataset=folder:celeba-hq
 """
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from experiments.training.config import RunConfig, columns
 from gan.progan.algorithm import ProGAN

@@ -8,7 +8,7 @@ Without training, by optimisation of the picture: `style_swap_optimise`.
 
 import numpy as np
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.stylization import (
     ROLES,
     evaluate_losses,

@@ -7,7 +7,7 @@ python -m experiments.run --model=stylegan --mode=mix --output=figures
 
 import dataclasses
 
-from experiments.data.config import DataConfig
+from experiments.data.pipeline import DataConfig
 from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
 from experiments.training.config import RunConfig, columns
 from gan.stylegan.algorithm import StyleGAN

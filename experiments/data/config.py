@@ -1,4 +1,4 @@
-"""What is trained on: a part of every run's configuration. Imports neither Keras nor TensorFlow."""
+"""What a model is trained on: the settings of the data pipeline. No TensorFlow is imported here."""
 
 from dataclasses import dataclass
 

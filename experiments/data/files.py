@@ -9,7 +9,7 @@ from experiments.data import pictures
 
 
 def inputs(flag: str, source: str) -> tuple[list[Path], Path]:
-    """The pictures that a flag names, and the folder they are in.
+    """Returns the pictures that a flag names, and the folder they are in.
 
     Args:
         flag: such as "--input", for messages.
@@ -28,25 +28,41 @@ def inputs(flag: str, source: str) -> tuple[list[Path], Path]:
 
 
 def names(files: list[Path], root: Path) -> list[Path]:
-    """`<stem>.png` in the same subfolder; the whole name where two would become one."""
+    """Returns the names of results, below a folder: `<stem>.png` in the same subfolder.
+
+    Where two results would have one name, each gets the whole name of its file: `<name>.png`.
+
+    Args:
+        files: that the results are made from.
+        root: a folder that all of them are in.
+    """
     short = [path.relative_to(root).with_suffix(".png") for path in files]
     whole = [path.relative_to(root).with_name(f"{path.name}.png") for path in files]
     counts = Counter(short)
-    found = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
-    return found if len(set(found)) == len(found) else whole
+    mixed = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
+    return mixed if len(set(mixed)) == len(mixed) else whole
 
 
-def file_id(path: Path):
-    """The same for two paths of one file, whatever links and letter case they go through."""
+def file_id(path: Path) -> tuple[int, int] | None:
+    """Returns what is the same for all paths of one file, whatever links and case they go through.
+
+    None stands for a file that is not there.
+    """
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def check_overwrites(output: str, targets: list[Path], originals: list[Path]) -> None:
-    """Refuses to write over a picture that is read."""
+    """Raises InputError where a result would overwrite a picture that is read.
+
+    Args:
+        output: the value of `--output`, for the message.
+        targets: where results go.
+        originals: what is read.
+    """
     own = {file_id(path) for path in originals} - {None}
     for target in targets:
         if file_id(target) in own:
@@ -66,17 +82,19 @@ def check_folder(output: str) -> None:
         probe.write_bytes(b"probe")
         probe.unlink()
     except OSError as error:
-        raise InputError(f"--output={output}: Cannot write there: {error}. Give a folder that can "
-                         "be written to.") from error  # fmt: skip
+        raise InputError(
+            f"--output={output}: Cannot write there: {error}. Give a folder that can be written to."
+        ) from error
 
 
 def output_file(output: str, name: str, suffixes: tuple[str, ...] = (".png",)) -> Path:
-    """The file of a single result, in a folder that can be written to.
+    """Returns the file of a single result, in a folder that can be written to.
 
     Args:
-        output: of `--output`: a file, or a folder, which gets `<name>` and the first suffix.
+        output: the value of `--output`: a file, or a folder, in which the result is called `name`
+            with the first of the suffixes.
         name: without suffix.
-        suffixes: that a file may have.
+        suffixes: those that the file may have.
 
     Raises:
         InputError: another suffix, or it cannot be written.
@@ -86,7 +104,9 @@ def output_file(output: str, name: str, suffixes: tuple[str, ...] = (".png",)) -
         path = path / f"{name}{suffixes[0]}"
     elif path.suffix.lower() not in suffixes:
         kinds = " or ".join(suffix[1:].upper() for suffix in suffixes)
-        raise InputError(f"--output={output}: this is written as {kinds}. Give a name that ends in "
-                         f"{' or '.join(suffixes)}, or a folder.")  # fmt: skip
+        raise InputError(
+            f"--output={output}: this is written as {kinds}. Give a name that ends in "
+            f"{' or '.join(suffixes)}, or a folder."
+        )
     check_folder(str(path.parent))
     return path
