@@ -33,8 +33,10 @@ def run(plan: Path) -> tuple[int, bool]:
 
     def pass_on(number, frame):
         passed.append(number)
-        if sys.platform != "win32" or number != signal.SIGINT:
-            process.send_signal(number if number == signal.SIGINT else signal.SIGTERM)
+        if number != signal.SIGINT:
+            process.send_signal(signal.SIGTERM)
+        elif sys.platform != "win32":
+            process.send_signal(signal.SIGINT)
 
     old = {number: signal.signal(number, pass_on) for number in _numbers()}
     try:

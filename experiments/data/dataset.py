@@ -128,7 +128,12 @@ class Dataset:
 
     @property
     def labelled(self) -> Source:
-        """The training images with their classes.
+        """The training images with their classes; `check_labels` says what it raises."""
+        self.check_labels()
+        return self.train["image"]
+
+    def check_labels(self) -> None:
+        """Refuses a data set without classes.
 
         Raises:
             InputError: there are no classes, or several domains.
@@ -141,7 +146,6 @@ class Dataset:
                 f"{found}. Give a folder with a folder of pictures for each class, a TensorFlow "
                 "Datasets name with the feature 'label' such as cifar10, or 'faces'."
             )
-        return source
 
     def fingerprint(self) -> dict[str, str]:
         """Training role -> "count:hash" of what its images are called, not of their pixels.

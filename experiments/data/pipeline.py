@@ -44,7 +44,7 @@ def batches(
     """
     factor = _reduction(config, size)
     if config.labels:
-        dataset.labelled  # noqa: B018 refuses
+        dataset.check_labels()
     caches = _caches(dataset, config)
     epoch = dataset.epoch
     orders = {role: 0 if dataset.paired else order for order, role in enumerate(caches)}

@@ -56,7 +56,7 @@ def open_dataset(
             "and B side by side; or 'seasons_paired'."
         )
     if labels:
-        dataset.labelled  # noqa: B018 refuses
+        dataset.check_labels()
     return _single(dataset, roles[0]) if len(roles) == 1 else dataset
 
 

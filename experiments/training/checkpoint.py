@@ -44,7 +44,8 @@ def chosen(run_dir: Path, which: str) -> list[Path]:
     number = f"{int(which):012d}" if which.isdecimal() else which
     path = folder(run_dir) / f"{number}.npz"
     if not path.exists() or path not in (*numbered, best(run_dir)):
-        there = [str(int(p.stem)) for p in numbered] + ["best"] * best(run_dir).exists()
+        there = [str(int(p.stem)) for p in numbered]
+        there += ["best"] if best(run_dir).exists() else []
         raise InputError(
             f"--checkpoint={which}: {run_dir} has none of this name. Expected 'last' or one of "
             f"{', '.join(there) or '(none)'}; --set best=… keeps the best one in training."
