@@ -1,5 +1,6 @@
 """What must hold on every system that a student may sit at, and what an installation brings."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("core", "gan", "nst", "experiments", "scripts")
 
 
 def python(*arguments):
@@ -58,3 +60,23 @@ def packages(monkeypatch):
     monkeypatch.chdir(ROOT)
     exec(compile((ROOT / "setup.py").read_text(encoding="utf-8"), "setup.py", "exec"), {})
     return set(given["packages"])
+
+
+def unspecified(path):
+    """Lines of a file that open text without saying that it is UTF-8, which Windows would not."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+            continue
+        name = ast.unparse(node.func)
+        if name == "open":
+            mode = node.args[1] if len(node.args) > 1 else ast.Constant("r")
+            if "b" not in ast.unparse(mode):
+                yield node.lineno
+        elif name.endswith((".read_text", ".write_text")):
+            yield node.lineno
+
+
+def test_text_is_utf8_on_every_system():
+    paths = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    assert len(paths) > 150
+    assert [f"{path}:{line}" for path in paths for line in unspecified(path)] == []
