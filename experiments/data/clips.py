@@ -149,12 +149,12 @@ def _decode(av, path, rate):
     filters = [*steady, ("scale", EXACT), ("format", "rgb24")]
     try:
         with _opened(av, path) as container:
-            frames, turns = _frames(container), 0
-            for first in frames:
-                turns = round(first.rotation / 90)  # as a telephone was held
-                frames = chain([first], frames)
-                break
-            for frame in _filtered(av, frames, filters):
+            frames = _frames(container)
+            first = next(frames, None)
+            if first is None:
+                return
+            turns = round(first.rotation / 90)  # as a telephone was held
+            for frame in _filtered(av, chain([first], frames), filters):
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(), turns))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
