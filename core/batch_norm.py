@@ -1,12 +1,14 @@
-"""Batch normalisation as PyTorch has it, and networks that run without moving its averages."""
+"""Batch normalisation as PyTorch has it, and running a network without moving its averages."""
 
 import keras
 from keras import ops
 
+from core.tensors import Tensor
+
 
 @keras.saving.register_keras_serializable("core")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation whose running variance is of unbiased variances, `[N, H, W, C]`.
+    """Batch normalisation of `[N, H, W, C]` that averages unbiased variances, as PyTorch does.
 
     In training it normalises with the variance of the batch (squares divided by N * H * W), as
     Keras does, but adds the one divided by N * H * W - 1 to the running variance; Keras adds the
@@ -21,7 +23,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         kwargs = {"gamma_initializer": keras.initializers.RandomNormal(1.0, 0.02)} | kwargs
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         x = ops.cast(inputs, "float32")
         if training:
             mean = ops.mean(x, axis=(0, 1, 2))
@@ -38,13 +40,16 @@ class BatchNorm(keras.layers.BatchNormalization):
         average.assign(average * self.momentum + value * (1 - self.momentum))
 
 
-def run_unchanged(network: keras.Model, inputs, values: dict | None = None):
-    """What a network gives in training, with the statistics of the batch; its own averages, and the
-    seeds of its dropout, stay as they are.
+def run_unchanged(network: keras.Model, inputs: Tensor, values: dict | None = None) -> Tensor:
+    """The output of a network as in training, while no variable of it changes.
+
+    Batch norm takes the statistics of the batch and dropout is on; running averages and the seeds
+    of dropout stay as they are.
 
     Args:
-        inputs: of the network.
-        values: id of a variable that is not trained -> what to take in its place.
+        network: the network.
+        inputs: what it takes.
+        values: values to use in place of variables that are not trained, by `id(variable)`.
     """
     values = values or {}
     others = [

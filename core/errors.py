@@ -1,6 +1,7 @@
-"""What the runner shows as a message instead of a traceback."""
+"""Errors that a person can mend, which the runner shows as a message instead of a traceback."""
 
 import signal
+from typing import Any
 
 
 class InputError(ValueError):
@@ -10,12 +11,41 @@ class InputError(ValueError):
     """
 
 
+class SettingError(InputError):
+    """A setting has a value that cannot be used here.
+
+    Its fields let a program that has names of its own for settings, such as command-line flags, say
+    the same in its own words; as text it speaks of settings alone.
+
+    Args:
+        setting: the setting's name, such as "devices" or "algorithm.batch_sizes".
+        received: its value.
+        expected: which values can be used, and why, without a full stop.
+        remedy: what to do, in whole sentences; may be empty.
+    """
+
+    def __init__(self, setting: str, received: Any, expected: str, remedy: str = ""):
+        super().__init__(setting, received, expected, remedy)
+        self.setting, self.received = setting, received
+        self.expected, self.remedy = expected, remedy
+
+    def __str__(self) -> str:
+        """`devices=3: expected 1, ... . What to do.`"""
+        text = f"{self.setting}={self.received}: expected {self.expected}."
+        return f"{text} {self.remedy}".rstrip()
+
+
 class NotDownloadedError(InputError):
     """A data set is not on this machine yet; training would fetch it."""
 
 
 class Interrupted(Exception):
-    """Training was asked to stop and has saved; `signal` is the signal's number."""
+    """Training was asked to stop and has saved its state.
+
+    Args:
+        number: the number of the signal that asked.
+        images: how many images were seen.
+    """
 
     def __init__(self, number: int, images: int):
         super().__init__(f"stopped by {signal.Signals(number).name} after {images} images; saved")

@@ -9,7 +9,6 @@ by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Bat
 bias become gamma and beta, its running statistics the moving ones.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,11 +18,12 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.names import hint
 from core.tf1_file import read_networks
 from core.torch_file import read_state_dict
 
 State = dict[str, np.ndarray]
-# official names in order: of convolutions with biases, or each with the names of its parts
+# official names of layers in order: convolutions with biases, or each with the names of its parts
 Layers = Iterable[str] | Mapping[str, tuple[str, ...]]
 
 Rows = Iterable[tuple[str, keras.Variable, Callable[[np.ndarray], np.ndarray]]]
@@ -37,11 +37,12 @@ class Plan(NamedTuple):
 
     Attributes:
         build: makes the network, `build(**config)`.
-        config: what the file has: the arguments of `build`.
+        config: arguments of `build` that the file tells.
         layers: official name of every layer with weights, in the order of the network's layers.
-        choices: arguments of `build` that a file does not tell, with what they are by default.
-        rows: instead of `layers`: `(network, config) ->` every official name with its variable and
-            what makes the one of the other. These are all that a file may hold.
+        choices: arguments of `build` that a file does not tell, with their defaults.
+        rows: instead of `layers`, a function of the network and its arguments. It gives, for every
+            official name that the file holds, the variable, and a function that makes its value of
+            the file's array.
     """
 
     build: Callable[..., keras.Model]
@@ -60,8 +61,8 @@ def import_network(
     """A network with the weights of an official file.
 
     Args:
-        kinds: of the family.
-        kind: one of them.
+        kinds: the kinds of a family.
+        kind: the name of one of them.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
             `.pkl` of TensorFlow 1 (of its generators, the averaged one).
         config: hyper-parameters of the network. What is left out or None is taken from the file;
@@ -87,7 +88,7 @@ def import_network(
 
 
 def guess_config(kinds: Kinds, kind: str, state: Mapping | str | Path) -> dict[str, Any]:
-    """The hyper-parameters that a file has.
+    """The hyper-parameters that a file tells.
 
     Raises:
         InputError: as `import_network`.
@@ -99,7 +100,7 @@ def guess_config(kinds: Kinds, kind: str, state: Mapping | str | Path) -> dict[s
 
 
 def check_names(state: State, layers: Layers) -> None:
-    """Every layer has what it needs, and nothing is left over.
+    """Checks that every layer has what it needs, and that nothing is left over.
 
     Raises:
         InputError: names what is missing and what is unknown.
@@ -119,7 +120,7 @@ def _check_all(state, expected):
 
 
 def kernel_shape(state: State, layer: str) -> tuple[int, ...]:
-    """Of a convolution, in PyTorch's layout.
+    """The shape of a convolution's kernel, in PyTorch's layout.
 
     Raises:
         InputError: not four numbers, or a zero among them.
@@ -131,7 +132,7 @@ def kernel_shape(state: State, layer: str) -> tuple[int, ...]:
 
 
 def indices(state: State, pattern: str) -> list[int]:
-    """The numbers that `pattern` finds in the names, sorted."""
+    """The numbers that the first group of `pattern` matches in the names, sorted."""
     return sorted({int(match[1]) for name in state if (match := re.match(pattern, name))})
 
 
@@ -151,9 +152,8 @@ def _subject(state) -> str:
 def _plan(kinds: Kinds, kind: str, state) -> tuple[State, Plan]:
     """The arrays by official name, and what to do with them."""
     if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, 1, 0.4)
-        advice = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"kind={kind!r}: expected one of {', '.join(kinds)}.{advice}")
+        known = f"expected one of {', '.join(kinds)}"
+        raise InputError(f"kind={kind!r}: {known}.{hint(kind, kinds)}")
     arrays = _read(state, kind)
     try:
         return arrays, kinds[kind](arrays)
@@ -171,19 +171,19 @@ def _read(state, kind: str) -> State:
 
 
 def _check_config(source: str, kind: str, plan: Plan, asked: Mapping) -> None:
-    found = plan.config
-    known = [*found, *plan.choices]
+    actual = plan.config
+    known = [*actual, *plan.choices]
     unknown = [key for key in asked if key not in known]
     if unknown:
         raise InputError(f"{kind} has no {', '.join(unknown)}; expected {', '.join(known)}.")
-    wrong = {k: v for k, v in asked.items() if k in found and v not in (None, found[k])}
+    wrong = {k: v for k, v in asked.items() if k in actual and v not in (None, actual[k])}
     if wrong:
-        has, given, right = map(_pairs, (found, wrong, {k: found[k] for k in wrong}))
+        has, given, right = map(_pairs, (actual, wrong, {k: actual[k] for k in wrong}))
         raise InputError(f"{source} has {has}; asked for {given}: pass {right}, or leave it out.")
 
 
 def _fill(network: keras.Model, layers: Layers, state: State) -> None:
-    """Assigns every layer's variables, after a check of all of them."""
+    """Assigns every layer's variables, when all have been checked."""
     targets = [layer for layer in network.layers if layer.weights]
     pairs = []
     for name, layer in zip(layers, targets, strict=True):
@@ -194,13 +194,14 @@ def _fill(network: keras.Model, layers: Layers, state: State) -> None:
 
 
 def _fill_rows(rows: list, state: State) -> None:
-    """Assigns every variable, after a check of all of them."""
+    """Assigns every variable, when all have been checked."""
     _check_all(state, [name for name, _, _ in rows])
     pairs = []
     for name, variable, convert in rows:
         value = _finite(name, state)
-        wrong = InputError(f"has {name} of shape {value.shape}, which does not fit "
-                           f"{tuple(variable.shape)} here")  # fmt: skip
+        wrong = InputError(
+            f"has {name} of shape {value.shape}, which does not fit {tuple(variable.shape)} here"
+        )
         try:
             value = convert(value)
         except ValueError as error:

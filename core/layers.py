@@ -1,9 +1,12 @@
 """Layers that more than one family is made of."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from core import engine
+from core.tensors import Shape, Tensor
 
 # N(0, 0.02): DCGAN (Radford et al. 2015, section 4), and pix2pix and CycleGAN after it.
 NORMAL_INIT = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
@@ -17,10 +20,10 @@ class PaddedConv2D(keras.layers.Conv2D):
     3x3 stride 2 gets 0 before and 1 after, 4x4 stride 1 gets 1 before and 2 after.
 
     Args:
-        pad: pixels on each side.
+        filters, kernel_size, kwargs: see `keras.layers.Conv2D`.
+        pad: how many pixels are put on each side.
         pad_mode: "constant" (zeros), "reflect" (mirrored without the border pixel) or "symmetric"
             (mirrored with it).
-        The rest as `keras.layers.Conv2D`.
     """
 
     def __init__(self, filters, kernel_size, pad=0, pad_mode="constant", **kwargs):
@@ -29,19 +32,19 @@ class PaddedConv2D(keras.layers.Conv2D):
         self.pad = pad
         self.pad_mode = pad_mode
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.pad:
             sides = (self.pad, self.pad)
             inputs = ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode=self.pad_mode)
         return super().call(inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         n, h, w, c = input_shape
         grow = 2 * self.pad
         padded = (n, None if h is None else h + grow, None if w is None else w + grow, c)
         return super().compute_output_shape(padded)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("padding")
         return config | {"pad": self.pad, "pad_mode": self.pad_mode}
@@ -49,20 +52,22 @@ class PaddedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("core")
 class InstanceNorm(keras.layers.Layer):
-    """Instance normalisation without learned scale and offset, `[N, H, W, C]`.
+    """Instance normalisation of `[N, H, W, C]` without learned scale and offset.
 
-    `epsilon` is PyTorch's 1e-5; Keras' normalisation layers default to 1e-3.
+    Args:
+        epsilon: added to the variance before the root. 1e-5 is PyTorch's; Keras' normalisation
+            layers default to 1e-3.
     """
 
     def __init__(self, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return engine.instance_norm(x, self.epsilon)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"epsilon": self.epsilon}

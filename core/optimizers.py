@@ -1,7 +1,11 @@
 """Optimizers as the official implementations have them."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
+
+from core.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("core")
@@ -20,7 +24,9 @@ class Adam(keras.optimizers.Adam):
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **kwargs):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         self.assign_add(m, (gradient - m) * (1 - self.beta_1))
@@ -32,8 +38,10 @@ class Adam(keras.optimizers.Adam):
         self.assign_sub(variable, change)
 
 
-def built(optimizer: keras.optimizers.Optimizer, variables) -> keras.optimizers.Optimizer:
-    """An optimizer ready for `variables`; with a loss scale, where the precision is float16."""
+def built(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> keras.optimizers.Optimizer:
+    """The optimizer, built for `variables`; in mixed_float16 it is wrapped to scale the loss."""
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
@@ -49,6 +57,10 @@ def reset(optimizer: keras.optimizers.Optimizer) -> None:
 
 def lazily(interval: int, learning_rate: float, beta_1: float, beta_2: float) -> dict[str, float]:
     """Arguments of Adam for an optimizer whose regularisation runs at every `interval`-th step.
+
+    Args:
+        interval: steps from one regularisation to the next.
+        learning_rate, beta_1, beta_2: what Adam would have without regularisation.
 
     The regularisation is one more step in `interval` ones: with c = interval / (interval + 1),
     `c * learning_rate`, `beta_1 ** c` and `beta_2 ** c` leave the pace as it was. Its loss is to be

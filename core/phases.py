@@ -1,4 +1,4 @@
-"""An algorithm is a list of phases; this is the step that they make together."""
+"""Algorithms: networks, and the phases that make one step of training together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import keras
 from keras import ops
 
-from core import engine
+from core import engine, sizes
+from core.tensors import Batch, Tensor
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,15 @@ class Phase:
     """One update: a loss, the variables it trains, and when.
 
     Attributes:
-        name: of the phase, for logs and messages ("G", "D", "D_r1").
-        variables: what `optimizer` updates; nothing else changes by gradient.
-        optimizer: built on `variables`.
-        loss: `batch -> (loss, logs, outputs)`. `loss` is a scalar, `logs` named scalars,
-            `outputs` named tensors that the later phases of the step find in their batch
+        name: what logs and messages call it ("G", "D", "D_r1").
+        variables: the variables that `optimizer` updates; nothing else changes by gradient.
+        optimizer: an optimizer that was built on `variables`.
+        loss: `batch -> (loss, logs, outputs)`. `loss` is a scalar, `logs` are named scalars,
+            `outputs` are named tensors that the later phases of the step find in their batch
             (fakes are computed once).
         interval: the phase runs at every `interval`-th step (lazy regularisation).
         learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
-        stage: in which it runs, None for every one.
+        stage: the stage in which the phase runs, None for every one.
     """
 
     name: str
@@ -56,15 +57,18 @@ class Algorithm:
     """What the training loop needs of a model. Subclasses fill `networks` and `phases`.
 
     Attributes:
-        networks: by name; saved, and counted in the dry run.
-        extra: further variables by name of group: EMA, pools, seeds.
-        frozen: networks by name that the step reads and nothing changes, such as pretrained
-            features; a checkpoint leaves them out.
-        phases: in the order in which they run.
-        passes: how many images go through each network for one image of the batch, for the
-            estimates of memory and arithmetic; how often one goes through a frozen network,
-            forwards or backwards. 1 where it is not said.
+        stages: the parts of training, one after the other.
+        networks: the networks that are trained, by name; checkpoints hold them.
+        phases: the updates of a step, in the order in which they run.
+        extra: further variables that checkpoints hold, by name of group: averages, pools, seeds.
+        passes: how many images go through a network, by its name, for one image of the batch, 1
+            where it is not named. Memory and arithmetic are estimated from it. For a frozen
+            network it counts passes forwards and backwards.
+        frozen: networks, by name, that the step reads and nothing changes, such as pretrained
+            features; checkpoints leave them out.
         xla: compile the step with XLA on TensorFlow.
+        images: a variable that counts the images seen so far.
+        current_stage: the stage that training is in.
     """
 
     stages: Sequence[Stage]
@@ -86,21 +90,50 @@ class Algorithm:
         return next(s for s in reversed(self.stages) if s.start <= images)
 
     def enter(self, stage: Stage) -> None:
-        """Called by the loop when a stage begins, not when it is resumed."""
+        """Prepares for a stage; called by the loop when one begins, not when it is resumed."""
 
     def after_phases(self, batch_size: int) -> None:
-        """Part of every compiled step, after its last phase (EMA)."""
+        """Ends every compiled step, after its last phase; averages of weights move here.
 
-    def batch_size(self, batch: dict) -> int:
-        """How many images a batch counts as."""
+        Args:
+            batch_size: how many images the step had.
+        """
+
+    def batch_size(self, batch: Batch) -> int:
+        """How many images a batch adds to the count of images seen."""
         return len(next(iter(batch.values())))
 
     def shape(self, stage: Stage) -> tuple[int, ...]:
-        """Of the pictures that a step of a stage sees at once: `(N, H, W, 3)`."""
+        """The shape `(N, H, W, 3)` of the pictures that a step of a stage sees at once."""
         return (stage.batch_size, stage.size, stage.size, 3)
 
+    def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
+        """A copy of a network whose layers know the sizes of a stage, to count what they do.
+
+        Args:
+            name: the name of one of `networks` or `frozen`.
+            stage: the stage; None: the last one.
+        """
+        stage = self.stages[-1] if stage is None else stage
+        network = (self.networks | self.frozen)[name]
+        return sizes.at_shapes(network, self.input_shapes(name, stage))
+
+    def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
+        """The shapes of what a network takes at a stage, batch size first, one for each input.
+
+        These are `core.sizes.input_shapes` for the pictures of the stage. A model overrides this
+        for a network that takes something else than pictures, such as a decoder, whose input is
+        `[core.sizes.code_shape(network, self.shape(stage))]`.
+        """
+        return sizes.input_shapes((self.networks | self.frozen)[name], self.shape(stage))
+
+    def take(self, name: str, weights: Sequence) -> None:
+        """Gives a network other weights, arrays in its own order, as if it had been trained to
+        them."""
+        self.networks[name].set_weights(weights)
+
     def groups(self) -> dict[str, list]:
-        """Every variable that changes, by group: what a checkpoint holds."""
+        """Every variable that a checkpoint holds, by group: all that change."""
         groups = {name: network.variables for name, network in self.networks.items()}
         optimizers = {id(p.optimizer): p for p in reversed(self.phases)}  # phases may share one
         groups |= {f"optimizer_{p.name}": p.optimizer.variables for p in optimizers.values()}
@@ -108,12 +141,17 @@ class Algorithm:
         return groups | {"counter": [self.images]}
 
     def variables(self) -> list:
-        """Every variable once."""
+        """Every variable that a step reads or writes, each once."""
         frozen = (network.variables for network in self.frozen.values())
         return list({id(v): v for vs in (*self.groups().values(), *frozen) for v in vs}.values())
 
-    def step(self, batch: dict, step: int) -> dict:
-        """Runs the phases that are due at the step of this number; returns their logs."""
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Runs the phases that are due; returns their logs, scalars by name.
+
+        Args:
+            batch: tensors by name, from `core.engine.shard`.
+            step: the number of the step, from 0 on; a phase is due where its interval divides it.
+        """
         stage = self.current_stage
         here = [p for p in self.phases if p.stage in (None, stage)]
         phases = [p for p in here if step % p.interval == 0]
@@ -129,7 +167,8 @@ class Algorithm:
         return self._compiled[key](batch)
 
     def _update(self, batch, phases, batch_size):
-        batch, logs = dict(batch), {}
+        batch = dict(batch)
+        logs: dict[str, Tensor] = {}
         for phase in phases:
             phase_logs, outputs = _run_phase(phase, batch, self.images)
             logs |= phase_logs

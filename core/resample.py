@@ -9,24 +9,27 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from core.tensors import Tensor
+
 
 def upfirdn2d(
-    x,
+    x: Tensor,
     taps: Sequence[float],
     *,
     up: int = 1,
     down: int = 1,
     padding: tuple[int, int] = (0, 0),
     gain: float = 1.0,
-):
+) -> Tensor:
     """Upsamples with zeros, pads, filters, and keeps every `down`-th row and column.
 
     Args:
         x: `[N, H, W, C]`.
-        taps: of the filter; scaled so that they sum to 1.
-        up: after every pixel come `up - 1` zeros.
+        taps: the filter along one axis; it is scaled so that its taps sum to 1.
+        up: the factor of the upsampling; `up - 1` zeros come after every pixel.
+        down: the factor of the downsampling.
         padding: zeros before and after, on both axes, counted after the upsampling.
-        gain: of the whole filter.
+        gain: the factor of the result.
 
     Returns:
         `[N, (H * up + before + after - len(taps)) // down + 1, likewise, C]`, type kept.
@@ -38,8 +41,8 @@ def upfirdn2d(
     return x
 
 
-def blur(x, taps: Sequence[float] = (1, 2, 1)):
-    """Filters at the same size; zeros beyond the border.
+def blur(x: Tensor, taps: Sequence[float] = (1, 2, 1)) -> Tensor:
+    """The pictures filtered at the same size, with zeros beyond the border.
 
     Source: StyleGAN (https://arxiv.org/abs/1812.04948), appendix C for (1, 2, 1).
     """
@@ -47,26 +50,33 @@ def blur(x, taps: Sequence[float] = (1, 2, 1)):
     return upfirdn2d(x, taps, padding=(n // 2, (n - 1) // 2))
 
 
-def upsample(x, taps: Sequence[float], factor: int = 2):
-    """`factor` times the height and width, the mean kept."""
+def upsample(x: Tensor, taps: Sequence[float], factor: int = 2) -> Tensor:
+    """Pictures of `factor` times the height and width and of the same mean.
+
+    Source: `upsample2d` of NVlabs/stylegan2-ada-pytorch @ d72cc7d, torch_utils/ops/upfirdn2d.py.
+    """
     n = len(taps)
     padding = ((n + factor - 1) // 2, (n - factor) // 2)
     return upfirdn2d(x, taps, up=factor, padding=padding, gain=factor**2)
 
 
-def downsample(x, taps: Sequence[float], factor: int = 2):
-    """The height and width divided by `factor`."""
+def downsample(x: Tensor, taps: Sequence[float], factor: int = 2) -> Tensor:
+    """Pictures of the height and width divided by `factor`.
+
+    Source: `downsample2d` of NVlabs/stylegan2-ada-pytorch @ d72cc7d,
+    torch_utils/ops/upfirdn2d.py.
+    """
     n = len(taps)
     padding = ((n - factor + 1) // 2, (n - factor) // 2)
     return upfirdn2d(x, taps, down=factor, padding=padding)
 
 
-def nearest(x, factor: int = 2):
+def nearest(x: Tensor, factor: int = 2) -> Tensor:
     """Every pixel as a square of `factor` x `factor` pixels."""
     return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2) if factor > 1 else x
 
 
-def box(x, factor: int = 2):
+def box(x: Tensor, factor: int = 2) -> Tensor:
     """The mean of every square of `factor` x `factor` pixels; sizes are multiples of `factor`."""
     if factor == 1:
         return x

@@ -92,16 +92,17 @@ def load(
     advice: str,
     persistent_load: Callable[[tuple], Any] | None = None,
 ) -> Any:
-    """The object of the pickle at the stream's position, which moves behind it.
+    """The object of the pickle at the stream's position; the stream moves behind the pickle.
 
     Args:
-        known: what stands for a global, by module and name.
-        advice: ends the messages: what to do.
-        persistent_load: of persistent ids.
+        stream: a binary file that can seek.
+        known: what stands for each global, by module and name; others are refused.
+        advice: what to do, the end of every message.
+        persistent_load: what gives the object of a persistent id.
 
     Raises:
-        InputError: an unknown global or opcode; a message that goes on after the name of the file.
-        Exception: about anything, for a damaged pickle.
+        InputError: an unknown global or opcode. The caller puts the file's name before its message.
+        Exception: nearly any, for a damaged pickle.
     """
     start = stream.tell()
     opcodes = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(stream)]
@@ -110,8 +111,8 @@ def load(
     unpickler = _Unpickler(stream.read(size), known, persistent_load, advice)
     for name, argument in opcodes:
         if name == "GLOBAL":
-            unpickler.find_class(*argument.split(" ", 1))
+            unpickler.find_class(*str(argument).split(" ", 1))
         # the unpickler's memo is allocated up to the index that LONG_BINPUT announces
-        if name not in OPCODES or (name == "LONG_BINPUT" and argument > size):
+        if name not in OPCODES or (name == "LONG_BINPUT" and int(argument or 0) > size):
             raise InputError(f"has the pickle opcode {name}, expected tensors. {advice}")
     return unpickler.load()

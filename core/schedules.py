@@ -2,9 +2,13 @@
 
 from keras import ops
 
+from core.tensors import Tensor
 
-def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: float):
-    """Constant, then linear towards 0, changing once an epoch.
+
+def linear_decay(
+    base: float, images: Tensor, *, epoch: int, epochs: float, decay_from: float
+) -> Tensor:
+    """A learning rate that is constant, then falls linearly towards 0, changing once an epoch.
 
     In epoch e = 1, 2, ... the rate is `base * (1 - max(0, e - c) / (epochs - c + 1))` with
     c = `decay_from * epochs`: at 200 epochs it falls from epoch 101 on and the last epoch trains
@@ -18,7 +22,7 @@ def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: 
         base: rate before the decay.
         images: images seen, a float32 scalar.
         epoch: images in one epoch.
-        epochs: length of training in epochs, not necessarily whole.
+        epochs: length of training in epochs, perhaps with a fraction.
         decay_from: fraction of training after which the decay begins.
     """
     constant = decay_from * epochs
@@ -27,8 +31,8 @@ def linear_decay(base: float, images, *, epoch: int, epochs: float, decay_from: 
     return base * ops.maximum(0.0, 1.0 - decay)
 
 
-def inverse_decay(base: float, steps, decay: float):
-    """`base / (1 + decay * steps)`.
+def inverse_decay(base: float, steps: Tensor, decay: float) -> Tensor:
+    """The learning rate `base / (1 + decay * steps)`.
 
     Source: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:171-177, after Torch's `optim`.
     """

@@ -2,16 +2,20 @@
 
 from keras import ops
 
+from core.tensors import Tensor
 
-def moments(x, epsilon: float = 0.0, *, unbiased: bool = False, weights=None):
+
+def moments(
+    x: Tensor, epsilon: float = 0.0, *, unbiased: bool = False, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel of each picture.
 
     Args:
         x: `[N, H, W, C]`.
         epsilon: added to the variance before the root.
         unbiased: divide the squares by H * W - 1 instead of H * W.
-        weights: of the positions, `[N, H, W, 1]`, not all 0; None: all alike. (Weighted variances
-            are biased ones.)
+        weights: how much each position counts, `[N, H, W, 1]`, not all 0; None: all alike. (A
+            weighted variance is the biased one.)
 
     Returns:
         `(mean, std)`, both `[N, 1, 1, C]`, float32.
@@ -30,7 +34,7 @@ def moments(x, epsilon: float = 0.0, *, unbiased: bool = False, weights=None):
     return mean, ops.sqrt(variance + epsilon)
 
 
-def instance_norm(x, epsilon: float = 1e-5):
+def instance_norm(x: Tensor, epsilon: float = 1e-5) -> Tensor:
     """Every channel of every picture to mean 0 and variance 1, `[N, H, W, C]`, type kept.
 
     Source: Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), equation 2.
@@ -39,7 +43,15 @@ def instance_norm(x, epsilon: float = 1e-5):
     return ops.cast((ops.cast(x, "float32") - mean) / std, x.dtype)
 
 
-def adain(x, mean, std, epsilon: float = 1e-5, *, unbiased: bool = False, weights=None):
+def adain(
+    x: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    epsilon: float = 1e-5,
+    *,
+    unbiased: bool = False,
+    weights: Tensor | None = None,
+) -> Tensor:
     """Adaptive instance normalisation: every channel of every picture to a given mean and std.
 
     A style picture gives its own `moments`; StyleGAN gives an affine map of its w.
@@ -48,10 +60,10 @@ def adain(x, mean, std, epsilon: float = 1e-5, *, unbiased: bool = False, weight
         x: `[N, H, W, C]`.
         mean, std: `[N, 1, 1, C]` (or 1 in place of N).
         epsilon: added to the variance of `x` before the root.
-        unbiased, weights: of the moments of `x`, see `moments`.
+        unbiased, weights: how the moments of `x` are taken, see `moments`.
 
     Returns:
-        As `x`, type kept.
+        `[N, H, W, C]`, of the type of `x`.
 
     Source: Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868), equation 8.
     """

@@ -87,20 +87,22 @@ def read_networks(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
 
 def _variables(network) -> dict[str, np.ndarray]:
     state = network.state
-    found = {str(name): _array(value) for name, value in state["variables"] if name != "lod"}
+    arrays = {str(name): _array(value) for name, value in state["variables"] if name != "lod"}
     for component in dict(state.get("components") or {}).values():
         prefix = component.state["name"]
-        found |= {f"{prefix}/{name}": value for name, value in _variables(component).items()}
-    return found
+        arrays |= {f"{prefix}/{name}": value for name, value in _variables(component).items()}
+    return arrays
 
 
 def _array(stub) -> np.ndarray:
-    """What an array's state says: version, shape, type, column order, bytes."""
+    """The array of a stub whose state is (version, shape, type, column order, bytes)."""
     _, shape, dtype, columns_first, raw = stub.state
     order = dtype.state[1].replace("|", "=")
     kind = np.dtype(dtype.code).newbyteorder(order)
     if kind.kind not in "fiub" or len(raw) != kind.itemsize * math.prod(shape):
-        raise InputError(f"has an array of type {dtype.code} and {len(raw)} bytes, expected "
-                         f"numbers of shape {shape}. {_ADVICE}")  # fmt: skip
+        raise InputError(
+            f"has an array of type {dtype.code} and {len(raw)} bytes, expected numbers of shape "
+            f"{shape}. {_ADVICE}"
+        )
     flat = np.frombuffer(raw, kind).astype(kind.newbyteorder("="))
     return flat.reshape(shape, order="F" if columns_first else "C")

@@ -74,7 +74,7 @@ def _load(stream: BinaryIO) -> tuple[Any, dict[str, _Storage]]:
     return safe_pickle.load(stream, _GLOBALS, _ADVICE, persistent_load), storages
 
 
-def _decode(raw: bytes, storage: _Storage, order: str) -> np.ndarray:
+def _decode(raw: bytes, storage: _Storage, order: Any) -> np.ndarray:
     """The elements of a storage, 1-D, in the machine's byte order."""
     dtype = _DTYPES[storage.kind]
     if len(raw) != storage.count * dtype.itemsize:
@@ -129,7 +129,7 @@ def _read_stream(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
 
 
 def _array(tensor: _Tensor, values: np.ndarray) -> np.ndarray:
-    """A copy of the tensor's view of its storage's values."""
+    """The tensor as an array of its own, cut out of the values of its storage."""
     offset, size, stride = tensor[1:]
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     inside = 0 in size or (last < len(values) and math.prod(size) <= len(values))
@@ -145,11 +145,11 @@ def _array(tensor: _Tensor, values: np.ndarray) -> np.ndarray:
 def _find_state_dict(saved: Any) -> dict[str, _Tensor]:
     """The state dict in the object saved, without DataParallel's prefix."""
     mapping = saved if isinstance(saved, dict) else {}
-    for found in (mapping, *(mapping.get(key) for key in _WRAPPERS)):
-        entries = found.items() if isinstance(found, dict) else ()
-        if entries and all(isinstance(k, str) and type(v) is _Tensor for k, v in entries):
-            wrapped = all(name.startswith("module.") for name in found)
-            return {name[7 * wrapped :]: tensor for name, tensor in entries}
+    for candidate in (mapping, *(mapping.get(key) for key in _WRAPPERS)):
+        entries = dict(candidate) if isinstance(candidate, dict) else {}
+        if entries and all(isinstance(k, str) and type(v) is _Tensor for k, v in entries.items()):
+            wrapped = all(name.startswith("module.") for name in entries)
+            return {name[7 * wrapped :]: tensor for name, tensor in entries.items()}
     keys = [str(key)[:40] for key in list(mapping)[:5]]
     raise InputError(
         f"holds a {type(saved).__name__.strip('_').lower()} (keys {keys}), expected tensors by "

@@ -8,42 +8,43 @@
 Set `KERAS_BACKEND` before this import to run on JAX.
 """
 
-import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from core import engine
 from core.errors import InputError
 from core.names import nearest
 from core.phases import Algorithm
-from experiments.configs import MODELS
-from experiments.data.pipeline import batches
-from experiments.data.sources import Dataset, check_domains, open_dataset
+from experiments import configs
+from experiments.data.dataset import Dataset
 from experiments.metrics import evaluation
+from experiments.model import Model, Run, open_task_data
 from experiments.training import loop
 from experiments.training.checkpoint import restore
 from experiments.training.config import RunConfig, flatten, override
 from experiments.training.rundir import RunDir, check_unchanged, read_config, stored_config
 
+__all__ = [
+    "Run",
+    "build",
+    "default_run_dir",
+    "load",
+    "make_config",
+    "open_data",
+    "say_device",
+    "own_fingerprint",
+    "train",
+    "train_config",
+]
+FREE = ("precision", "eval_images")  # what may change after training, beside the model's own
 
-def model_module(model: str) -> ModuleType:
-    """`experiments/configs/<model>.py`.
 
-    Raises:
-        InputError: unknown model; names the nearest.
-    """
-    if model not in MODELS:
-        raise InputError(f"--model={model}: no such model. {nearest(model, MODELS)}")
-    return importlib.import_module(f"experiments.configs.{model}")
-
-
-def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | None = None):
+def make_config(
+    model: str, preset: str = "quick", changes: dict[str, Any] | None = None
+) -> RunConfig:
     """A preset with leaves changed by dotted key, e.g. `{"data.size": 128}`.
 
     `images` replaces the preset's `epochs`, and the reverse.
@@ -51,9 +52,9 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     Raises:
         InputError: unknown model, preset or key, wrong type or range.
     """
-    presets = model_module(model).PRESETS
-    if preset not in presets:
-        raise InputError(f"--preset={preset}: no such preset. {nearest(preset, presets)}")
+    known = configs.find(model)
+    if preset not in known.presets:
+        raise InputError(f"--preset={preset}: no such preset. {nearest(preset, known.presets)}")
     changes = dict(changes or {})
     fixed = {"model": model, "preset": preset, "backend": keras.backend.backend()}
     for key, value in fixed.items():
@@ -62,98 +63,32 @@ def make_config(model: str, preset: str = "quick", changes: dict[str, Any] | Non
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
-    config, module = override(presets[preset], changes), model_module(model)
-    return module.complete(config) if hasattr(module, "complete") else config
+    return known.task.complete(override(known.presets[preset], changes), known.presets)
 
 
 def default_run_dir(config: RunConfig) -> Path:
-    """`runs/<model>/<preset>-<dataset>[-<label>][-seed<n>]`, with the label that a model may have;
-    a model without a data set names its own."""
-    module = model_module(config.model)
-    if not module.ROLES:
-        return Path("runs") / config.model / module.run_name(config, module.PRESETS[config.preset])
-    name = "".join(c if c.isalnum() else "-" for c in config.data.dataset.replace("folder:", ""))
-    name = name.strip("-")
-    if hasattr(module, "run_label"):
-        name += f"-{module.run_label(config)}"
-    seed = f"-seed{config.seed}" if config.seed else ""
-    return Path("runs") / config.model / f"{config.preset}-{name}{seed}"
+    """`runs/<model>/<name>`, with the name that the model's task gives."""
+    model = configs.find(config.model)
+    return Path("runs") / config.model / model.task.run_name(config, model.presets[config.preset])
 
 
-@dataclass
-class Run:
-    """A model with its configuration and directory, and which of its checkpoints it has."""
+def open_data(
+    config: RunConfig, report: Callable[[str], None] = print, download: bool = True
+) -> Dataset | None:
+    """The data set of a configuration, with the domains that its model needs.
 
-    config: RunConfig
-    run_dir: Path
-    algorithm: Algorithm
-    module: ModuleType
-    checkpoint: str = "last"
+    Args:
+        config: the configuration.
+        report: takes a line about an image that is left out.
+        download: fetch a TensorFlow Datasets set that is not on this machine.
 
-    def translate(self, picture, direction: str = "AtoB") -> np.ndarray:
-        """Translates a picture at its own size, see `tasks.translation.translate_picture`."""
-        return self._use("translate")(self, picture, direction)
+    Returns:
+        The data set; None for a model that needs none.
 
-    def stylize(self, content, styles=None, **controls) -> np.ndarray:
-        """Stylises a picture: `experiments.tasks.stylization.stylize`."""
-        return self._use("stylize")(self, content, styles, **controls)
-
-    def stylize_video(self, frames, styles=(0,), **options) -> Iterator[np.ndarray]:
-        """Stylises the frames of a clip: `experiments.tasks.video.stylize_video`."""
-        from experiments.tasks.video import stylize_video
-
-        self._use("stylize")
-        return stylize_video(self, frames, styles, **options)
-
-    def sample(self, seeds=16, **controls) -> np.ndarray:
-        """Pictures of seeds, or of the first so many: `experiments.tasks.generation.sample`."""
-        return self._use("sample")(self, seeds, **controls)
-
-    def _use(self, name):
-        if not hasattr(self.module, name):
-            raise InputError(f"--model={self.config.model} does not {name} pictures.")
-        return getattr(self.module, name)
-
-    def evaluate(self, dataset: Dataset | None = None, say=print) -> dict[str, float]:
-        """The scores of the model's own evaluation on the test images."""
-        if hasattr(self.module, "check_ready"):
-            self.module.check_ready(self)
-        dataset = dataset or open_data(self.config, say)
-        return self.module.evaluate(self.algorithm, dataset, self.config)
-
-    def measure(self, names, *, weights=None, dataset: Dataset | None = None, say=print) -> dict:
-        """Metrics by name, `weights` a folder of published networks; each is recorded in the run's
-        directory: `experiments.metrics.evaluation.evaluate`."""
-        dataset = dataset or open_data(self.config, say)
-        return evaluation.evaluate(self, dataset, names, folder=weights, say=say)
-
-    def sheets(self, dataset: Dataset | None = None, say=print) -> dict[str, np.ndarray]:
-        """Pictures that show what the model does, by name."""
-        dataset = dataset or open_data(self.config, say)
-        return self.module.sheets(self.algorithm, dataset, self.config)
-
-
-def open_data(config: RunConfig, report=print, download: bool = True) -> Dataset | None:
-    """The data set of a configuration, with the domains that its model needs; None for a model
-    that needs none."""
-    data, module = config.data, model_module(config.model)
-    roles = module.ROLES
-    if not roles:
-        return None
-    dataset = open_dataset(
-        data.dataset,
-        size=data.load_size,
-        roles=roles,
-        paired=data.paired,
-        paired_test=data.paired_test,
-        labels=data.labels,
-        download=download,
-        report=report,
-    )
-    check_domains(dataset, roles)
-    if hasattr(module, "check_data"):
-        module.check_data(config, dataset)
-    return dataset
+    Raises:
+        InputError: it cannot be had, or does not fit.
+    """
+    return open_task_data(configs.find(config.model).task, config, report, download=download)
 
 
 def train(
@@ -164,7 +99,7 @@ def train(
     run_dir: str | Path | None = None,
     devices: int | str = 1,
     say: Callable[[str], None] = print,
-    **changes,
+    **changes: Any,
 ) -> Run:
     """Trains a model, or goes on with the run in `run_dir`; returns it when the budget is spent.
 
@@ -187,10 +122,17 @@ def train(
     return train_config(config, run_dir or default_run_dir(config), devices=devices, say=say)
 
 
-def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print) -> Run:
+def train_config(
+    config: RunConfig,
+    run_dir: str | Path,
+    *,
+    devices: int | str = 1,
+    say: Callable[[str], None] = print,
+) -> Run:
     """`train` for a configuration that is complete."""
-    module = model_module(config.model)
-    count = _set_up(config, module, devices)
+    model = configs.find(config.model)
+    count = _set_up(config, model, devices)
+    say_device(say)
     directory = RunDir(run_dir, config)
     try:
         dataset = open_data(config, say)
@@ -198,7 +140,8 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
         budget = config.budget(epoch)
         run = build(config, epoch, budget, directory.path)
         _check_levels(run.algorithm, count, devices)
-        evaluation.check_training(run, dataset)
+        subject = model.task.subject(run, dataset)
+        best_sign = evaluation.check_training(subject)
         data = dataset.fingerprint() if dataset else {}
         directory.store(config, data | own_fingerprint(run))
         loop.train(
@@ -207,10 +150,13 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
             config,
             directory.path,
             budget=budget,
-            batches=getattr(module, "batches", batches),
-            evaluate=module.evaluate,
-            sheets=module.sheets,
-            measure=lambda: evaluation.in_training(run, dataset, say),
+            batches=model.task.batches,
+            evaluate=lambda: model.task.evaluate(run, dataset),
+            sheets=lambda: model.task.sheets(run, dataset),
+            measure=lambda check: evaluation.in_training(
+                model.task.subject(run, dataset), say, check
+            ),
+            best_sign=best_sign,
             say=say,
         )
         _say_left_out(dataset, say)
@@ -220,15 +166,15 @@ def train_config(config: RunConfig, run_dir: str | Path, *, devices=1, say=print
 
 
 def own_fingerprint(run: Run) -> dict[str, str]:
-    """What a model depends on beside its data set: pretrained weights, single pictures."""
-    return run.module.fingerprint(run) if hasattr(run.module, "fingerprint") else {}
+    """What a run depends on beside its data set: pretrained weights, single pictures."""
+    return run.task.fingerprint(run)
 
 
-def _set_up(config, module, devices):
+def _set_up(config: RunConfig, model: Model, devices: int | str) -> int:
     """The engine for a configuration; returns the number of devices."""
     if devices != "all" and not str(devices).isdigit():
         raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
-    count = engine.setup(devices, branches=getattr(module, "BRANCHES", 1))
+    count = engine.setup(devices, deterministic=config.deterministic, branches=model.branches)
     if config.batch_size % count:
         raise InputError(
             f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
@@ -237,7 +183,15 @@ def _set_up(config, module, devices):
     return count
 
 
-def _check_levels(algorithm, count, devices):
+def say_device(say: Callable[[str], None]) -> None:
+    """Says what the networks run on, and why not on a GPU where there is one. Called when the
+    engine is set up: asking starts the backend."""
+    say(f"device: {engine.describe_devices()}")
+    if missing := engine.missing_accelerator():
+        say(missing)
+
+
+def _check_levels(algorithm: Algorithm, count: int, devices: int | str) -> None:
     """Refuses batches of a growing model that cannot be spread, before the first hour is spent."""
     for stage in algorithm.stages:
         if stage.batch_size % count:
@@ -247,45 +201,59 @@ def _check_levels(algorithm, count, devices):
             )
 
 
-def _say_left_out(dataset, say):
+def _say_left_out(dataset: Dataset | None, say: Callable[[str], None]) -> None:
     if dataset and (messages := dataset.left_out()):
         say(f"{len(messages)} images could not be read and were left out:")
         for message in messages[:20]:
             say(f"  {message}")
 
 
-def build(config: RunConfig, epoch: int, budget: int, run_dir: Path, *, trains=True) -> Run:
+def build(
+    config: RunConfig, epoch: int, budget: int, run_dir: str | Path, *, trains: bool = True
+) -> Run:
     """A run with fresh weights, all of them a function of the seed.
 
     Args:
+        config: the configuration.
+        epoch: images in the data set.
+        budget: images in all of training.
+        run_dir: the directory of the run; nothing is written.
         trains: False leaves out what only training needs, where a model says what that is.
+
+    Raises:
+        InputError: a configuration that cannot be built.
     """
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
-    module = model_module(config.model)
+    model = configs.find(config.model)
     try:
-        if hasattr(module, "rebuild") and not trains:
-            algorithm = module.rebuild(config)
+        if model.rebuild and not trains:
+            algorithm = model.rebuild(config)
         else:
-            algorithm = module.build(config, epoch=epoch, budget=budget)
+            algorithm = model.build(config, epoch, budget)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(f"configuration: {error}") from error
-    return Run(config, Path(run_dir), algorithm, module)
+    run = Run(config, Path(run_dir), algorithm, model)
+    if trains:
+        model.task.begin(run, load)
+    return run
 
 
 def load(
     run_dir: str | Path,
     changes: dict[str, Any] | None = None,
-    say=print,
+    say: Callable[[str], None] = print,
     *,
     checkpoint: str = "last",
 ) -> Run:
     """A trained run from its directory, with the weights of a checkpoint.
 
     Args:
-        run_dir: of the run.
+        run_dir: the directory of the run.
         changes: leaves of the configuration to use it with: `data.…` other than `data.size`,
-            `precision`, `eval_images`, and what the model calls `CHANGEABLE`.
+            `precision`, `eval_images`, and what the model calls `changeable`.
         say: takes lines for a person.
         checkpoint: "last", the newest; "best", which `best` of the configuration keeps; or a number
             of images.
@@ -293,21 +261,24 @@ def load(
     Raises:
         InputError: no run directory, no such checkpoint in it, or a change of what was trained.
     """
-    stored = Path(run_dir).expanduser() / "config.json"
-    model = read_config(stored)["config"]["model"] if stored.exists() else MODELS[0]
-    config = stored_config(run_dir, model_module(model).PRESETS)
+    path = Path(run_dir).expanduser()
+    model = configs.find(read_config(path / "config.json")["config"]["model"])
+    config = stored_config(path, model.presets)
     changed = override(config, changes or {})
-    before, after = flatten(config), flatten(changed)
-    free = ("precision", "eval_images", *getattr(model_module(model), "CHANGEABLE", ()))
-    for key in (k for k in after if after[k] != before[k]):
+    _check_changes(flatten(config), flatten(changed), (*FREE, *model.changeable))
+    run = build(changed, epoch=1, budget=1, run_dir=path, trains=False)
+    run.checkpoint = str(checkpoint)
+    if restore(path, run.algorithm, say, which=run.checkpoint) is None:
+        raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
+    check_unchanged(path, own_fingerprint(run))
+    return run
+
+
+def _check_changes(before, after, free):
+    """Refuses to change what a run was trained with."""
+    for key in (key for key in after if after[key] != before[key]):
         if key not in free and (key == "data.size" or not key.startswith("data.")):
             raise InputError(
                 f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
                 "changed afterwards. Leave it out."
             )
-    run = build(changed, epoch=1, budget=1, run_dir=Path(run_dir).expanduser(), trains=False)
-    run.checkpoint = str(checkpoint)
-    if restore(run.run_dir, run.algorithm, say, which=run.checkpoint) is None:
-        raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
-    check_unchanged(run_dir, own_fingerprint(run))
-    return run

@@ -1,4 +1,4 @@
-"""Tables of papers, from recorded runs: Markdown, CSV and LaTeX of the same rows."""
+"""Writes tables as Markdown, CSV and LaTeX, and reads the recorded rows that they are made of."""
 
 import csv
 import io
@@ -8,19 +8,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import read_json_lines
 
-MISSING = "–"  # what was not run
+MISSING = "–"  # stands for a value that was not measured
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown; the first column left, the others right."""
+    """Returns a table in GitHub's Markdown; only the first column is aligned to the left."""
     lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
     lines.insert(1, "|---|" + "---:|" * (len(header) - 1))
     return "\n".join(lines) + "\n"
 
 
 def comma_separated(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The same as CSV, with whole numbers as machines read them."""
+    """Returns a table as CSV, with whole numbers without separators of thousands."""
     text = io.StringIO()
     plain = [[_plain(cell) for cell in row] for row in rows]
     csv.writer(text, lineterminator="\n").writerows([header, *plain])
@@ -32,12 +33,20 @@ def _plain(cell):
 
 
 def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The same as a `tabular` of LaTeX's booktabs."""
+    """Returns a table as a LaTeX `tabular` with the rules of booktabs."""
     lines = [" & ".join(map(_escaped, row)) + r" \\" for row in (header, *rows)]
     body = [lines[0], r"\midrule", *lines[1:]]
     columns = "l" + "r" * (len(header) - 1)
-    return "\n".join([rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule",
-                      r"\end{tabular}", ""])  # fmt: skip
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
 
 
 def _escaped(text):
@@ -46,17 +55,24 @@ def _escaped(text):
     return text.replace(MISSING, "--").replace("∞", r"$\infty$").replace("×", r"$\times$")
 
 
-def write(folder: str | Path, name: str, header, rows, notes: str = "") -> str:
+def write(
+    folder: str | Path,
+    name: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    notes: str = "",
+) -> str:
     """Writes `<folder>/<name>.md`, `.csv` and `.tex`; returns the Markdown.
 
     Args:
-        folder: made if it is not there.
-        name: without suffix.
-        header, rows: text.
-        notes: that go below the Markdown.
+        folder: the folder; made if it does not exist.
+        name: the name of the files without suffix.
+        header: the titles of the columns.
+        rows: the cells of each row, text.
+        notes: text below the table in the Markdown file.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: a file cannot be written.
     """
     rows = [list(row) for row in rows]
     text = markdown(header, rows) + ("\n" + notes + "\n" if notes else "")
@@ -72,29 +88,23 @@ def write(folder: str | Path, name: str, header, rows, notes: str = "") -> str:
 
 
 def read_lines(folder: str | Path, table: str) -> list[dict]:
-    """The recorded rows of a table: lines of `<folder>/*.jsonl` with `"table": table`.
+    """Returns the recorded rows of a table: lines of `<folder>/*.jsonl` with `"table": table`.
 
     Raises:
-        InputError: a line is no JSON; names the file and the line.
+        InputError: a line is not JSON; the message names the file and the line.
     """
-    found = []
+    lines = []
     for path in sorted(Path(folder).expanduser().glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{path}, line {number}: no JSON ({error}). Remove the line.") \
-                    from error  # fmt: skip
-            if isinstance(row, dict) and row.get("table") == table:
-                found.append(row)
-    return found
+        rows = read_json_lines(path)
+        lines += [row for row in rows if isinstance(row, dict) and row.get("table") == table]
+    return lines
 
 
 def append_lines(path: str | Path, rows: Iterable[dict]) -> None:
-    """Adds recorded rows to a file, made if it is not there.
+    """Adds recorded rows to a file, which is made if it does not exist.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the file cannot be written.
     """
     path = Path(path).expanduser()
     try:

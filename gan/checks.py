@@ -1,28 +1,29 @@
-"""Checks of the fields of a configuration."""
+"""Checks of the fields of a configuration, which raise a ValueError."""
 
 import math
+from typing import Any
 
 
-def check_one_of(config, key: str, choices: tuple[str, ...]) -> None:
-    """Refuses a field that is none of `choices`, with a ValueError."""
+def check_one_of(config: Any, key: str, choices: tuple[str, ...]) -> None:
+    """Raises a ValueError if the field `key` is none of `choices`."""
     if getattr(config, key) not in choices:
         raise ValueError(f"{key}={getattr(config, key)!r}: expected one of {', '.join(choices)}")
 
 
-def check_at_least(config, key: str, least: float) -> None:
-    """Refuses a field that is NaN, infinite or below `least`, with a ValueError."""
+def check_at_least(config: Any, key: str, least: float) -> None:
+    """Raises a ValueError if the field `key` is NaN, infinite or below `least`."""
     if not least <= getattr(config, key) < math.inf:
         raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up")
 
 
-def check_fraction(config, key: str) -> None:
-    """Refuses a field outside of [0, 1), with a ValueError."""
+def check_fraction(config: Any, key: str) -> None:
+    """Raises a ValueError if the field `key` is outside of [0, 1)."""
     if not 0 <= getattr(config, key) < 1:
         raise ValueError(f"{key}={getattr(config, key)}: expected 0 or more and below 1")
 
 
-def check_adam(config) -> None:
-    """Refuses moments of Adam outside of [0, 1), and a decay that begins outside of training."""
+def check_adam(config: Any) -> None:
+    """Raises a ValueError if a beta of Adam is outside of [0, 1), or `decay_from` of [0, 1]."""
     for key in ("beta_1", "beta_2"):
         check_fraction(config, key)
     if not 0 <= config.decay_from <= 1:

@@ -6,6 +6,7 @@ pix2pix_model.py; the schedule: `core.schedules.linear_decay`.
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -18,16 +19,17 @@ def decaying_phase(
     name: str,
     loss: Callable,
     networks: Sequence[keras.Model],
-    config,
+    config: Any,
     *,
     epoch: int,
     epochs: float,
 ) -> Phase:
-    """One Adam over the trainable variables of `networks`.
+    """A phase that trains networks with one Adam.
 
     Args:
-        name, loss: of the phase.
-        config: has `learning_rate`, `beta_1`, `beta_2` and `decay_from`.
+        name, loss: see `core.phases.Phase`.
+        networks: the networks whose trainable variables the Adam updates.
+        config: hyper-parameters that have `learning_rate`, `beta_1`, `beta_2` and `decay_from`.
         epoch, epochs: images in an epoch and length of training, for the learning rate.
     """
     variables = [v for network in networks for v in network.trainable_variables]

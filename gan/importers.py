@@ -38,7 +38,7 @@ from gan.pix2pix.networks import unet_generator
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
-def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Model:
+def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> keras.Model:
     """A network with the weights of an official file.
 
     Args:
@@ -60,7 +60,7 @@ def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Mo
 
 
 def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
-    """The hyper-parameters that a file has, such as `{"ngf": 64, "n_blocks": 9, ...}`.
+    """The hyper-parameters that a file tells, such as `{"ngf": 64, "n_blocks": 9, ...}`.
 
     Raises:
         InputError: as `import_network`.
@@ -106,27 +106,36 @@ def _unet_generator(state: State) -> Plan:
     transposed convolution, `.6` norm; the innermost one `.1`, `.3` and `.4` (networks.py:440-535).
     """
     state = _batch_normed(state, _UNET)
-    inner, outer = {}, {"model.model.3": CONVOLUTION}
+    inner: dict[str, tuple[str, ...]] = {}
+    outer: dict[str, tuple[str, ...]] = {"model.model.3": CONVOLUTION}
     block, num_downs = "model.model.1.model", 2
     while f"{block}.5.weight" in state:
         inner |= {f"{block}.1": UNBIASED_CONVOLUTION, f"{block}.2": BATCH_NORM}
         outer = {f"{block}.5": UNBIASED_CONVOLUTION, f"{block}.6": BATCH_NORM} | outer
         block, num_downs = f"{block}.3.model", num_downs + 1
-    innermost = {f"{block}.1": UNBIASED_CONVOLUTION, f"{block}.3": UNBIASED_CONVOLUTION,
-                 f"{block}.4": BATCH_NORM}  # fmt: skip
+    innermost: dict[str, tuple[str, ...]] = {
+        f"{block}.1": UNBIASED_CONVOLUTION,
+        f"{block}.3": UNBIASED_CONVOLUTION,
+        f"{block}.4": BATCH_NORM,
+    }
     layers = {"model.model.0": UNBIASED_CONVOLUTION} | inner | innermost | outer
     check_names(state, layers)
     ngf, in_channels = kernel_shape(state, "model.model.0")[:2]
-    config = {"ngf": ngf, "num_downs": num_downs, "in_channels": in_channels,
-              "out_channels": kernel_shape(state, "model.model.3")[1]}  # fmt: skip
+    config = {
+        "ngf": ngf,
+        "num_downs": num_downs,
+        "in_channels": in_channels,
+        "out_channels": kernel_shape(state, "model.model.3")[1],
+    }
     return Plan(unet_generator, config, layers, {"dropout": False})
 
 
 def _conditional_discriminator(state: State) -> Plan:
-    """As `_patch_discriminator`, but for a norm after `model.2`, `.5`, ... in place of a bias."""
+    """Convolutions as of `_patch_discriminator`; a norm follows `model.2`, `.5`, ... in place of a
+    bias."""
     state = _batch_normed(state, _PATCH)
     n_layers = max(1, (indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
-    layers = {"model.0": CONVOLUTION}
+    layers: dict[str, tuple[str, ...]] = {"model.0": CONVOLUTION}
     for i in range(2, 2 + 3 * n_layers, 3):
         layers |= {f"model.{i}": UNBIASED_CONVOLUTION, f"model.{i + 1}": BATCH_NORM}
     layers |= {f"model.{2 + 3 * n_layers}": CONVOLUTION}
@@ -173,7 +182,7 @@ def _looks_like(state: State) -> str:
 
 
 def _convolutions(state: State, expected: str) -> State:
-    """The convolutions' arrays alone; refuses other networks and learned normalisation."""
+    """The arrays of the convolutions; other networks and learned normalisation are refused."""
     _check_looks(state, expected)
     learned = _learned_norms(state)
     if learned:
@@ -185,7 +194,8 @@ def _convolutions(state: State, expected: str) -> State:
 
 
 def _batch_normed(state: State, expected: str) -> State:
-    """All but the counters of batches; refuses other networks and instance normalisation."""
+    """All arrays but the counters of batches; other networks and instance normalisation are
+    refused."""
     _check_looks(state, expected)
     if not _learned_norms(state):
         raise InputError(
@@ -196,9 +206,9 @@ def _batch_normed(state: State, expected: str) -> State:
 
 
 def _check_looks(state: State, expected: str) -> None:
-    found = _looks_like(state)
-    if found != expected:
-        raise InputError(f"looks like {found}; expected {expected}")
+    network = _looks_like(state)
+    if network != expected:
+        raise InputError(f"looks like {network}; expected {expected}")
 
 
 def _learned_norms(state: State) -> list[str]:

@@ -5,31 +5,40 @@ where they are used, by He's constant `gain / sqrt(fan_in)` and by `lrmul`, the 
 layer relative to the others.
 """
 
+import math
+from typing import Any
+
 import keras
 from keras import ops
 
+from core.flops import layer_flops
 from core.resample import blur
 from core.stats import adain
+from core.tensors import Shape, Tensor
 
 GAIN = 2**0.5  # He's, for ReLUs
 _package = keras.saving.register_keras_serializable("gan")
 
 
-def pixel_norm(x, epsilon: float = 1e-8):
-    """Every position's features to mean square 1 (Karras et al. 2018, equation 2); type kept."""
+def pixel_norm(x: Tensor, epsilon: float = 1e-8) -> Tensor:
+    """Scales the features of every position to mean square 1; the type is kept.
+
+    Source: Karras et al. 2018 (https://arxiv.org/abs/1710.10196), equation 2.
+    """
     wide = ops.cast(x, "float32")
     scale = ops.rsqrt(ops.mean(ops.square(wide), axis=-1, keepdims=True) + epsilon)
     return ops.cast(wide * scale, x.dtype)
 
 
-def minibatch_stddev(x, group_size: int = 4):
-    """Appends one feature: how much the images of a group differ, a number per group.
+def minibatch_stddev(x: Tensor, group_size: int = 4) -> Tensor:
+    """Appends a feature that says how much the images of a group differ, one number per group.
 
     The group of image i is i, i + N / group_size, ... It has fewer images than `group_size` where
     that does not divide N: as many as divide it.
 
     Args:
         x: `[N, H, W, C]`, N known.
+        group_size: how many images a group has, at most.
 
     Returns:
         `[N, H, W, C + 1]`, type kept.
@@ -76,22 +85,23 @@ class _Equalised(keras.layers.Layer):
 
 @_package
 class Dense(_Equalised):
-    """`[N, in] -> [N, units]`.
+    """A fully connected layer, `[N, in] -> [N, units]`.
 
     Args:
-        units: features that come out.
-        gain: of He's constant.
+        units: how many features come out.
+        gain: factor of He's constant, see above.
         lrmul: learning rate relative to other layers.
+        use_bias: add a learned bias to each feature.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self._add((input_shape[-1], self.units), input_shape[-1])
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         kernel = ops.cast(self.kernel * self.scale, self.compute_dtype)
         return self._biased(ops.matmul(x, kernel))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
 
@@ -104,8 +114,8 @@ class Conv(_Equalised):
     code does so from 128 px on, "fused_scale"; its upsampling then has the kernel turned round.)
 
     Args:
-        units: features that come out.
-        kernel_size: 1 or 3.
+        units: how many features come out.
+        kernel_size: 1 or 3 pixels.
         resample: None, "up" or "down".
         gain, lrmul, use_bias: see `Dense`.
 
@@ -116,11 +126,11 @@ class Conv(_Equalised):
         super().__init__(units, **kwargs)
         self.kernel_size, self.resample = kernel_size, resample
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels, size = input_shape[-1], self.kernel_size
         self._add((size, size, channels, self.units), size * size * channels)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         kernel = self.kernel * self.scale
         if self.resample == "up":
             kernel = _widen(ops.flip(kernel, axis=(0, 1)))
@@ -131,8 +141,8 @@ class Conv(_Equalised):
             return self._biased(ops.conv(x, kernel, 2, "same"))
         return self._biased(ops.conv(x, ops.cast(kernel, x.dtype), 1, "same"))
 
-    def flops(self, input_shape) -> int:
-        """Operations of one pass forward, two per multiply-add."""
+    def flops(self, input_shape: tuple[int, ...]) -> int:
+        """Floating-point operations of one pass forward, two per multiply-add."""
         n, h, w, channels = input_shape
         if self.resample is None:
             return 2 * n * h * w * self.kernel_size**2 * channels * self.units
@@ -140,12 +150,12 @@ class Conv(_Equalised):
         smaller = h * w if self.resample == "up" else h * w // 4
         return 2 * n * smaller * 16 * channels * self.units
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         n, h, w, _ = input_shape
         factor = {"up": 2, "down": 0.5, None: 1}[self.resample]
         return (n, *(None if s is None else int(s * factor) for s in (h, w)), self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"kernel_size": self.kernel_size, "resample": self.resample}
         return super().get_config() | own
 
@@ -163,15 +173,15 @@ def _widen(kernel):
 class Blur(keras.layers.Layer):
     """The filter (1, 2, 1) in both directions, zeros beyond the border."""
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return blur(x)
 
 
 @_package
 class LeakyReLU(keras.layers.Layer):
-    """Slope 0.2."""
+    """The leaky rectifier with slope 0.2 below 0."""
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, 0.2)
 
 
@@ -183,22 +193,22 @@ class MinibatchStddev(keras.layers.Layer):
         super().__init__(**kwargs)
         self.group_size = group_size
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return minibatch_stddev(x, self.group_size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"group_size": self.group_size}
 
 
 @_package
 class Epilogue(keras.layers.Layer):
-    """What follows a convolution of a generator: noise, bias, leaky ReLU, normalisation, style.
+    """The layers after a convolution of a generator: noise, bias, leaky ReLU, norm, style.
 
     With `w_dim` the normalisation is AdaIN with a style from w; without, it is pixel norm.
 
     Args:
-        w_dim: features of w, 0 for a generator without styles.
-        use_noise: add noise, scaled by a learned weight per channel that starts at 0.
+        w_dim: how many features w has, 0 for a generator without styles.
+        use_noise: whether to add noise, scaled by a learned weight per channel that starts at 0.
 
     Source: NVlabs/stylegan @ 1e0d5c7, training/networks_stylegan.py:490-501 (`layer_epilogue`).
     """
@@ -209,7 +219,7 @@ class Epilogue(keras.layers.Layer):
         self.w_dim, self.use_noise = w_dim, use_noise
         self.style = Dense(0, gain=1.0, dtype="float32", name="style") if w_dim else None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]) -> None:
         _, h, w, c = input_shape
         options = {"dtype": "float32", "autocast": False}
         if self.use_noise:
@@ -217,20 +227,31 @@ class Epilogue(keras.layers.Layer):
                 name="noise_weight", shape=(c,), initializer="zeros", **options
             )
             self.noise = self.add_weight(
-                name="noise", shape=(1, h, w, 1), initializer=keras.initializers.RandomNormal(0, 1),
-                trainable=False, **options,
-            )  # fmt: skip
+                name="noise",
+                shape=(1, h, w, 1),
+                initializer=keras.initializers.RandomNormal(0, 1),
+                trainable=False,
+                **options,
+            )
         self.bias = self.add_weight(name="bias", shape=(c,), initializer="zeros", **options)
         if self.style is not None:
             self.style.units = 2 * c
             self.style.build((None, self.w_dim))
 
-    def call(self, x, w=None, noise="const", seed=None):
-        """Args:
-        x: `[N, H, W, C]`.
-        w: `[N, w_dim]`, for styles.
-        noise: "const" (the layer's own, the same for every image), "random" or "none".
-        seed: a `keras.random.SeedGenerator` for random noise.
+    def call(
+        self,
+        x: Tensor,
+        w: Tensor | None = None,
+        noise: str = "const",
+        seed: keras.random.SeedGenerator | None = None,
+    ) -> Tensor:
+        """Features `[N, H, W, C]`, of the type of x.
+
+        Args:
+            x: `[N, H, W, C]`.
+            w: `[N, w_dim]`, for styles.
+            noise: "const" (the layer's own, the same for every image), "random" or "none".
+            seed: what draws random noise; None: Keras' global generator.
         """
         if self.use_noise and noise != "none":
             x = x + ops.cast(self._noise(x, noise, seed) * self.noise_weight, x.dtype)
@@ -245,8 +266,18 @@ class Epilogue(keras.layers.Layer):
             return self.noise
         return keras.random.normal((ops.shape(x)[0], *x.shape[1:3], 1), seed=seed, dtype="float32")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"w_dim": self.w_dim, "use_noise": self.use_noise}
+
+
+@layer_flops.register
+def _(layer: Conv) -> float:
+    return float(layer.flops(layer.input.shape))
+
+
+@layer_flops.register
+def _(layer: Dense) -> float:
+    return 2.0 * layer.input.shape[0] * math.prod(layer.kernel.shape)

@@ -1,13 +1,15 @@
-"""Adversarial losses on logits: `[...] -> scalar`, the mean over everything, float32."""
+"""Adversarial losses: from logits of any shape to a scalar, their mean, float32."""
 
 from keras import ops
+
+from core.tensors import Tensor
 
 FREE_MODES = ("lsgan", "vanilla", "hinge", "minimax")  # for any discriminator
 MODES = (*FREE_MODES, "wgan")  # that one for a discriminator that is kept Lipschitz
 
 
-def generator_loss(mode: str, fake_logits):
-    """What the generator minimises.
+def generator_loss(mode: str, fake_logits: Tensor) -> Tensor:
+    """The loss that the generator minimises, a scalar.
 
     `lsgan`: (D - 1)^2, Mao et al. 2017 equation 9 without the factor 1/2. `vanilla`: the
     non-saturating softplus(-D), Goodfellow et al. 2014. `hinge`: -D, Lim & Ye 2017. `minimax`:
@@ -25,8 +27,8 @@ def generator_loss(mode: str, fake_logits):
     raise ValueError(f"gan_mode={mode!r}: expected one of {', '.join(MODES)}")
 
 
-def discriminator_loss(mode: str, real_logits, fake_logits):
-    """What the discriminator minimises: the term on reals plus the term on fakes, not halved.
+def discriminator_loss(mode: str, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """The loss that the discriminator minimises: the term on reals plus that on fakes, not halved.
 
     `lsgan`: (D(real) - 1)^2 + D(fake)^2. `vanilla`, `minimax`: softplus(-D(real)) +
     softplus(D(fake)). `hinge`: relu(1 - D(real)) + relu(1 + D(fake)). `wgan`: D(fake) - D(real).

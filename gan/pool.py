@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from core.tensors import Tensor
+
 
 class ImagePool:
     """The last fakes: the discriminator sees a mixture of new and old ones.
@@ -16,9 +18,10 @@ class ImagePool:
 
     def __init__(self, capacity: int, shape: tuple[int, int, int], seed: int):
         """Args:
-        capacity: images kept, 50 in the papers; 0 returns every image as it came.
+        capacity: how many images are kept, 50 in the papers; with 0 every image is returned as it
+            came.
         shape: `(H, W, C)` of one image.
-        seed: of the coin and the choice.
+        seed: what the coin and the choice of an old image depend on.
         """
         self.capacity = capacity
         self.seed = keras.random.SeedGenerator(seed)
@@ -29,11 +32,15 @@ class ImagePool:
 
     @property
     def variables(self) -> list:
-        """All state, for the checkpoint."""
+        """The images kept, how many there are and the state of the random numbers."""
         return [self.buffer, self.count, self.seed.state]
 
-    def query(self, images):
-        """`[N, H, W, C]` float32 new images in, as many images out; no gradient passes."""
+    def query(self, images: Tensor) -> Tensor:
+        """Returns as many images as come in, new ones and old ones; no gradient passes.
+
+        Args:
+            images: the new ones, `[N, H, W, C]`, float32.
+        """
         if self.capacity == 0:
             return ops.stop_gradient(images)
         images = ops.stop_gradient(images)

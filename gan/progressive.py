@@ -10,11 +10,13 @@ training/networks_stylegan.py.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from core.resample import box, nearest
+from core.tensors import Tensor
 from gan.layers import Blur, Conv, Dense, Epilogue, LeakyReLU, MinibatchStddev
 
 NOISES = ("const", "random", "none")
@@ -29,10 +31,10 @@ def channels(resolution: int, fmap_base: int, fmap_max: int) -> int:
 
 
 def resolutions(full: int) -> list[int]:
-    """4, 8, ... up to `full`.
+    """The resolutions 4, 8, ... up to `full`, in pixels.
 
     Raises:
-        ValueError: not a power of two from 4 up.
+        ValueError: `full` is not a power of two from 4 up.
     """
     if full < 4 or full & (full - 1):
         near = 2 ** max(2, round(math.log2(max(full, 4))))
@@ -41,10 +43,14 @@ def resolutions(full: int) -> list[int]:
 
 
 def split_lod(lod: float, full: int) -> tuple[int, float]:
-    """The resolution that `lod` works at, and how far it has faded in, above 0 and up to 1.
+    """The resolution that a level of detail works at, and how far this has faded in (0 to 1).
+
+    Args:
+        lod: level of detail, see above.
+        full: full resolution in pixels.
 
     Raises:
-        ValueError: outside of 0 to log2(full / 4).
+        ValueError: `lod` is outside of 0 to log2(full / 4).
     """
     deepest = int(math.log2(full // 4))
     if not 0 <= lod <= deepest:
@@ -56,8 +62,8 @@ class Progressive(keras.Model):
     """What generator and discriminator share.
 
     Attributes:
-        resolution: the full one, pixels.
-        lod: the level of detail at which it works where a call gives none; training sets it.
+        resolution: the full resolution in pixels.
+        lod: the level of detail of calls that give none; training sets it.
     """
 
     def __init__(self, resolution, fmap_base, fmap_max, blur, num_channels, name):
@@ -76,7 +82,7 @@ class Progressive(keras.Model):
         """Feature maps at a resolution."""
         return channels(resolution, self.fmap_base, self.fmap_max)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("resolution", "fmap_base", "fmap_max", "blur", "num_channels", "name")
         return {name: getattr(self, name) for name in names}
 
@@ -86,18 +92,18 @@ class Progressive(keras.Model):
 
 @keras.saving.register_keras_serializable("gan")
 class Synthesis(Progressive):
-    """From w, or z, to a picture.
+    """The generator's layers from w, or z, to a picture.
 
     Args:
-        resolution: of the pictures, a power of two.
-        in_dim: features of what goes in.
+        resolution: height and width of the pictures in pixels, a power of two.
+        in_dim: how many features a w, or a z, has.
         fmap_base, fmap_max: see `channels`.
         const_input: start from a learned 4x4 constant, not from the input.
-        use_styles: the input, one w a layer, sets the mean and deviation of every feature;
-            without, features are pixel-normalised.
+        use_styles: the input, one w a layer, sets the mean and deviation of every feature; without
+            styles, features are pixel-normalised.
         use_noise: see `gan.layers.Epilogue`.
         blur: filter by (1, 2, 1) after every upsampling.
-        num_channels: of the pictures.
+        num_channels: channels of the pictures.
     """
 
     def __init__(
@@ -126,7 +132,9 @@ class Synthesis(Progressive):
         else:  # gain sqrt(2) / 4, so that features start at variance 1
             self.dense = Dense(16 * first, gain=2**0.5 / 4, use_bias=False, name="4x4_dense")
             self.dense.build((None, in_dim))
-        self.convs, self.epilogues, self.to_rgb = [], [], []
+        self.convs: list[Any] = []  # two a level; None in place of the first one at 4 px
+        self.epilogues: list[Epilogue] = []
+        self.to_rgb: list[Conv] = []
         for size in resolutions(resolution):
             self._add_level(size)
         self.blur_layer = Blur(name="blur")
@@ -141,20 +149,28 @@ class Synthesis(Progressive):
         conv.build((None, size, size, fmaps))
         self.convs += [up, conv]
         for i in range(2):
-            layer = Epilogue(self.in_dim * self.use_styles, self.use_noise,
-                             name=f"{size}x{size}_epilogue{i}")  # fmt: skip
-            layer.build((None, size, size, fmaps))
+            name = f"{size}x{size}_epilogue{i}"
+            layer = Epilogue(self.in_dim * self.use_styles, self.use_noise, name=name)
+            layer.build((1, size, size, fmaps))
             self.epilogues.append(layer)
         rgb = Conv(self.num_channels, 1, gain=1.0, name=f"{size}x{size}_to_rgb")
         rgb.build((None, size, size, fmaps))
         self.to_rgb.append(rgb)
 
-    def call(self, ws, noise="const", lod=None, seed=None):
-        """Args:
-        ws: `[N, num_layers, in_dim]`, or, without styles, `[N, in_dim]`.
-        noise: "const", "random" or "none".
-        lod: level of detail, a number; None: `self.lod`.
-        seed: a `keras.random.SeedGenerator` for random noise.
+    def call(
+        self,
+        ws: Tensor,
+        noise: str = "const",
+        lod: float | None = None,
+        seed: keras.random.SeedGenerator | None = None,
+    ) -> Tensor:
+        """Pictures at the full resolution, whatever level of detail they have.
+
+        Args:
+            ws: `[N, num_layers, in_dim]`, or, without styles, `[N, in_dim]`.
+            noise: "const", "random" or "none".
+            lod: level of detail, a number; None: `self.lod`.
+            seed: what draws random noise; None: Keras' global generator.
 
         Returns:
             Pictures `[N, resolution, resolution, num_channels]`, about -1 to 1, float32.
@@ -165,12 +181,22 @@ class Synthesis(Progressive):
         size, fade = self._split(lod)
         return nearest(self.grown(ws, size, fade, noise, seed), self.resolution // size)
 
-    def grown(self, ws, size: int, fade=1.0, noise: str = "random", seed=None):
+    def grown(
+        self,
+        ws: Tensor,
+        size: int,
+        fade: Tensor | float = 1.0,
+        noise: str = "random",
+        seed: keras.random.SeedGenerator | None = None,
+    ) -> Tensor:
         """Pictures `[N, size, size, num_channels]` of the layers up to `size` pixels.
 
         Args:
-            fade: how much of the level `size` is in them, the rest is that of `size / 2`; a number
-                or a scalar tensor, 0 to 1.
+            ws: see `call`; one w for each layer in use is enough.
+            size: height and width in pixels, a power of two.
+            fade: how much of the level of `size` pixels is in the pictures, a number or a scalar
+                tensor from 0 to 1; the rest is of the level below.
+            noise, seed: see `call`.
         """
         if noise not in NOISES:
             raise ValueError(f"noise={noise!r}: expected one of {', '.join(NOISES)}")
@@ -186,11 +212,16 @@ class Synthesis(Progressive):
         lower = nearest(ops.cast(self.to_rgb[last - 1](before), "float32"))
         return lower + (picture - lower) * fade
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """The layers of the full resolution as a functional model of known sizes, to count."""
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The layers up to `size` pixels as a functional model of known sizes, to count them.
+
+        Args:
+            batch_size: pictures at once.
+            size: resolution in pixels; None: the full one.
+        """
         shape = (self.num_layers, self.in_dim) if self.use_styles else (self.in_dim,)
         ws = keras.Input(shape, batch_size=batch_size)
-        return keras.Model(ws, self.grown(ws, self.resolution, noise="const"))
+        return keras.Model(ws, self.grown(ws, size or self.resolution, noise="const"))
 
     def _input(self, ws):
         """What the first epilogue takes."""
@@ -210,43 +241,43 @@ class Synthesis(Progressive):
         w = ws[:, i] if self.use_styles else None
         return self.epilogues[i](x, w, noise=noise, seed=seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("in_dim", "const_input", "use_styles", "use_noise")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 class GrowingGenerator(keras.Model):
-    """What generators share that hold a `synthesis`."""
+    """What generators share whose `synthesis` grows."""
 
     @property
     def resolution(self) -> int:
-        """Of the pictures, pixels."""
+        """Height and width of the pictures in pixels, when all levels have grown."""
         return self.synthesis.resolution
 
     @property
     def lod(self) -> float:
-        """The level of detail at which it works where a call gives none."""
+        """The level of detail of calls that give none."""
         return self.synthesis.lod
 
     @lod.setter
-    def lod(self, value: float):
+    def lod(self, value: float) -> None:
         self.synthesis.lod = value
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """The synthesis' layers as a functional model of known sizes, to count."""
-        return self.synthesis.functional(batch_size)
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The synthesis alone, without the mapping: `Synthesis.functional`."""
+        return self.synthesis.functional(batch_size, size)
 
 
 @keras.saving.register_keras_serializable("gan")
 class Discriminator(Progressive):
-    """From pictures to one logit each.
+    """The discriminator: from pictures to one logit each.
 
     Args:
-        resolution: of the pictures, a power of two.
+        resolution: height and width of the pictures in pixels, a power of two.
         fmap_base, fmap_max: see `channels`.
         mbstd_group_size: see `gan.layers.minibatch_stddev`; 1 leaves it out.
         blur: filter by (1, 2, 1) before every downsampling.
-        num_channels: of the pictures.
+        num_channels: channels of the pictures.
     """
 
     def __init__(
@@ -262,7 +293,9 @@ class Discriminator(Progressive):
     ):
         super().__init__(resolution, fmap_base, fmap_max, blur, num_channels, name)
         self.mbstd_group_size = mbstd_group_size
-        self.from_rgb, self.convs, self.downs = [], [], []
+        self.from_rgb: list[Conv] = []
+        self.convs: list[Conv] = []
+        self.downs: list[Any] = []  # None at 4 px
         for size in resolutions(resolution):
             self._add_level(size)
         self.stddev = MinibatchStddev(mbstd_group_size, dtype="float32", name="4x4_stddev")
@@ -289,10 +322,12 @@ class Discriminator(Progressive):
         self.convs.append(conv)
         self.downs.append(down)
 
-    def call(self, images, lod=None):
-        """Args:
-        images: `[N, resolution, resolution, num_channels]`, -1 to 1.
-        lod: level of detail, a number; None: `self.lod`.
+    def call(self, images: Tensor, lod: float | None = None) -> Tensor:
+        """Logits of pictures at the full resolution.
+
+        Args:
+            images: `[N, resolution, resolution, num_channels]`, -1 to 1.
+            lod: level of detail, a number; None: `self.lod`.
 
         Returns:
             Logits `[N, 1]`, float32.
@@ -308,12 +343,13 @@ class Discriminator(Progressive):
         size, fade = self._split(lod)
         return self.grown(box(images, self.resolution // size), fade)
 
-    def grown(self, images, fade=1.0):
+    def grown(self, images: Tensor, fade: Tensor | float = 1.0) -> Tensor:
         """Logits `[N, 1]` of pictures `[N, size, size, num_channels]`, through the layers up to
         `size`.
 
         Args:
-            fade: as of `Synthesis.grown`.
+            images: the pictures, -1 to 1; `size` is a power of two.
+            fade: see `Synthesis.grown`.
         """
         last = resolutions(images.shape[1])[-1].bit_length() - 3
         x = self._enter(images, last)
@@ -326,9 +362,10 @@ class Discriminator(Progressive):
                 x = lower + (x - lower) * ops.cast(fade, x.dtype)
         return self._logits(x)
 
-    def functional(self, batch_size: int) -> keras.Model:
-        """As `Synthesis.functional`."""
-        shape = (self.resolution, self.resolution, self.num_channels)
+    def functional(self, batch_size: int, size: int | None = None) -> keras.Model:
+        """The layers from `size` pixels down: `Synthesis.functional`."""
+        size = size or self.resolution
+        shape = (size, size, self.num_channels)
         images = keras.Input(shape, batch_size=batch_size)
         return keras.Model(images, self.grown(images))
 
@@ -343,5 +380,5 @@ class Discriminator(Progressive):
         x = ops.reshape(ops.cast(x, "float32"), (-1, 16 * self.fmaps(4)))
         return self.dense1(self.activation(self.dense0(x)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"mbstd_group_size": self.mbstd_group_size}

@@ -12,14 +12,14 @@ import functools
 import re
 
 from core.errors import InputError
-from core.importing import Plan, Rows, State, first_few
+from core.importing import Kinds, Plan, Rows, State, first_few
 from gan.progan.networks import Generator as ProGANGenerator
 from gan.progressive import Discriminator, resolutions
 from gan.stylegan.networks import Generator as StyleGANGenerator
 
 
 def progan_generator(state: State) -> Plan:
-    """`G_paper`."""
+    """The plan for ProGAN's generator, `G_paper`."""
     expected = "ProGAN generator (4x4/Dense, 8x8/Conv0_up, …, ToRGB_lod0)"
     config, fmaps = _sizes(state, "", "ToRGB", expected)
     config["latent_size"] = _shape(state, "4x4/Dense/weight", 2)[0]
@@ -31,7 +31,11 @@ def progan_generator(state: State) -> Plan:
 
 
 def stylegan_generator(state: State) -> Plan:
-    """`G_style`. `fused_scale`: "auto" (from 128 px on, the official default), True or False."""
+    """The plan for StyleGAN's generator, `G_style`.
+
+    The file does not tell its `fused_scale`: "auto" (from 128 px on, the official default), True or
+    False.
+    """
     expected = "StyleGAN generator (G_mapping/Dense0, …, G_synthesis/ToRGB_lod0, dlatent_avg)"
     config, fmaps = _sizes(state, "G_synthesis/", "ToRGB", expected)
     config |= _mapping_sizes(state)
@@ -62,7 +66,7 @@ def _stylegan_rows(network, config):
 
 
 def discriminator(blur: bool, state: State) -> Plan:
-    """`D_paper` and, with `blur`, `D_basic`."""
+    """The plan for the discriminator `D_paper` (ProGAN) or, with `blur`, `D_basic` (StyleGAN)."""
     expected = "ProGAN or StyleGAN discriminator (FromRGB_lod0, …, 4x4/Dense1)"
     config, choices = _sizes(state, "", "FromRGB", expected)
     taken, given = _shape(state, "4x4/Conv/weight", 4)[2:]
@@ -74,7 +78,7 @@ def discriminator(blur: bool, state: State) -> Plan:
     return Plan(build, config, choices=choices, rows=_discriminator_rows)
 
 
-KINDS = {
+KINDS: Kinds = {
     "progan/discriminator": functools.partial(discriminator, False),
     "progan/generator": progan_generator,
     "stylegan/discriminator": functools.partial(discriminator, True),
@@ -86,8 +90,11 @@ KINDS = {
 
 
 def _sizes(state, prefix, rgb, expected):
-    """`resolution, num_channels` from the kernels at the pictures' end, and the `fmap_base,
-    fmap_max` that would make them: there are others where all levels have as many."""
+    """What the kernels at the pictures' end tell: two mappings.
+
+    The first has `resolution` and `num_channels`, the second an `fmap_base` and an `fmap_max` that
+    give the feature maps of the file. (Others may do so as well.)
+    """
     pattern = re.compile(rf"{prefix}{rgb}_lod(\d+)/weight$")
     levels = sorted(int(match[1]) for name in state if (match := pattern.match(name)))
     if not levels or levels != list(range(len(levels))):
@@ -126,8 +133,14 @@ def _shape(state, name, axes):
 
 
 def _synthesis(network, prefix, fused, swapped=False) -> Rows:
-    """`fused(size)`: the upsampling to `size` is a transposed convolution. `swapped`: it is stored
-    as `[h, w, out, in]`."""
+    """The rows of a synthesis network.
+
+    Args:
+        network: our synthesis.
+        prefix: what the official names begin with.
+        fused: whether the upsampling to a size, in pixels, is a transposed convolution.
+        swapped: whether such a kernel is stored as `[h, w, out, in]`.
+    """
     start = f"{prefix}4x4/{'Const' if network.const_input else 'Dense'}"
     if network.const_input:
         yield f"{start}/const", network.const, _nhwc

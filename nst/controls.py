@@ -1,4 +1,4 @@
-"""What a person may want of any method: weights of styles, and colours."""
+"""The controls that all methods have: shares of styles, masks, and colours."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from nst import colour
 
-# "style": the style's own. "luminance": afterwards, the content's chroma. The others give the style
-# the content's colours beforehand.
+# Whose colours the result has. "style": the style's. "luminance": the finished picture gets the
+# content's chroma back. The others give the style picture the content's colours beforehand:
 _BEFORE = {
     "coral": lambda style, content: colour.coral(style, _sampled(content, style.shape)),
     "cholesky": lambda style, content: colour.match_colour(style, content, "cholesky"),
@@ -16,26 +16,41 @@ _BEFORE = {
     "histogram": colour.match_histogram,
 }
 COLOURS = ("style", "luminance", *_BEFORE)
+Masks = Sequence[np.ndarray] | np.ndarray  # one for each style, `[H, W]` in [0, 1]
 
 
 def check_colours(colours: str) -> None:
-    """Raises ValueError for what is not one of `COLOURS`."""
+    """Raises ValueError if `colours` is not one of `COLOURS`."""
     if colours not in COLOURS:
         raise ValueError(f"colours={colours!r}: expected one of {', '.join(COLOURS)}")
 
 
 def colour_style(style: np.ndarray, content: np.ndarray, colours: str) -> np.ndarray:
-    """The style picture as the features are to see it; both `[H, W, 3]`, RGB in [0, 1]."""
+    """The style picture as the features are to see it: with the content's colours, where asked.
+
+    Args:
+        style: RGB in [0, 1], `[h, w, 3]`.
+        content: RGB in [0, 1], `[H, W, 3]`.
+        colours: one of `COLOURS`.
+
+    Returns:
+        RGB in [0, 1], `[h, w, 3]`.
+    """
     return _BEFORE[colours](style, content) if colours in _BEFORE else style
 
 
 def colour_result(result: np.ndarray, content: np.ndarray, colours: str) -> np.ndarray:
-    """The finished picture, of the content's size; both `[H, W, 3]`, RGB in [0, 1]."""
+    """The finished picture, `[H, W, 3]`: with the content's chroma, where asked.
+
+    Args:
+        result, content: RGB in [0, 1], `[H, W, 3]`.
+        colours: one of `COLOURS`.
+    """
     return colour.luminance_transfer(result, content) if colours == "luminance" else result
 
 
 def _sampled(picture, shape):
-    """The colours of a picture at another size: CORAL's contrast depends on the pixels' number."""
+    """The nearest pixels of a picture at another size: CORAL depends on how many there are."""
     rows, columns = (
         np.linspace(0, own - 1, n).round().astype(int)
         for own, n in zip(picture.shape[:2], shape[:2], strict=True)
@@ -44,28 +59,45 @@ def _sampled(picture, shape):
 
 
 def style_shares(count: int, weights: Sequence[float] | None) -> np.ndarray:
-    """One weight a style, summing to 1; equal ones where none are given.
+    """The share of each style, `[count]`, summing to 1.
+
+    Args:
+        count: how many styles there are.
+        weights: a number from 0 up for each; None or empty: equal shares.
 
     Raises:
         ValueError: another number of weights than of styles, one below 0, or a sum of 0.
     """
-    weights = np.ones(count) if weights is None or len(weights) == 0 else np.asarray(weights, float)
-    if len(weights) != count:
-        raise ValueError(f"{len(weights)} style weights for {count} styles: expected one for each")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+    given = np.ones(count) if weights is None or len(weights) == 0 else np.asarray(weights, float)
+    if len(given) != count:
+        raise ValueError(f"{len(given)} style weights for {count} styles: expected one for each")
+    if not (np.isfinite(given).all() and (given >= 0).all() and given.sum() > 0):
         raise ValueError(
-            f"style weights {', '.join(f'{w:g}' for w in weights)}: expected numbers from 0 up "
+            f"style weights {', '.join(f'{w:g}' for w in given)}: expected numbers from 0 up "
             "that do not sum to zero"
         )
-    return weights / weights.sum()
+    return given / given.sum()
 
 
-def check_controls(content: np.ndarray, count: int, alpha: float, masks, colours: str) -> None:
-    """The options of a stylizer for a content `[H, W, 3]` and `count` styles.
+def check_controls(
+    content: np.ndarray,
+    count: int,
+    alpha: float,
+    masks: Masks | None,
+    colours: str,
+) -> None:
+    """Refuses controls that are out of range or do not fit the pictures.
+
+    Args:
+        content: `[H, W, 3]`.
+        count: how many styles there are.
+        alpha: strength.
+        masks: one for each style, `[H, W]`, or None.
+        colours: whose colours the result has.
 
     Raises:
-        ValueError: a strength out of [0, 1], colours that are not there, masks of another number or
-            size, or one that lets nothing through.
+        ValueError: `alpha` is outside of [0, 1], `colours` is not one of `COLOURS`, or masks differ
+            in number from the styles, in size from the content, or are black everywhere.
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected a number from 0 (content) to 1 (style)")
@@ -73,26 +105,32 @@ def check_controls(content: np.ndarray, count: int, alpha: float, masks, colours
     if masks is not None:
         check_masks(masks, count)
         if np.shape(masks)[1:] != content.shape[:2]:
-            raise ValueError(f"masks of size {np.shape(masks)[1:]}: expected the content's "
-                             f"height and width, {content.shape[:2]}")  # fmt: skip
+            raise ValueError(
+                f"masks of size {np.shape(masks)[1:]}: expected the content's height and width, "
+                f"{content.shape[:2]}"
+            )
 
 
-def mask_shares(masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Each style's share of every position, sum at most 1: `[S, h, w]` -> float32 `[S, h, w, 1]`.
+def mask_shares(masks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The share of each style at every position: float32 `[S, h, w, 1]`, at most 1 in sum.
 
     Args:
-        masks: in [0, 1].
-        weights: one a style; the largest counts as 1.
+        masks: one for each style, `[S, h, w]` in [0, 1].
+        shares: of the styles, `[S]`. They are divided by the largest: that style fills its mask.
     """
-    shares = masks * (weights / weights.max())[:, None, None]
+    shares = masks * (shares / shares.max())[:, None, None]
     return (shares / np.maximum(1, shares.sum(0)))[..., None].astype(np.float32)
 
 
-def check_masks(masks: Sequence[np.ndarray], count: int) -> None:
-    """Masks of `[H, W]`, one for each of `count` styles, none of them empty.
+def check_masks(masks: Masks, count: int) -> None:
+    """Refuses masks that differ in number from the styles, or are black everywhere.
+
+    Args:
+        masks: `[H, W]` each, in [0, 1].
+        count: how many styles there are.
 
     Raises:
-        ValueError: another number, or a mask that lets nothing through.
+        ValueError: a mask is missing, one too many, or black everywhere.
     """
     if len(masks) != count:
         raise ValueError(f"{len(masks)} masks for {count} styles: expected one for each style")

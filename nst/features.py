@@ -4,9 +4,10 @@ Simonyan & Zisserman 2015 (https://arxiv.org/abs/1409.1556), configurations D an
 classifier. `conv4_2` is a convolution's output, `relu4_2` the same after the ReLU, `pool3` the
 output of the pooling that ends block 3.
 
-Pictures come as RGB in [0, 1]. What else a set of weights expects (BGR and levels less a mean, or
-division by a standard deviation) is a linear map of the three channels, which belongs to the
-weights (`nst.weights`) and is the first layer of the network.
+The networks take pictures as RGB in [0, 1]. Each set of weights was trained on other values (BGR
+levels with a mean subtracted, or RGB also divided by a standard deviation). Getting there is a
+linear map of the three channels; it belongs to the weights (`nst.weights`) and is the network's
+first layer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,15 +21,15 @@ from keras import layers, ops
 from core.errors import InputError
 from core.layers import PaddedConv2D
 
-CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # by block
-CHANNELS = (64, 128, 256, 512, 512)  # by block
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # how many in each block
+CHANNELS = (64, 128, 256, 512, 512)  # of each block's convolutions
 POOLINGS = ("max", "average")
 PADDINGS = ("zeros", "reflect")
 
 
 class Field(NamedTuple):
-    """What a layer sees of the picture, in pixels: each of its positions `size` x `size`, the next
-    position `stride` further."""
+    """The receptive field of a layer, in pixels: each position sees a square of `size` x `size`,
+    and the squares of two neighbours lie `stride` apart."""
 
     size: int
     stride: int
@@ -43,7 +44,8 @@ class Weights:
         network: "vgg16" or "vgg19".
         kernels: `{"conv1_1": (kernel [3, 3, I, O], bias [O]), …}`, from conv1_1 on without gaps.
         colour: `(matrix [3, 3], bias [3])`: the network sees `rgb @ matrix + bias`.
-        identity: what they were made from, where the numbers themselves depend on the backend.
+        identity: what the weights were made from, if their last bits depend on the backend: then
+            `nst.weights.digest` goes by it instead of the numbers. Empty otherwise.
     """
 
     source: str
@@ -54,12 +56,12 @@ class Weights:
 
 
 def convolutions(network: str) -> list[str]:
-    """`["conv1_1", "conv1_2", "conv2_1", …]`, in order."""
+    """The names of a network's convolutions in order: `["conv1_1", "conv1_2", "conv2_1", …]`."""
     return [f"conv{b}_{i}" for b, n in enumerate(CONVOLUTIONS[network], 1) for i in range(1, n + 1)]
 
 
 def layer_names(network: str) -> list[str]:
-    """Every tap there is, in order: `["conv1_1", "relu1_1", …, "pool1", …, "pool5"]`."""
+    """The names of all layers in order: `["conv1_1", "relu1_1", …, "pool1", …, "pool5"]`."""
     names = []
     for block, count in enumerate(CONVOLUTIONS[network], 1):
         for i in range(1, count + 1):
@@ -69,21 +71,22 @@ def layer_names(network: str) -> list[str]:
 
 
 def check_taps(network: str, taps: Iterable[str]) -> None:
-    """Refuses taps that the network does not have.
+    """Refuses layers that the network does not have.
 
     Raises:
-        ValueError: names the nearest one that it has.
+        ValueError: a layer is unknown; the message names the nearest one.
     """
     known = layer_names(network)
     for tap in taps:
         if tap not in known:
-            raise ValueError(f"layer '{tap}': {network} has no such layer, the nearest is "
-                             f"'{_nearest(tap, known)}' (conv, relu or pool, from {known[0]} to "
-                             f"{known[-1]})")  # fmt: skip
+            raise ValueError(
+                f"layer '{tap}': {network} has no such layer, the nearest is "
+                f"'{_nearest(tap, known)}' (conv, relu or pool, from {known[0]} to {known[-1]})"
+            )
 
 
 def _nearest(tap, known):
-    """Keras' `block4_conv2` and torchvision-like spellings included."""
+    """The layer that was probably meant; Keras' `block4_conv2` gives conv4_2."""
     digits = [c for c in tap if c.isdigit()]
     kind = next((k for k in ("pool", "conv", "relu") if k in tap.lower()), "relu")
     block = int(digits[0]) if digits else 1
@@ -97,7 +100,11 @@ def _nearest(tap, known):
 
 
 def field(network: str, tap: str) -> Field:
-    """The receptive field of a tap: relu5_1 of VGG-19 sees 156 pixels, one position every 16."""
+    """The receptive field of a layer. For relu5_1 of VGG-19 its size is 156 and its stride 16.
+
+    Raises:
+        ValueError: the network has no such layer.
+    """
     size, stride = 1, 1
     for name in layer_names(network):
         if name.startswith("conv"):
@@ -110,13 +117,16 @@ def field(network: str, tap: str) -> Field:
 
 
 def check_size(network: str, taps: Iterable[str], height: int, width: int, what: str) -> None:
-    """Refuses a picture that the deepest tap cannot see a whole field of.
+    """Refuses a picture that is smaller than the receptive field of the deepest layer.
 
     Args:
-        what: the picture, for the message.
+        network: "vgg16" or "vgg19".
+        taps: names of layers.
+        height, width: of the picture, pixels.
+        what: what the message calls the picture.
 
     Raises:
-        InputError: the shorter side is below the receptive field.
+        InputError: the shorter side is too small.
     """
     deepest = max(taps, key=lambda tap: field(network, tap).size)
     need = field(network, deepest).size
@@ -124,11 +134,11 @@ def check_size(network: str, taps: Iterable[str], height: int, width: int, what:
         raise InputError(
             f"{what}: {width}x{height} pixels, but {deepest} of {network} sees {need}x{need}. "
             f"It must have {need} pixels or more on its shorter side where the network sees it: "
-            "enlarge it or raise --size, or use shallower layers."
+            "enlarge it, ask for a larger size, or use shallower layers."
         )
 
 
-def perceptual(
+def feature_network(
     weights: Weights,
     taps: Iterable[str],
     *,
@@ -137,28 +147,28 @@ def perceptual(
     padding: str = "zeros",
     name: str | None = None,
 ) -> keras.Model:
-    """The network as far as its deepest tap.
+    """A VGG network with these weights that returns the features of some layers.
 
     Args:
-        weights: whose network it is.
-        taps: names of layers.
+        weights: VGG's; they say which of the networks it is, too.
+        taps: names of the layers. The network ends at the deepest one.
         pooling: "max" or "average".
-        ceil: an odd row or column is pooled, too ("same"), instead of dropped.
-        padding: "zeros", as it was trained, or "reflect" (Huang & Belongie 2017).
-        name: of the model.
+        ceil: whether an odd last row or column is pooled, too ("same"), or dropped.
+        padding: "zeros", as VGG was trained, or "reflect" (Huang & Belongie 2017).
+        name: the model's name; None: that of the network.
 
     Returns:
         A model from `[N, H, W, 3]`, RGB in [0, 1], to `{tap: [N, h, w, C]}`. Nothing is trainable.
 
     Raises:
-        ValueError: an unknown tap, or one that lies deeper than the weights.
+        ValueError: an unknown layer, or one deeper than the weights reach.
     """
     taps = list(dict.fromkeys(taps))
     check_taps(weights.network, taps)
     names = layer_names(weights.network)
     last = max(names.index(tap) for tap in taps)
     inputs = keras.Input((None, None, 3), name="rgb")
-    # levels less a mean need float32: bfloat16 has 8 bits
+    # levels with a mean subtracted need float32: bfloat16 has only 8 bits
     colour = layers.Conv2D(3, 1, dtype="float32", name="colour")
     x, outputs = colour(inputs), {}
     kernels = {"colour": (np.reshape(weights.colour[0], (1, 1, 3, 3)), weights.colour[1])}
@@ -201,18 +211,19 @@ def _pool(name, pooling, ceil):
 
 
 def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.0) -> Weights:
-    """Rescaled so that the mean activation of every filter over images and positions is 1.
+    """Weights rescaled so that every filter's mean activation, over images and positions, is 1.
 
-    The ReLU lets a positive factor through, so the network computes the same up to these factors:
-    each kernel is divided by its filter's mean activation and multiplied by its inputs'.
+    A ReLU lets positive factors through, so the network computes the same up to these factors: each
+    kernel is divided by the mean activation of its filter and multiplied by those of its inputs.
 
     Source: Gatys, Ecker & Bethge 2015 (https://arxiv.org/abs/1505.07376), section 2.
 
     Args:
+        weights: VGG's.
         images: RGB in [0, 1], `[H, W, 3]` each.
-        floor: a filter whose mean is below this share of its layer's is scaled as if it had it; 0
-            is the paper. Over few images some filters are next to silent, and dividing by their
-            means would make them shout on others: 1 then.
+        floor: the least mean that is divided by, as a share of the mean over the layer's filters.
+            The paper has none (0). Over few images some filters hardly respond, and dividing by
+            their tiny means would make them far too strong on other images; 1 prevents that.
 
     Raises:
         InputError: no images.
@@ -220,13 +231,14 @@ def normalise(weights: Weights, images: Iterable[np.ndarray], floor: float = 0.0
     names = list(weights.kernels)
     taps = [f"relu{name[4:]}" for name in names]
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # means of 8 bits would be rounded
-    model, totals, count = perceptual(weights, taps), None, 0
+    keras.config.set_dtype_policy("float32")  # in bfloat16 the means would be rounded to 8 bits
+    model = feature_network(weights, taps)
+    totals, count = [np.zeros(1)] * len(taps), 0
     keras.config.set_dtype_policy(policy)
     for image in images:
         outputs = model(np.asarray(image, np.float32)[None], training=False)
         means = [ops.convert_to_numpy(ops.mean(outputs[t], (0, 1, 2))) for t in taps]
-        totals = means if totals is None else [a + b for a, b in zip(totals, means, strict=True)]
+        totals = means if not count else [a + b for a, b in zip(totals, means, strict=True)]
         count += 1
     if not count:
         raise InputError("normalising VGG needs at least one image")

@@ -1,10 +1,11 @@
 """Networks of feed-forward style transfer with the weights of official PyTorch files.
 
-`import_network("adain/decoder", "decoder.pth")` builds our network in the size that the file has
-and fills it (`core.importing` says how). A kind is a function in `KINDS`.
+`import_network("adain/decoder", "decoder.pth")` builds our network with as many channels as the
+file has, and fills it with the file's weights; see `core.importing`. Each kind of network has a
+function in `KINDS`.
 
-Names and shapes: naoto0804/pytorch-AdaIN @ 47950d0, net.py:6-92, whose networks are `Sequential`s:
-a layer is named by its index. Pictures are RGB in [0, 1].
+Names and shapes are those of naoto0804/pytorch-AdaIN @ 47950d0, net.py:6-92. Its networks are
+`Sequential`s, where a layer's name is its index. Pictures are RGB in [0, 1].
 """
 
 import re
@@ -22,41 +23,49 @@ from nst import transformer_importers
 from nst.adain.networks import decoder, encoder
 from nst.features import Weights, convolutions
 
-# of vgg_normalised.pth after its layer 0, which makes BGR levels less their means of RGB
+# the 3x3 convolutions of vgg_normalised.pth; its layer 0 turns RGB into BGR levels with their means
+# subtracted
 VGG_NORMALISED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
 _ENCODER_END = 29  # conv4_1
 _DECODER = (1, 5, 8, 11, 14, 18, 21, 25, 28)
 
 
-def import_network(kind: str, state: Mapping | str | Path, **config) -> keras.Model:
+def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> keras.Model:
     """A network with the weights of an official file.
 
     Args:
-        kind: one of `KINDS`.
-        state: arrays by official name, in PyTorch's layout, or a `.pth` file of them. Layers of
-            VGG beyond relu4_1 are accepted and left out.
-        config: hyper-parameters of the network (see `guess_config`). What is left out or None is
-            taken from the file; what is given must agree with it.
+        kind: a key of `KINDS`.
+        state: arrays by official name, in PyTorch's layout, or the path of a `.pth` file of them.
+            Layers of VGG beyond relu4_1 are accepted and left out.
+        config: hyper-parameters of the network, see `guess_config`. Those that are left out or None
+            are taken from the file; the others must agree with it.
 
     Returns:
-        "adain/encoder": a model from `[N, H, W, 3]`, RGB in [0, 1], to `{tap: features}` of
-        `nst.adain.networks.TAPS`, not trainable. "adain/decoder": a model from relu4_1,
-        `[N, h, w, C]`, to `[N, 8h, 8w, 3]`, RGB not clamped. "johnson/transformer": a model from
-        `[N, H, W, 3]`, RGB levels from 0 to 255, to the same, not clamped; see
-        `nst.transformer_importers` for what files it is of.
+        A model, by kind:
+
+        - "adain/encoder": from RGB in [0, 1], `[N, H, W, 3]`, to `{tap: features}` for the taps in
+          `nst.adain.networks.TAPS`; not trainable.
+        - "adain/decoder": from features of relu4_1, `[N, h, w, C]`, to RGB, `[N, 8h, 8w, 3]`, not
+          clipped.
+        - "johnson/transformer": from RGB levels from 0 to 255, `[N, H, W, 3]`, to the same, not
+          clipped. `nst.transformer_importers` says which files it reads.
 
     Raises:
-        InputError: an unknown kind or hyper-parameter, an unreadable file, a file of another
-            network, or one that disagrees with `config`.
+        InputError: an unknown kind or hyper-parameter; a file that cannot be read, is of another
+            network, or disagrees with `config`.
     """
     return importing.import_network(KINDS, kind, state, config)
 
 
 def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
-    """The hyper-parameters that a file has, `{"channels": (64, 128, 256, 512)}`: of VGG's blocks.
+    """The hyper-parameters of the network in a file, such as `{"channels": (64, 128, 256, 512)}`,
+    the channels of VGG's blocks.
+
+    Args:
+        kind, state: see `import_network`.
 
     Raises:
-        InputError: as `import_network`.
+        InputError: see `import_network`.
     """
     return importing.guess_config(KINDS, kind, state)
 
@@ -65,10 +74,11 @@ def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
 
 
 def _adain_encoder(state: State) -> Plan:
-    """Convolutions 0 (1x1, of the colours) and 2 to 29; the file has VGG-19 to 51."""
+    """Convolutions 0 (1x1, for the colours) and 2 to 29. The file goes on to 51, all of VGG-19."""
     _check_looks(state, _ENCODER_LOOK)
-    known = {f"{i}.{part}" for i in VGG_NORMALISED for part in ("weight", "bias")}
-    state = {k: v for k, v in state.items() if k not in known or _index(k) <= _ENCODER_END}
+    deeper = [i for i in VGG_NORMALISED if i > _ENCODER_END]
+    left_out = {f"{i}.{part}" for i in deeper for part in ("weight", "bias")}
+    state = {name: value for name, value in state.items() if name not in left_out}
     layers = ["0", *(str(i) for i in VGG_NORMALISED if i <= _ENCODER_END)]
     check_names(state, layers)
     channels = tuple(kernel_shape(state, layer)[0] for layer in ("2", "9", "16", "29"))
@@ -76,7 +86,7 @@ def _adain_encoder(state: State) -> Plan:
 
 
 def _adain_decoder(state: State) -> Plan:
-    """Convolutions 1 to 28, the first one from the code and the last one to RGB."""
+    """Convolutions 1 to 28: the first one takes the code, the last one makes RGB."""
     _check_looks(state, _DECODER_LOOK)
     layers = [str(i) for i in _DECODER]
     check_names(state, layers)
@@ -86,7 +96,7 @@ def _adain_decoder(state: State) -> Plan:
 
 
 def _build_encoder(channels: tuple[int, ...]) -> keras.Model:
-    """Of zeros, to be filled."""
+    """An encoder of zeros, to be filled."""
     kernels, below = {}, 3
     for name in convolutions("vgg19"):
         if name <= "conv4_1":
@@ -121,11 +131,11 @@ _LOOKS = (
 
 
 def _looks_like(state: State) -> str:
-    """What network the names belong to, in words."""
-    found = {_index(name) for name in state}
-    if None not in found:
-        encoders = len(found & {0, *VGG_NORMALISED} - {*_DECODER})
-        decoders = len(found & {*_DECODER} - {*VGG_NORMALISED})
+    """Which network the names belong to, in words."""
+    indices = {_index(name) for name in state}
+    if None not in indices:
+        encoders = len(indices & {0, *VGG_NORMALISED} - {*_DECODER})
+        decoders = len(indices & {*_DECODER} - {*VGG_NORMALISED})
         if encoders != decoders:
             return _ENCODER_LOOK if encoders > decoders else _DECODER_LOOK
     for pattern, look in _LOOKS:
@@ -135,12 +145,12 @@ def _looks_like(state: State) -> str:
 
 
 def _check_looks(state: State, expected: str) -> None:
-    found = _looks_like(state)
-    if found != expected:
-        raise InputError(f"looks like {found}; expected {expected}")
+    look = _looks_like(state)
+    if look != expected:
+        raise InputError(f"looks like {look}; expected {expected}")
 
 
 def _index(name: str) -> int | None:
-    """7 of `7.weight` and `7.bias`; None of any other name."""
+    """The index of a layer: 7 for `7.weight` and `7.bias`, None for any other name."""
     match = re.fullmatch(r"(\d{1,4})\.(weight|bias)", name)
     return int(match[1]) if match else None

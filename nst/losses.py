@@ -1,13 +1,15 @@
 """The losses of style transfer, each in the scalings that were published.
 
-Features are `[N, H, W, C]`; sums and means are taken in float32.
+Features are `[N, H, W, C]`. Sums and means are taken in float32, whatever type the features have.
 """
 
 from keras import ops
 
-# The style term of a layer is `scale(C) * Σ(G - A)²` with G and A the mean outer products of the
-# C channels (FFᵀ / M over M positions). These differ by C² and more, so a "style weight" means
-# nothing without its scaling:
+from core.tensors import Tensor
+
+# The style term of a layer is `scale(C) * Σ(G - A)²`. G and A are the mean outer products of the C
+# channels, FFᵀ / M over M positions. The scales differ by factors of C² and more, so a "style
+# weight" means nothing without its scaling:
 STYLE_SCALINGS = {
     # Gatys et al. 2016 (https://arxiv.org/abs/1508.06576), equation 4: Σ(FFᵀ - AAᵀ)² / (4 C² M²)
     "paper": lambda channels: 1 / (4 * channels**2),
@@ -20,68 +22,69 @@ STYLE_SCALINGS = {
 CONTENT_SCALINGS = {
     "paper": lambda count: 1 / 2,  # Gatys et al. 2016, equation 1
     "mean": lambda count: 1 / count,  # both codes above
-    "course": lambda count: 1 / (4 * count),  # as it is taught in lectures
+    "course": lambda count: 1 / (4 * count),  # often taught in lectures
 }
 
 
-def gram(features, weights=None):
-    """Outer products of the channels, averaged over the positions.
+def gram(features: Tensor, maps: Tensor | None = None) -> Tensor:
+    """Gram matrices: outer products of the channels, averaged over the positions.
 
     Args:
         features: `[N, H, W, C]`.
-        weights: of the positions of a single picture, `[S, H, W]`, one map a style; each sums to 1
-            over the picture. None: all alike.
+        maps: how much each position of a single picture (N = 1) counts for each of S styles,
+            `[S, H, W]`; each map sums to 1 over the picture. None: all positions count alike.
 
     Returns:
-        `[N, C, C]` float32, `[S, C, C]` with weights.
+        `[N, C, C]` float32; with maps `[S, C, C]`.
     """
     channels = features.shape[-1]
     features = ops.cast(features, "float32")
-    if weights is None:
+    if maps is None:
         flat = ops.reshape(features, (ops.shape(features)[0], -1, channels))
         positions = ops.cast(ops.shape(flat)[1], "float32")
         return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / positions
     flat = ops.reshape(features, (-1, channels))
-    rows = ops.reshape(weights, (ops.shape(weights)[0], -1, 1))
+    rows = ops.reshape(maps, (ops.shape(maps)[0], -1, 1))
     return ops.matmul(ops.transpose(flat * rows, (0, 2, 1)), flat)
 
 
-def style_loss(gram, target, scaling: str, channels: int | None = None):
-    """The style term of one layer, summed over styles.
+def style_loss(gram: Tensor, target: Tensor, scaling: str, channels: int | None = None) -> Tensor:
+    """The style term of one layer, summed over styles: a scalar.
 
     Args:
-        gram, target: `[S, C, C]`, see `gram`.
-        scaling: of `STYLE_SCALINGS`.
-        channels: of the layer, where the matrices are of fewer components.
+        gram: the picture's Gram matrices, `[S, C, C]`, see the function `gram`.
+        target: those of the styles, `[S, C, C]`.
+        scaling: a key of `STYLE_SCALINGS`.
+        channels: how many channels the layer has; None: C. It differs from C if the matrices were
+            reduced to fewer components.
     """
-    return STYLE_SCALINGS[scaling](channels or target.shape[-1]) * ops.sum(
-        ops.square(gram - target)
-    )
+    scale = STYLE_SCALINGS[scaling](channels or target.shape[-1])
+    return scale * ops.sum(ops.square(gram - target))
 
 
-def squared_error(features, target):
-    """Σ(F - P)², what the content scalings multiply."""
+def squared_error(features: Tensor, target: Tensor) -> Tensor:
+    """The sum Σ(F - P)² over two arrays of features of one shape: a scalar."""
     return ops.sum(ops.square(ops.cast(features, "float32") - ops.cast(target, "float32")))
 
 
-def content_loss(error, count: int, scaling: str):
-    """The content term of one layer.
+def content_loss(error: Tensor, count: int | Tensor, scaling: str) -> Tensor:
+    """The content term of one layer: a scalar.
 
     Args:
-        error: see `squared_error`.
-        count: numbers in the layer's features.
-        scaling: of `CONTENT_SCALINGS`.
+        error: the layer's `squared_error`.
+        count: how many numbers the layer's features are.
+        scaling: a key of `CONTENT_SCALINGS`.
     """
     return CONTENT_SCALINGS[scaling](count) * error
 
 
-def total_variation(images):
-    """Half the summed squares of the differences between neighbours, in 8-bit levels.
+def total_variation(images: Tensor) -> Tensor:
+    """Half the sum of the squared differences between neighbouring pixels, in 8-bit levels.
 
-    Source: jcjohnson/neural-style @ 07c4b82, neural_style.lua:567-597, which has its gradient.
+    Source: jcjohnson/neural-style @ 07c4b82, neural_style.lua:567-597, which computes its gradient.
 
     Args:
-        images: `[N, H, W, 3]` in [0, 1].
+        images: RGB in [0, 1], `[N, H, W, 3]`.
     """
     levels = 255 * ops.cast(images, "float32")
     down = levels[:, 1:, :, :] - levels[:, :-1, :, :]
@@ -89,15 +92,21 @@ def total_variation(images):
     return (ops.sum(ops.square(down)) + ops.sum(ops.square(right))) / 2
 
 
-def moment_loss(moments, target, reduction: str):
-    """AdaIN's style term of one layer: squared differences of means and standard deviations.
+def moment_loss(
+    moments: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], reduction: str
+) -> Tensor:
+    """AdaIN's style term of one layer, a scalar: the squared differences of the channels' means and
+    standard deviations.
 
     Args:
-        moments, target: `(mean, std)`, each `[N, 1, 1, C]`, see `core.stats.moments`.
-        reduction: "sum" over channels, mean over pictures (xunhuang1995/AdaIN-style @ 6d8ac28,
-            StyleINLossModule.lua); "mean" over both (naoto0804/pytorch-AdaIN @ 47950d0,
-            net.py:130-136). They differ by the number of channels, 64 to 512, so a weight of 0.01
-            with "sum" is 0.64 to 5.12 with "mean", by layer.
+        moments: `(mean, std)` of the pictures' features, each `[N, 1, 1, C]`, see
+            `core.stats.moments`.
+        target: those of the styles' features.
+        reduction: "sum" is the sum over channels and the mean over pictures
+            (xunhuang1995/AdaIN-style @ 6d8ac28, StyleINLossModule.lua), "mean" the mean over both
+            (naoto0804/pytorch-AdaIN @ 47950d0, net.py:130-136). They differ by the number of
+            channels, 64 to 512: a weight of 0.01 with "sum" is like 0.64 to 5.12 with "mean",
+            depending on the layer.
     """
     reduce = ops.mean if reduction == "mean" else ops.sum
     count = 1 if reduction == "mean" else ops.cast(ops.shape(target[0])[0], "float32")

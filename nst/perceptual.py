@@ -1,20 +1,23 @@
-"""Training a network by perceptual losses: what the feed-forward stylisers of few styles share.
+"""Training a network by perceptual losses, as all networks that learn their styles are trained.
 
 Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), section 3.2; Ulyanov et al. 2016
 (https://arxiv.org/abs/1603.03417), section 3.1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import ops
 
+from core import engine
 from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
-from nst.features import POOLINGS, Weights, check_size, check_taps, perceptual
+from core.tensors import Tensor
+from nst.features import POOLINGS, Weights, check_size, check_taps, feature_network
+from nst.learned import LearnedStylizer, Tiled
 from nst.losses import (
     STYLE_SCALINGS,
     content_loss,
@@ -24,6 +27,7 @@ from nst.losses import (
     total_variation,
 )
 from nst.transformer import MULTIPLE
+from nst.weights import digest
 
 
 @dataclass(frozen=True)
@@ -34,27 +38,25 @@ class PerceptualConfig:
     """
 
     style: tuple[str, ...] = ("photos:immunohistochemistry",)  # a file or photos:NAME each
-    style_size: int = 256  # of the styles' shorter side, pixels (fast-neural-style: the longer one)
+    style_size: int = 256  # styles' shorter side, pixels (in fast-neural-style it is the longer)
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = "vgg16"  # vgg16 | vgg19; empty: what the weights are of
-    convention: str = (
-        ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
-    )
+    network: str = "vgg16"  # vgg16 | vgg19; empty: the network that the weights belong to
+    convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = False  # rescale filters to a mean activation of 1, see nst.features.normalise
     pooling: str = "max"  # max | average
     content_layers: tuple[str, ...] = ("relu3_3",)
-    content_weight: float = 1.0  # of the mean square, for each layer
+    content_weight: float = 1.0  # multiplies each layer's mean squared difference
     style_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-    style_weight: float = 5.0  # for each layer
+    style_weight: float = 5.0  # multiplies each layer's style term
     style_scaling: str = "johnson"  # paper | gatys | johnson
-    tv_weight: float = 0.0  # of half the summed squared differences of neighbours, in levels
-    learning_rate: float = 1e-3  # of Adam
+    tv_weight: float = 0.0  # multiplies the total variation, see nst.losses.total_variation
+    learning_rate: float = 1e-3  # Adam's
 
     def __post_init__(self):
         if not self.style:
             raise ValueError("style: expected at least one picture")
-        self.check_choices(network=("", "vgg16", "vgg19"), pooling=POOLINGS,
-                           style_scaling=tuple(STYLE_SCALINGS))  # fmt: skip
+        networks, scalings = ("", "vgg16", "vgg19"), tuple(STYLE_SCALINGS)
+        self.check_choices(network=networks, pooling=POOLINGS, style_scaling=scalings)
         for key in ("content_weight", "style_weight", "tv_weight", "learning_rate"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
@@ -63,46 +65,55 @@ class PerceptualConfig:
         if not self.style_layers:
             raise ValueError("style_layers: expected at least one layer")
 
+    @property
+    def all_styles(self) -> tuple[str, ...]:
+        """The names of all styles that the network has, by number."""
+        return self.style
+
     def check_choices(self, **choices: Sequence[str]) -> None:
-        """Raises ValueError for a setting that is none of its choices."""
+        """Raises ValueError for a setting whose value is not among its choices."""
         for key, known in choices.items():
             if getattr(self, key) not in known:
                 expected = ", ".join(choice or "nothing" for choice in known)
                 raise ValueError(f"{key}={getattr(self, key)!r}: expected one of {expected}")
 
     def check_one_style(self) -> None:
-        """Raises ValueError for several styles."""
+        """Raises ValueError if there are several styles."""
         if len(self.style) != 1:
-            raise ValueError(f"style: {len(self.style)} pictures came, this network learns one; "
-                             "--model=dumoulin learns several")  # fmt: skip
+            raise ValueError(
+                f"style: {len(self.style)} pictures came, this network learns one; the model "
+                "dumoulin learns several"
+            )
 
 
 class PerceptualLoss:
-    """Distances of pictures from a content and a style in the features of VGG.
+    """How far pictures are from a content and from a style, in the features of VGG.
 
     Attributes:
-        features: the network.
-        targets: the styles' Gram matrices, `{tap: [S, C, C]}`, S styles.
+        features: the feature network; not trained.
+        targets: the Gram matrices of the S styles, `{tap: [S, C, C]}`.
+        digest: `nst.weights.digest` of VGG's weights.
     """
 
     def __init__(self, config: PerceptualConfig, weights: Weights, styles: Sequence[np.ndarray]):
         """Args:
-        config: layers, weights, scalings.
-        weights: of the features.
+        config: layers, and the weights and scalings of the losses.
+        weights: VGG's.
         styles: RGB in [0, 1], `[h, w, 3]` each.
 
         Raises:
             ValueError: a layer that the network or its weights do not have.
-            InputError: a style smaller than the deepest layer's field.
+            InputError: a style smaller than what the deepest layer sees.
         """
-        self.config = config
+        self.config, self.digest = config, digest(weights)
         taps = (*config.content_layers, *config.style_layers)
         check_taps(weights.network, taps)
         for name, style in zip(config.style, styles, strict=True):
-            check_size(weights.network, config.style_layers, *style.shape[:2], f"'{name}'")
-        self.features = perceptual(weights, taps, pooling=config.pooling)
+            height, width = style.shape[:2]
+            check_size(weights.network, config.style_layers, height, width, f"'{name}'")
+        self.features = feature_network(weights, taps, pooling=config.pooling)
         known = {tap: self.features.output[tap] for tap in config.content_layers}
-        # not as deep as the style needs
+        # it ends at the last content layer: contents need not go as deep as the style layers
         self._content = keras.Model(self.features.input, known) if known else None
         grams = [self._grams(self.features(style[None], training=False)) for style in styles]
         self.targets = {
@@ -113,30 +124,38 @@ class PerceptualLoss:
     def _grams(self, features):
         return {tap: gram(features[tap]) for tap in self.config.style_layers}
 
-    def terms(self, pictures, contents=None, weights=None) -> dict:
-        """`{"style": …, "content": …, "tv": …}` without their weights, means over pictures (but
-        for "tv", a sum).
+    def terms(
+        self, pictures: Tensor, contents: Tensor | None = None, style_weights: Tensor | None = None
+    ) -> dict:
+        """The losses before weighting, `{"style": scalar, "content": scalar, "tv": scalar}`.
+
+        "style" and "content" are means over the pictures, "tv" is a sum. "content" is there if
+        contents are given, "tv" if the configuration weighs it.
 
         Args:
-            pictures: `[N, H, W, 3]` in [0, 1].
-            contents: what they are of, the same; None: there is no content, and no such term.
-            weights: of the styles, `[N, S]`; None: there is one style.
+            pictures: RGB in [0, 1], `[N, H, W, 3]`.
+            contents: the pictures they were made from, RGB in [0, 1], `[N, H, W, 3]`.
+            style_weights: the share of each style in each picture, `[N, S]`. None: there is one
+                style.
         """
-        config, found = self.config, self.features(pictures, training=False)
+        config, features = self.config, self.features(pictures, training=False)
         count = ops.cast(ops.shape(pictures)[0], "float32")
         terms = {"style": 0.0}
-        for tap, own in self._grams(found).items():
+        for tap, own in self._grams(features).items():
             target = ops.convert_to_tensor(self.targets[tap])
-            if weights is not None:
-                target = ops.tensordot(ops.cast(weights, "float32"), target, 1)
+            if style_weights is not None:
+                target = ops.tensordot(ops.cast(style_weights, "float32"), target, 1)
             terms["style"] += style_loss(own, target, config.style_scaling) / count
         if contents is not None and self._content:
             known = self._content(contents, training=False)
             terms["content"] = sum(
-                content_loss(squared_error(found[tap], ops.stop_gradient(known[tap])),
-                             ops.cast(ops.size(found[tap]), "float32"), "mean")
+                content_loss(
+                    squared_error(features[tap], ops.stop_gradient(known[tap])),
+                    ops.cast(ops.size(features[tap]), "float32"),
+                    "mean",
+                )
                 for tap in config.content_layers
-            )  # fmt: skip
+            )
         if config.tv_weight:
             terms["tv"] = total_variation(pictures)
         return terms
@@ -148,15 +167,16 @@ class PerceptualTraining(Algorithm):
     Batches hold "content", `[N, size, size, 3]` in [-1, 1] as the pipeline gives it.
 
     Attributes:
-        perceptual: the loss; None where the network is only used.
-        learning_rate: as of `core.phases.Phase`; subclasses may have a method.
+        perceptual_loss: the loss; None in an algorithm that is only used, not trained.
+        learning_rate: see `core.phases.Phase`; a subclass with a schedule has a method here.
         size_multiple: heights and widths that the network takes are multiples of it.
-        smallest_size: from which on they are.
-        width: channels of the widest full-size layer.
+        smallest_size: the smallest height and width that the network takes, pixels.
+        width: channels of the widest layer at the picture's full size.
     """
 
-    learning_rate = None
-    size_multiple = MULTIPLE
+    config: PerceptualConfig
+    learning_rate: Callable | None = None
+    size_multiple: int = MULTIPLE
     smallest_size: int
     width: int
 
@@ -164,67 +184,116 @@ class PerceptualTraining(Algorithm):
         self,
         config: PerceptualConfig,
         network: keras.Model,
-        perceptual: PerceptualLoss | None,
+        perceptual_loss: PerceptualLoss | None,
         *,
         size: int,
         batch_size: int,
-        variables=None,
+        variables: Sequence[keras.Variable] | None = None,
         xla: bool = False,
     ):
         """Args:
         config: hyper-parameters.
-        network: from content to picture, as `stylise` calls it.
-        perceptual: see the class.
-        size: of the training crops, pixels.
-        batch_size: pictures a step.
-        variables: what is trained; None: all of the network.
+        network: makes pictures of contents; `stylise` calls it.
+        perceptual_loss: None if the network is only used.
+        size: height and width of the training crops, pixels.
+        batch_size: pictures in a step.
+        variables: the variables that are trained. None: all of the network's.
         xla: see `core.phases.Algorithm`.
 
         Raises:
             ValueError: a size that the network does not take.
         """
         if size % self.size_multiple or size < self.smallest_size:
-            raise ValueError(f"data.size={size}: this network takes multiples of "
-                             f"{self.size_multiple}, from {self.smallest_size} up")  # fmt: skip
-        self.config, self.perceptual = config, None
+            raise ValueError(
+                f"data.size={size}: this network takes multiples of {self.size_multiple}, from "
+                f"{self.smallest_size} up"
+            )
+        self.config = config
+        self.perceptual_loss: PerceptualLoss | None = None
+        self._measure: Callable | None = None  # `losses`, compiled when first asked for
         passes = {"features": 3}  # content, result and back
         super().__init__([Stage(batch_size, size)], {"network": network}, passes=passes, xla=xla)
-        if perceptual:
-            self.attach(perceptual)
+        if perceptual_loss:
+            self.attach(perceptual_loss)
         variables = network.trainable_variables if variables is None else variables
         optimizer = built(Adam(config.learning_rate), variables)
-        schedule = {"learning_rate": self.learning_rate}
-        self.phases = [Phase("network", variables, optimizer, self.loss, **schedule)]
+        self.phases = [
+            Phase("network", variables, optimizer, self.loss, learning_rate=self.learning_rate)
+        ]
 
-    def attach(self, perceptual: PerceptualLoss) -> None:
-        """Gives an algorithm that was built without it its loss."""
-        self.perceptual, self.frozen = perceptual, {"features": perceptual.features}
+    @property
+    def needed_loss(self) -> PerceptualLoss:
+        """The loss, for callers that cannot do without it.
 
-    def stylise(self, contents, weights=None, *, training=False):
-        """The network's pictures, `[N, H, W, 3]`, about [0, 1], of contents in [0, 1].
+        Raises:
+            ValueError: the algorithm was built without one.
+        """
+        if self.perceptual_loss is None:
+            raise ValueError("this algorithm was built without its perceptual loss: attach one")
+        return self.perceptual_loss
+
+    def attach(self, perceptual_loss: PerceptualLoss) -> None:
+        """Sets the loss of an algorithm that was built without one."""
+        self.perceptual_loss, self._measure = perceptual_loss, None
+        self.frozen = {"features": perceptual_loss.features}
+
+    def make_stylizer(self, tiled: Tiled | None = None) -> LearnedStylizer:
+        """A new stylizer with this network; keep it, see `nst.stylizer.Stylizer`.
 
         Args:
-            weights: of the styles, `[N, S]`, for networks that have several.
+            tiled: see `nst.learned.LearnedStylizer`.
+        """
+        return LearnedStylizer(
+            self.stylise,
+            self.networks["network"].variables,
+            len(self.config.all_styles),
+            multiple=self.size_multiple,
+            smallest=self.smallest_size,
+            tiled=tiled,
+        )
+
+    def stylise(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """The network's pictures of contents: RGB about [0, 1], not clipped, `[N, H, W, 3]`.
+
+        Args:
+            contents: RGB in [0, 1], `[N, H, W, 3]`.
+            style_weights: the share of each style in each picture, `[N, S]`; read by networks that
+                have several styles.
             training: as for `keras.Model`.
         """
         raise NotImplementedError
 
-    def draw(self, count: int):
-        """The weights of the styles of a training batch, `[count, S]`; None for one style."""
+    def draw(self, count: int) -> Tensor | None:
+        """The style weights of a training batch, `[count, S]`; None for networks of one style."""
 
-    def losses(self, contents, weights=None, *, training=False) -> dict:
-        """`PerceptualLoss.terms` of the network's pictures."""
-        pictures = self.stylise(contents, weights, training=training)
-        return self.perceptual.terms(pictures, contents, weights)
+    def losses(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> dict:
+        """`PerceptualLoss.terms` of the network's pictures of these contents; see there."""
+        pictures = self.stylise(contents, style_weights, training=training)
+        return self.needed_loss.terms(pictures, contents, style_weights)
 
-    def loss(self, batch):
-        """The phase's loss."""
+    def measure(self, contents: Tensor, style_weights: Tensor | None = None) -> dict:
+        """`losses` without training, for evaluation; compiled at the first call."""
+        if self._measure is None:
+            self._measure = engine.compile(self.losses, self.variables())
+        return self._measure(contents, style_weights)
+
+    def loss(self, batch: dict) -> tuple:
+        """The weighted loss of a batch; see `core.phases.Phase.loss`."""
         contents = (batch["content"] + 1) / 2
         return self.weigh(self.losses(contents, self.draw(contents.shape[0]), training=True))
 
     def weigh(self, terms: dict) -> tuple:
-        """What the loss of a phase returns, of `PerceptualLoss.terms`."""
-        weights = {"content": self.config.content_weight, "style": self.config.style_weight,
-                   "tv": self.config.tv_weight}  # fmt: skip
+        """`(loss, logs, outputs)` as `core.phases.Phase.loss` returns them, for the terms of
+        `PerceptualLoss.terms`."""
+        config = self.config
+        weights = {
+            "content": config.content_weight,
+            "style": config.style_weight,
+            "tv": config.tv_weight,
+        }
         total = sum(weights[name] * value for name, value in terms.items())
         return total, {f"loss/{name}": value for name, value in terms.items()}, {}

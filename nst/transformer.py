@@ -1,8 +1,11 @@
-"""The image transformation network of Johnson et al. 2016 and the normalisations put into it.
+"""The image transformation network of Johnson et al. 2016, with its normalisation layers.
 
-https://arxiv.org/abs/1603.08155, supplement, table 1: 9x9, two strided 3x3 convolutions, five
-residual blocks, two upsamplings, 9x9. The codes differ in padding, upsampling and how it ends.
+https://arxiv.org/abs/1603.08155, supplement, table 1: a 9x9 convolution, two strided 3x3 ones, five
+residual blocks, two upsamplings, and a 9x9 convolution. The published codes differ in padding,
+upsampling and output.
 """
+
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -10,49 +13,62 @@ from keras import layers, ops
 from core import engine
 from core.batch_norm import BatchNorm
 from core.layers import PaddedConv2D
+from core.tensors import Shape, Tensor
 
 CHANNELS = (32, 64, 128)
-MULTIPLE = 4  # of heights and widths that come out as they went in
+MULTIPLE = 4  # heights and widths that are multiples of it come out as they went in
 START = 40  # pixels reflected around the picture with padding="start"
-MEAN = (123.68, 116.779, 103.939)  # of ImageNet, RGB levels
-TANH = 150  # levels about the mean
+MEAN = (123.68, 116.779, 103.939)  # mean colour of ImageNet, RGB levels
+TANH = 150  # an output of "tanh" reaches this many levels from the mean
 PADDINGS = ("reflect", "start")
 UPSAMPLINGS = ("nearest", "transposed")
 OUTPUTS = ("linear", "tanh", "sigmoid")
 NORMS = ("instance", "batch")
-# U(-1/sqrt(fan_in), 1/sqrt(fan_in)), Torch's and PyTorch's
-TORCH_INIT = {"class_name": "VarianceScaling",
-              "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}  # fmt: skip
+# U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of Torch and PyTorch
+TORCH_INIT = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"},
+}
 
 
 @keras.saving.register_keras_serializable("nst")
 class StyleNorm(keras.layers.Layer):
     """Instance normalisation with a scale gamma and an offset beta for each style.
 
-    `norm(x, weights)`: x `[N, H, W, C]`, weights of the styles `[N, styles + added]`: rows of gamma
-    and beta are mixed by them; one-hot rows choose. Without weights there is one style.
+    `norm(x, style_weights)` takes x `[N, H, W, C]` and the share of each style in each picture,
+    `[N, styles + added]`. Each picture gets the mean of the rows of gamma and beta, weighted by its
+    shares; a one-hot row chooses a single style. Without style weights there must be one style.
 
     Source: Dumoulin et al. 2017 (https://arxiv.org/abs/1610.07629), equation 5; magenta/magenta @
     526d3eb, image_stylization/ops.py:98-109 (epsilon 1e-5). With one style: Ulyanov et al. 2016
     (https://arxiv.org/abs/1607.08022), equation 2.
 
     Args:
-        styles: how many.
-        added: styles whose rows are variables of their own, `new_gamma` and `new_beta`, so that
-            they can be trained while the others stay as they are.
+        styles: how many styles there are.
+        added: how many further styles have variables of their own, `new_gamma` and `new_beta`,
+            which can be trained while the others stay as they are.
         gamma_initializer: "ones", or "uniform" on [0, 1] (jcjohnson/fast-neural-style @ 813c834,
             InstanceNormalization.lua:21-27).
-        rate: how much faster than other weights they learn: the variables hold them divided by it.
+        epsilon: added to the variances.
+        rate: how many times faster than other weights gamma and beta learn. The variables hold them
+            divided by it.
     """
 
     def __init__(
-        self, styles=1, added=0, gamma_initializer="ones", epsilon=1e-5, rate=1.0, **kwargs
+        self,
+        styles: int = 1,
+        added: int = 0,
+        gamma_initializer: str = "ones",
+        epsilon: float = 1e-5,
+        rate: float = 1.0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.styles, self.added, self.epsilon, self.rate = styles, added, epsilon, rate
         self.gamma_initializer = gamma_initializer
 
-    def build(self, shape, *_):
+    def build(self, shape: Shape, *_: object) -> None:
+        """Makes gamma and beta, `[styles, C]`, and those of the added styles."""
         gamma = gamma_initializer(self.gamma_initializer, self.rate)
         size = (self.styles, shape[-1])
         self.gamma = self.add_weight(name="gamma", shape=size, initializer=gamma)
@@ -63,23 +79,27 @@ class StyleNorm(keras.layers.Layer):
             self.new_beta = self.add_weight(name="new_beta", shape=size, initializer="zeros")
         self.built = True
 
-    def call(self, x, weights=None):
-        gamma, beta = (self._rows(name, weights) for name in ("gamma", "beta"))
+    def call(self, x: Tensor, style_weights: Tensor | None = None) -> Tensor:
+        """The normalised, scaled and shifted features, of the shape and type of x."""
+        gamma, beta = (self._rows(name, style_weights) for name in ("gamma", "beta"))
         normalised = ops.cast(engine.instance_norm(x, self.epsilon), "float32")
         return ops.cast(normalised * gamma + beta, x.dtype)
 
-    def _rows(self, name, weights):
-        """`[N or 1, 1, 1, C]`."""
+    def _rows(self, name, style_weights):
+        """Gamma or beta of each picture, `[N, 1, 1, C]`; `[1, 1, 1, C]` without style weights."""
         table = ops.cast(getattr(self, name), "float32")
         if self.added:
             table = ops.concatenate([table, ops.cast(getattr(self, f"new_{name}"), "float32")])
-        rows = table if weights is None else ops.matmul(ops.cast(weights, "float32"), table)
-        return self.rate * rows[:, None, None, :]
+        if style_weights is not None:
+            table = ops.matmul(ops.cast(style_weights, "float32"), table)
+        return self.rate * table[:, None, None, :]
 
-    def compute_output_shape(self, shape, *_):
+    def compute_output_shape(self, shape: Shape, *_: object) -> Shape:
+        """The shape of the input."""
         return shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """The arguments of the constructor."""
         names = ("styles", "added", "gamma_initializer", "epsilon", "rate")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
@@ -99,38 +119,44 @@ def transformer(
     kernel_stddev: float | None = None,
     name: str = "transformer",
 ) -> keras.Model:
-    """The network from content to stylised picture.
+    """The network that turns a content into a stylised picture.
 
-    Sources of the two usual forms: jcjohnson/fast-neural-style @ 813c834, train.lua:20 and
-    models.lua:10-139, is padding="start", upsampling="transposed", output="tanh", gamma="uniform";
-    pytorch/examples @ 77f55b9, fast_neural_style/transformer_net.py:4-99, is the default. Dumoulin
-    et al. 2017: magenta/magenta @ 526d3eb, image_stylization/model.py:44-65, is conditional=True,
-    output="sigmoid", kernel_stddev=0.01.
+    Three codes, and the arguments that give their networks:
+
+    - pytorch/examples @ 77f55b9, fast_neural_style/transformer_net.py:4-99: the defaults;
+    - jcjohnson/fast-neural-style @ 813c834, train.lua:20, models.lua:10-139: padding="start",
+      upsampling="transposed", output="tanh", gamma="uniform";
+    - magenta/magenta @ 526d3eb, image_stylization/model.py:44-65, for Dumoulin et al. 2017:
+      conditional=True, output="sigmoid", kernel_stddev=0.01.
 
     Args:
         norm: "instance" or "batch".
-        styles, added: of `StyleNorm`, used with `conditional`.
-        conditional: the weights of the styles are a second input; there are no biases then, and the
-            last convolution is normalised, too.
-        padding: "reflect": each convolution's border; "start": 40 pixels around the picture, then
-            zeros, and residual blocks without padding, which takes those pixels off again.
-        upsampling: "nearest" and a convolution, or "transposed" convolutions.
-        output: "linear" levels; "tanh" times 150 about the mean; "sigmoid".
+        styles, added: see `StyleNorm`; they matter with `conditional` only.
+        conditional: whether the network takes style weights as a second input. Then it has no
+            biases, and its last convolution is normalised, too.
+        padding: "reflect" mirrors the border at each convolution. "start" mirrors 40 pixels around
+            the picture at the start; convolutions pad with zeros, and the residual blocks not at
+            all, so that they take those pixels off again.
+        upsampling: "nearest" followed by a convolution, or "transposed" convolutions.
+        output: "linear": levels; "tanh": 150 times a tanh, about the mean colour; "sigmoid".
         width: multiplies the channels 32, 64 and 128.
-        gamma, rate: of `StyleNorm`.
-        kernel_stddev: of normal kernels; None: Torch's uniform ones.
+        gamma: initial scales of the normalisation layers, "ones" or "uniform".
+        rate: see `StyleNorm`.
+        kernel_stddev: standard deviation of normally distributed kernels. None: Torch's uniform
+            distribution.
+        name: the model's name.
 
     Returns:
-        A model from `[N, H, W, 3]`, RGB, to the same for H and W in multiples of 4; other sizes
-        come out larger. Levels from 0 to 255, not clamped; with "sigmoid" [0, 1] in and out. With
-        `conditional` it takes `[pictures, weights]`, weights `[N, styles + added]`. 1,679,235
-        parameters by default.
+        A model from RGB `[N, H, W, 3]` to the same, if H and W are multiples of 4; other sizes come
+        out larger. Values are levels from 0 to 255, not clipped; with "sigmoid" in [0, 1], going in
+        and coming out. With `conditional` it takes `[pictures, style_weights]`, `style_weights`
+        `[N, styles + added]`. By default it has 1,679,235 parameters.
     """
     build = _Builder(padding, kernel_stddev, not conditional)
     picture = keras.Input((None, None, 3), name="rgb")
-    weights = keras.Input((styles + added,), name="styles") if conditional else None
+    style_weights = keras.Input((styles + added,), name="styles") if conditional else None
     options = {"styles": styles, "added": added, "rate": rate}
-    build.norm = _normalisation(norm, gamma, weights, **options)
+    build.norm = _normalisation(norm, gamma, style_weights, **options)
     first, some, many = (max(1, round(width * n)) for n in CHANNELS)
     x = picture
     if output == "tanh":
@@ -151,65 +177,79 @@ def transformer(
         x = layers.Activation(output, dtype="float32")(x)
     if output == "tanh":
         x = layers.Rescaling(float(TANH), list(MEAN), dtype="float32")(x)
-    return keras.Model([picture, weights] if conditional else picture, x, name=name)
+    return keras.Model([picture, style_weights] if conditional else picture, x, name=name)
 
 
-def few(width: float) -> int:
-    """Channels of the layers of full size."""
+def full_size_channels(width: float) -> int:
+    """How many channels the layers at the picture's full size have; see `transformer`."""
     return max(1, round(width * CHANNELS[0]))
 
 
 def smallest_size(padding: str) -> int:
-    """Height and width from which on there are pixels enough to reflect."""
+    """The smallest height and width, in pixels, that `transformer` takes with this padding."""
     return START + MULTIPLE if padding == "start" else 2 * MULTIPLE
 
 
 @keras.saving.register_keras_serializable("nst")
 class Reflect(keras.layers.Layer):
-    """`pixels` mirrored on to every side of `[N, H, W, C]`, without the border pixel."""
+    """Pads `[N, H, W, C]` on every side by mirroring, without repeating the border pixel.
 
-    def __init__(self, pixels, **kwargs):
+    Args:
+        pixels: how many rows and columns each side gets.
+    """
+
+    def __init__(self, pixels: int, **kwargs):
         super().__init__(**kwargs)
         self.pixels = pixels
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
+        """The padded features, `[N, H + 2 * pixels, W + 2 * pixels, C]`."""
         sides = (self.pixels, self.pixels)
         return ops.pad(x, ((0, 0), sides, sides, (0, 0)), mode="reflect")
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape with `2 * pixels` added to height and width."""
         grown = (None if n is None else n + 2 * self.pixels for n in shape[1:3])
         return (shape[0], *grown, shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """The arguments of the constructor."""
         return super().get_config() | {"pixels": self.pixels}
 
 
 def gamma_initializer(name: str, rate: float = 1.0) -> keras.initializers.Initializer:
-    """Where the scales of norms begin: 1 ("ones"), or U(0, 1) ("uniform"); over `rate`."""
+    """Initial scales of normalisation layers, divided by `rate`.
+
+    Args:
+        name: "ones", or "uniform" on [0, 1].
+        rate: see `StyleNorm`.
+    """
     if name == "uniform":
         return keras.initializers.RandomUniform(0.0, 1 / rate)
     return keras.initializers.Constant(1 / rate)
 
 
-def _normalisation(norm, gamma, weights, **options):
+def _normalisation(norm, gamma, style_weights, **options):
+    """A function that normalises features by a new layer."""
+
     def apply(x, **kwargs):
         if norm == "batch":
             return BatchNorm(gamma_initializer=gamma_initializer(gamma), **kwargs)(x)
         layer = StyleNorm(gamma_initializer=gamma, **options, **kwargs)
-        return layer(x) if weights is None else layer(x, weights)
+        return layer(x) if style_weights is None else layer(x, style_weights)
 
     return apply
 
 
 class _Builder:
-    """Layers in one of the codes' manners."""
+    """Makes layers with the padding, kernels and normalisation of one of the codes."""
 
     def __init__(self, padding, kernel_stddev, biased):
         normal = keras.initializers.RandomNormal(0.0, kernel_stddev) if kernel_stddev else None
         self.options = {"kernel_initializer": normal or TORCH_INIT, "use_bias": biased}
         self.mode = "reflect" if padding == "reflect" else "constant"
         self.shaves = padding == "start"
-        self.norm = None
+        self.norm: Any = None  # makes a layer of normalisation and calls it
 
     def conv(self, x, filters, size, strides=1, pad=None, **kwargs):
         pad = size // 2 if pad is None else pad
@@ -221,8 +261,8 @@ class _Builder:
         return layers.ReLU()(self.norm(self.conv(x, filters, size, **kwargs)))
 
     def residual(self, x):
-        """conv-norm-ReLU-conv-norm and the sum, of the middle where the convolutions take from the
-        border; no ReLU after the sum."""
+        """conv-norm-ReLU-conv-norm plus x, without a ReLU after the sum. Unpadded convolutions
+        shave the border off, so x is cropped to fit."""
         filters, pad = x.shape[-1], 0 if self.shaves else None
         y = self.conv_norm_relu(x, filters, 3, pad=pad)
         y = self.norm(self.conv(y, filters, 3, pad=pad))

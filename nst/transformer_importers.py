@@ -1,9 +1,11 @@
-"""Files of Johnson et al.'s transformer as plans of `core.importing`.
+"""How `core.importing` reads files of Johnson et al.'s transformer.
 
-pytorch/examples @ 77f55b9, fast_neural_style/neural_style/transformer_net.py names its layers.
-jcjohnson/fast-neural-style @ 813c834 is Torch7; what converts its files to PyTorch keeps the order
-of the layers, so they are known by it, whatever the names. Its network sees BGR levels less their
-means: the channels of the first and the last kernel are turned round here.
+There are two kinds of files. Those of pytorch/examples @ 77f55b9,
+fast_neural_style/neural_style/transformer_net.py, are read by the names of their layers.
+jcjohnson/fast-neural-style @ 813c834 is written in Torch7; programs that convert its files to
+PyTorch choose names of their own but keep the order of the layers, so these are read by their
+order. That network sees BGR levels with their means subtracted, so the channels of its first and
+last kernels are reversed here.
 """
 
 import re
@@ -17,18 +19,21 @@ from core.importing import BATCH_NORM, CONVOLUTION, Plan, Rows, State, first_few
 from nst.transformer import StyleNorm, transformer
 
 _FIRST = "conv1.conv2d.weight"
-# of PyTorch before 0.4
+# written by PyTorch before 0.4
 _STALE = re.compile(r"(.*\.)?in\d+\.running_(mean|var)")
-_OLD = {"padding": "start", "upsampling": "transposed", "output": "tanh"}
-# convolutions and norms of the authors' network, in order: 3, 5 blocks of 2, 2 and the last one
+_OLD: dict[str, str | float] = {"padding": "start", "upsampling": "transposed", "output": "tanh"}
+# convolutions and norms of the authors' network: (3 + 5 blocks of 2 + 2) of each, 1 convolution
 _LAYERS = 31
 
 
 def plan(state: State) -> Plan:
-    """Of a file of either code.
+    """How the network of a file is built, and which array goes where.
+
+    Args:
+        state: the arrays of a file of either code. Those that are of no use are removed from it.
 
     Raises:
-        InputError: it is of neither.
+        InputError: the file is of neither code.
     """
     for name in [name for name in state if name.endswith("num_batches_tracked")]:
         del state[name]
@@ -38,28 +43,28 @@ def plan(state: State) -> Plan:
         return Plan(transformer, {"width": len(state[_FIRST]) / 32}, rows=_by_name)
     layers = _in_order(state)
     batch = f"{layers[1]}.running_mean" in state
-    config = _OLD | {"norm": "batch" if batch else "instance"}
-    config["width"] = len(state[f"{layers[0]}.weight"]) / 32
+    width = len(state[f"{layers[0]}.weight"]) / 32
+    config = _OLD | {"norm": "batch" if batch else "instance", "width": width}
     return Plan(transformer, config, rows=lambda network, _: _by_order(network, layers))
 
 
 def _names() -> list[str]:
-    """Of convolutions, each with the norm behind it; the last one has none."""
-    names = [(f"conv{i}.conv2d", f"in{i}") for i in (1, 2, 3)]
-    names += [(f"res{i}.conv{k}.conv2d", f"res{i}.in{k}") for i in range(1, 6) for k in (1, 2)]
-    names += [("deconv1.conv2d", "in4"), ("deconv2.conv2d", "in5"), ("deconv3.conv2d", None)]
-    return [name for pair in names for name in pair if name]
+    """The names of all layers in order: each convolution, then its norm; the last has none."""
+    pairs = [(f"conv{i}.conv2d", f"in{i}") for i in (1, 2, 3)]
+    pairs += [(f"res{i}.conv{k}.conv2d", f"res{i}.in{k}") for i in range(1, 6) for k in (1, 2)]
+    pairs += [("deconv1.conv2d", "in4"), ("deconv2.conv2d", "in5")]
+    return [*(name for pair in pairs for name in pair), "deconv3.conv2d"]
 
 
 def _in_order(state):
-    """The names of the layers, by the numbers in them."""
-    found = {name.rpartition(".")[0] for name in state}
-    layers = sorted(found, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+    """The names of the layers in order: by the numbers in them."""
+    names = {name.rpartition(".")[0] for name in state}
+    layers = sorted(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
     ranks = [state[f"{name}.weight"].ndim if f"{name}.weight" in state else 0 for name in layers]
     if ranks != [4 if i % 2 == 0 else 1 for i in range(_LAYERS)]:
         raise InputError(
-            "looks like no transformer of Johnson et al.: neither has it conv1.conv2d, in1, … of "
-            f"pytorch/examples, nor 16 convolutions with 15 norms between (it has "
+            "looks like no transformer of Johnson et al.: it has neither conv1.conv2d, in1, … of "
+            f"pytorch/examples nor 16 convolutions with 15 norms between (it has "
             f"{first_few(state)})"
         )
     return layers
@@ -79,21 +84,24 @@ def _by_order(network: keras.Model, layers: list[str]) -> Rows:
 
 
 def _turning(convert: Callable, axis: int) -> Callable:
-    """BGR to RGB along an axis of the kernel as Keras has it."""
+    """A conversion that also reverses BGR to RGB along an axis of Keras' kernel."""
     return lambda value: np.flip(convert(value), axis)
 
 
 def _rows(network, layers):
+    """`(name in the file, variable, conversion)` for every variable of the network."""
     own = [layer for layer in network.layers if layer.weights]
     rows = []
     for name, layer in zip(layers, own, strict=True):
         if isinstance(layer, StyleNorm):
-            parts = zip(CONVOLUTION, (layer.gamma, layer.beta), strict=True)
-            rows += [(f"{name}.{part}", v, lambda value: value[None]) for part, v in parts]
+            named = zip(CONVOLUTION, (layer.gamma, layer.beta), strict=True)
+            rows += [(f"{name}.{part}", v, lambda value: value[None]) for part, v in named]
         elif isinstance(layer, keras.layers.BatchNormalization):
             parts = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
             rows += [(f"{name}.{p}", v, np.asarray) for p, v in zip(BATCH_NORM, parts, strict=True)]
         else:
-            rows += [(f"{name}.weight", layer.kernel, lambda value: value.transpose(2, 3, 1, 0)),
-                     (f"{name}.bias", layer.bias, np.asarray)]  # fmt: skip
+            rows += [
+                (f"{name}.weight", layer.kernel, lambda value: value.transpose(2, 3, 1, 0)),
+                (f"{name}.bias", layer.bias, np.asarray),
+            ]
     return rows

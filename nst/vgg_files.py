@@ -1,4 +1,4 @@
-"""Files of VGG weights: their names, axes and colours. Nothing in a file is executed.
+"""Reading files of VGG weights, in seven layouts. Nothing in a file is executed.
 
 | file | names | axes | colours |
 |---|---|---|---|
@@ -10,11 +10,12 @@
 | elleryqueenhomels/arbitrary_style_transfer @ 328e795, encoder.py | `arr_0`, ... | OIHW | caffe |
 | `nst.weights.save_weights` | `conv1_1/kernel` | HWIO | its own |
 
-torchvision's VGG sees RGB less a mean, divided by a deviation; jcjohnson's vgg16-00b39a1b.pth and
-vgg19-d01eb7cb.pth have torchvision's names but see caffe's BGR. A file is caffe's if its classifier
-is named `classifier.1` and `classifier.4` (torchvision's is 0, 3 and 6), or, as some programs
-rename those to 0 and 3 (ProGamerGov/neural-style-pt, models/download_models.py), if its own name
-has `00b39a1b` or `d01eb7cb`; otherwise it is torchvision's.
+"caffe" colours are BGR levels with a mean subtracted. torchvision's VGG sees RGB in [0, 1] with a
+mean subtracted, divided by a standard deviation. jcjohnson's vgg16-00b39a1b.pth and
+vgg19-d01eb7cb.pth have torchvision's names but caffe's colours. They are recognised by their
+classifier, whose layers are `classifier.1` and `classifier.4` (torchvision's are 0, 3 and 6). Some
+programs rename these to 0 and 3 (ProGamerGov/neural-style-pt, models/download_models.py), so a file
+is also taken for caffe's if its own name has `00b39a1b` or `d01eb7cb` in it.
 """
 
 import re
@@ -41,17 +42,18 @@ SUFFIXES = (".pth", ".pt", ".h5", ".hdf5", ".npz")
 
 
 def _bgr(*mean: float) -> Colour:
-    """BGR in [0, 255] less a mean."""
+    """The map from RGB in [0, 1] to BGR in [0, 255] with a mean subtracted."""
     return 255 * np.eye(3, dtype="float32")[::-1], -np.array(mean, "float32")
 
 
 def _torch() -> Colour:
+    """The map that subtracts torchvision's mean and divides by its standard deviation."""
     mean, deviation = np.array([(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)])
     return np.diag(1 / deviation).astype("float32"), (-mean / deviation).astype("float32")
 
 
-# Keras' "caffe" mode (keras/src/applications/imagenet_utils.py); torchvision's Normalize of its
-# ImageNet presets; the mean of HED's training (sniklaus/pytorch-hed, run.py)
+# "caffe": that mode of Keras (keras/src/applications/imagenet_utils.py). "torch": Normalize in the
+# ImageNet presets of torchvision. "hed": the mean of HED's training (sniklaus/pytorch-hed, run.py)
 COLOURS: dict[str, Colour] = {
     "caffe": _bgr(103.939, 116.779, 123.68),
     "torch": _torch(),
@@ -63,15 +65,16 @@ class Layout(NamedTuple):
     """How one kind of file names its arrays.
 
     Attributes:
-        title: the file, for messages.
-        marks: a pattern that some name has if the file is of this kind.
-        names: what a network's kernel and bias are called, `{"conv1_1": (kernel, bias), ...}`.
-        networks: those that there are in this layout.
-        official: whether kernels are `[O, I, 3, 3]`, not `[3, 3, I, O]`.
+        title: what messages call such a file.
+        marks: a pattern that at least one name matches if the file has this layout.
+        names: a function from a network's name to the names of its arrays, `{"conv1_1": (kernel,
+            bias), …}`.
+        networks: the networks that come in this layout.
+        official: whether kernels are `[O, I, 3, 3]`; otherwise they are `[3, 3, I, O]`.
         ignored: a pattern of names that are of no use here.
-        colour: a key of `COLOURS`, or "" if the file itself says.
-        own_colour: names of the arrays that say it.
-        own_network: name of the array that says which network it is.
+        colour: a key of `COLOURS`; empty if the file holds its colours.
+        own_colour: the names of the arrays with the file's colours.
+        own_network: the name of the array that says which network it is.
     """
 
     title: str
@@ -102,7 +105,7 @@ def _gatys(network: str) -> dict[str, tuple[str, str]]:
 
 
 def _torchvision(network: str) -> dict[str, tuple[str, str]]:
-    """Each convolution is followed by its ReLU, each block by a pooling."""
+    """Layers are numbered; a ReLU follows each convolution and a pooling each block."""
     return {
         name: _torch_pair(f"features.{2 * i + int(name[4]) - 1}")
         for i, name in enumerate(convolutions(network))
@@ -152,7 +155,7 @@ LAYOUTS = (
 
 @contextmanager
 def _opened(path: Path) -> Iterator[State]:
-    """The arrays by name; those of `.h5` and `.npz` are read when they are used."""
+    """The arrays of a file by name. Those of `.h5` and `.npz` are read when they are used."""
     if path.suffix in (".pth", ".pt"):
         yield read_state_dict(path)
     elif path.suffix == ".npz":
@@ -168,8 +171,8 @@ def _opened(path: Path) -> Iterator[State]:
 
 
 def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Those of an HDF5 file by path; of keras.applications' layers, as `block1_conv1/kernel`."""
-    found = {}
+    """The arrays of an HDF5 file by path; those of keras.applications as `block1_conv1/kernel`."""
+    arrays = {}
 
     def visit(path, item):
         if not isinstance(item, h5py.Dataset) or path.startswith("optimizer"):
@@ -178,32 +181,34 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
         if match:
             part = re.sub(r":0$|_\d+:0$", "", match[2]).removeprefix(f"{match[1]}_")
             path = f"{match[1]}/{_OLD_PARTS.get(part, part)}"
-        found[path] = item
+        arrays[path] = item
 
     file.visititems(visit)
-    return found
+    return arrays
 
 
 def read(path: Path, network: str | None = None, colour: str | None = None) -> Weights:
-    """The weights of a file, in any layout of `LAYOUTS`; a file may end after any convolution.
+    """The weights in a file of any layout in `LAYOUTS`. A file may end after any convolution.
 
     Args:
-        path: `.pth`, `.pt`, `.h5`, `.hdf5` or `.npz`.
-        network: "vgg16" or "vgg19", where the file does not tell or to be sure.
-        colour: "caffe" or "torch", where it is known better than the file tells.
+        path: a `.pth`, `.pt`, `.h5`, `.hdf5` or `.npz` file.
+        network: "vgg16" or "vgg19". It is needed if the file's names fit both, and must agree with
+            the file. None: that of the file.
+        colour: "caffe" or "torch", if the file leaves its colours open. None: as it seems.
 
     Raises:
-        InputError: no such file, another network's, damaged, or one that disagrees with `network`.
+        InputError: the file is missing, damaged, of another network, or holds its colours though
+            `colour` is given.
     """
     try:
         _check_file(path)
         with _opened(path) as state:
             return _weights(path, state, network, colour)
     except InputError as error:
-        if str(error).startswith(str(path)):  # core.torch_file names it, too
+        if str(error).startswith(str(path)):  # the message of core.torch_file names the file, too
             raise
         raise InputError(f"{path} {error}.") from error
-    except Exception as error:  # whatever damage makes h5py, numpy and zipfile raise
+    except Exception as error:  # h5py, numpy and zipfile raise anything for a damaged file
         raise InputError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected "
             f"{_layouts()}: copy or download it again."
@@ -237,14 +242,14 @@ def _weights(path: Path, state: State, asked: str | None, colour: str | None) ->
         kernels[name] = _convolution(layout, state, pair, below)
         below = kernels[name][1].size
     if layout.own_colour:
-        found = _own_colour(layout, state)
+        seen = _own_colour(layout, state)
     else:
-        found = COLOURS[colour or _colour(layout, path, state)]
-    return Weights(str(path), network, kernels, found)
+        seen = COLOURS[colour or _colour(layout, path, state)]
+    return Weights(str(path), network, kernels, seen)
 
 
 def _network(layout: Layout, state: State, asked: str | None) -> tuple[str, int]:
-    """Which network the names are of, and how many of its convolutions."""
+    """Which network the names belong to, and how many of its convolutions there are."""
     problems, counts = {}, {}
     for network in _candidates(layout, state):
         pairs = list(layout.names(network).values())
@@ -282,11 +287,11 @@ def _candidates(layout: Layout, state: State) -> tuple[str, ...]:
 
 
 def _problems(layout: Layout, state: State, pairs: list) -> tuple[list[str], list[str]]:
-    """Names that are missing, and names that are unknown."""
+    """The names that are missing, and those that are unknown."""
     expected = [*layout.own_colour, *(name for pair in pairs for name in pair)]
     expected += [layout.own_network] if layout.own_network else []
-    found = [name for name in state if not re.match(layout.ignored, name)]
-    return [n for n in expected if n not in found], [n for n in found if n not in expected]
+    names = [name for name in state if not re.match(layout.ignored, name)]
+    return [n for n in expected if n not in names], [n for n in names if n not in expected]
 
 
 def _convolution(layout: Layout, state: State, names: tuple[str, str], below: int):
@@ -305,7 +310,7 @@ def _array(state: State, name: str) -> np.ndarray:
     value = np.asarray(state[name])
     if value.dtype.kind not in "fiu":
         raise InputError(f"has {name} of type {value.dtype}, expected real numbers")
-    with np.errstate(over="ignore"):  # to infinity, which is refused
+    with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused below
         value = value.astype("float32")
     if not np.isfinite(value).all():
         raise InputError(f"has NaN or infinity in {name}: it is damaged")
@@ -324,7 +329,7 @@ def _own_colour(layout: Layout, state: State) -> Colour:
 
 
 def _colour(layout: Layout, path: Path, state: State) -> str:
-    """See the head of this file."""
+    """The key in `COLOURS` of a file's colours; see the top of this module."""
     renamed = any(mark in path.name for mark in ("00b39a1b", "d01eb7cb"))
     caffe = "classifier.1.weight" in state or "classifier.4.weight" in state or renamed
     return "caffe" if layout.colour == "torch" and caffe else layout.colour

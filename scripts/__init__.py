@@ -1,1 +1,1 @@
-"""Commands beside the runner: weights, speed, the figures and tables of the papers."""
+"""Further commands: import weights, measure speed, make the figures and tables of papers."""

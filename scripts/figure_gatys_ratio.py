@@ -1,24 +1,24 @@
-"""Figure 3 of Gatys et al. 2015 (https://arxiv.org/abs/1508.06576): alpha / beta by style layers.
+"""Makes Figure 3 of Gatys et al. 2015 (https://arxiv.org/abs/1508.06576): style layers, weights.
 
     python -m scripts.figure_gatys_ratio --launch --run_dir=runs/ratio --content=photo.jpg \
         --style=painting.jpg
     python -m scripts.figure_gatys_ratio --run_dir=runs/ratio
 
-Rows: the style of conv1_1 alone, of conv1_1 and 2_1, and so on to all five. Columns: the weight of
-the content over that of the style. All start from noise, as the preset `paper` does, and are runs
-in `<run_dir>`: the same command goes on with them. Without --launch the sheet is made of the
-pictures that are there; a cell that is not finished stays white and is listed with a dash.
-`--scale=small` is 320 pixels and 150 iterations (--size, --images), `paper` 512 and 500.
+The rows use the style of conv1_1 alone, of conv1_1 and conv2_1, and so on to all five layers. The
+columns have different ratios alpha / beta, the weight of the content divided by that of the style.
+Every cell starts from noise, as the preset `paper` does, and is a run in `<run_dir>`, so the same
+command goes on after an interruption. Without --launch, the sheet shows the pictures that are
+there; a cell that is not finished stays white and is listed with a dash. `--scale=small` has 320
+pixels and 150 iterations, `--scale=paper` 512 and 500; --size and --images change them.
 """
 
 from pathlib import Path
 
 import numpy as np
-from absl import app
 
 from core.errors import InputError
 from experiments import tables
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 from scripts import cells
 from scripts.paper_tables import SCALES
 
@@ -28,7 +28,7 @@ SIZES = {"small": (320, 150), "paper": (512, 500)}  # pixels, iterations
 
 
 def name(count: int, ratio: float) -> str:
-    """Of the cell of the first so many layers."""
+    """Returns the name of the cell with the first `count` layers and a ratio alpha / beta."""
     return f"{LAYERS[count - 1]}-{ratio:.0e}"
 
 
@@ -54,9 +54,13 @@ def _launch():
     if unknown := [cell for cell in FLAGS.only if cell not in known]:
         raise InputError(f"--only={unknown[0]}: no such cell. Expected some of {', '.join(known)}.")
     size, iterations = SIZES[FLAGS.scale or SCALES[0]]
-    common = {"data.size": size if FLAGS.size is None else FLAGS.size,
-              "images": FLAGS.images or iterations, "algorithm.content_weight": 1.0,
-              "algorithm.style_layer_weights": [], "eval_every": iterations}  # fmt: skip
+    common = {
+        "data.size": size if FLAGS.size is None else FLAGS.size,
+        "images": FLAGS.images or iterations,
+        "algorithm.content_weight": 1.0,
+        "algorithm.style_layer_weights": [],
+        "eval_every": iterations,
+    }
     for count, ratio in _cells():
         if name(count, ratio) in (FLAGS.only or known):
             own = {"algorithm.style_layers": LAYERS[:count], "algorithm.style_weight": 1 / ratio}
@@ -64,18 +68,18 @@ def _launch():
 
 
 def _picture(run_dir: Path) -> np.ndarray | None:
-    """The picture that a run ended with, uint8 `[H, W, 3]`; None where it has not.
+    """Returns the final picture of a run, uint8 `[H, W, 3]`; None if it has not finished.
 
     Raises:
-        InputError: a folder that is no run directory of gatys.
+        InputError: the folder is not a run directory of gatys.
     """
-    from experiments import api
+    from experiments import configs
     from experiments.data import pictures
     from experiments.training.rundir import stored_config
 
     if not run_dir.exists():
         return None
-    config = stored_config(run_dir, api.model_module("gatys").PRESETS)
+    config = stored_config(run_dir, configs.find("gatys").presets)
     last = run_dir / "samples" / f"picture-{config.images:09d}.png"
     if not last.exists():
         say(f"{run_dir}: not finished")
@@ -88,11 +92,14 @@ def _sheet(grid):
 
     shape = next(picture.shape for picture in grid.values() if picture is not None)
     blank = np.full(shape, 255, np.uint8)
-    rows = [[blank if grid[c, r] is None else grid[c, r] for r in RATIOS]
-            for c in range(1, len(LAYERS) + 1)]  # fmt: skip
-    return pictures.sheet(rows, [f"{ratio:.0e}" for ratio in RATIOS],
-                          [f"to {layer}" for layer in LAYERS])  # fmt: skip
+    rows = [
+        [blank if grid[c, r] is None else grid[c, r] for r in RATIOS]
+        for c in range(1, len(LAYERS) + 1)
+    ]
+    return pictures.sheet(
+        rows, [f"{ratio:.0e}" for ratio in RATIOS], [f"to {layer}" for layer in LAYERS]
+    )
 
 
 if __name__ == "__main__":
-    app.run(command(_figure))
+    start(_figure)

@@ -1,15 +1,14 @@
-"""Figure 1 of Gatys et al. 2016: what each layer keeps of a picture's content, and of its style.
+"""Makes Figure 1 of Gatys et al. 2016: what each layer keeps of a picture's content and style.
 
     python -m scripts.figure_reconstructions --run_dir=runs/figure1 --content=photo.jpg \
         --style=painting.jpg
 
-Content is reconstructed from conv1_2, 2_2, 3_2, 4_2, 5_2, one at a time; style from conv1_1, then
-conv1_1 and 2_1, and so on to all five. Every cell starts from noise.
+The content is reconstructed from one of the layers conv1_2, 2_2, 3_2, 4_2 and 5_2 at a time. The
+style is reconstructed from conv1_1, then from conv1_1 and 2_1, and so on to all five. Every cell
+starts from noise.
 """
 
-from absl import app
-
-from experiments.run import FLAGS, command
+from experiments.cli import FLAGS, start
 from scripts import cells
 
 CONTENT = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
@@ -18,20 +17,26 @@ STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 def _figure():
     from experiments.data import pictures
-    from experiments.tasks.stylization import read
+    from experiments.data.styles import read
 
     content = FLAGS.content or "photos:chelsea"
     style = (FLAGS.style or ["photos:immunohistochemistry"])[0]
-    # conv5_2 of VGG-19 sees 188 pixels
+    # the receptive field of VGG-19's conv5_2 is 188 pixels wide
     start = {"algorithm.init": "noise", "data.size": FLAGS.size or 384}
     contents, styles = [], []
     for layer in CONTENT:
-        alone = {"algorithm.content_layers": [layer], "algorithm.content_layer_weights": [],
-                 "algorithm.style_weight": 0}  # fmt: skip
+        alone = {
+            "algorithm.content_layers": [layer],
+            "algorithm.content_layer_weights": [],
+            "algorithm.style_weight": 0,
+        }
         contents.append(cells.optimised("gatys", f"content-{layer}", start | alone))
     for count in range(1, len(STYLE) + 1):
-        upto = {"algorithm.style_layers": STYLE[:count], "algorithm.style_layer_weights": [],
-                "algorithm.content_weight": 0}  # fmt: skip
+        upto = {
+            "algorithm.style_layers": STYLE[:count],
+            "algorithm.style_layer_weights": [],
+            "algorithm.content_weight": 0,
+        }
         styles.append(cells.optimised("gatys", f"style-{STYLE[count - 1]}", start | upto))
     shape = contents[0].shape[:2]
     sources = [pictures.fit(read(name), shape, "crop") for name in (content, style)]
@@ -42,4 +47,4 @@ def _figure():
 
 
 if __name__ == "__main__":
-    app.run(command(_figure))
+    start(_figure)

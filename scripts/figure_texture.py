@@ -1,15 +1,13 @@
-"""Figures 2 and 3 of Gatys et al. 2015: textures from more layers, and from fewer parameters.
+"""Makes Figures 2 and 3 of Gatys et al. 2015: textures from more layers, and fewer parameters.
 
     python -m scripts.figure_texture --run_dir=runs/textures --style=stones.jpg --style=bark.jpg
 
-`layers.png`: the layers of the model added one by one. `parameters.png`: 1k and 10k parameters (20
-and 64 principal components of every layer), 177k (conv1_1 and the four pools) and 852k (all layers
-up to pool4).
+`layers.png` adds the layers of the model one by one. `parameters.png` has models with 1k and 10k
+parameters (20 and 64 principal components of every layer), 177k (conv1_1 and the four pools) and
+852k (all layers up to pool4).
 """
 
-from absl import app
-
-from experiments.run import FLAGS, command
+from experiments.cli import FLAGS, start
 from scripts import cells
 
 LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
@@ -17,7 +15,12 @@ COMPONENTS = (20, 64)
 
 
 def parameters(channels: list[int], components: int = 0) -> int:
-    """Numbers in symmetric Gram matrices of so many channels, or of their principal components."""
+    """Returns how many different numbers the Gram matrices of some layers have.
+
+    Args:
+        channels: the channels of each layer.
+        components: principal components that are kept of each layer; 0 keeps all channels.
+    """
     sizes = [min(n, components or n) for n in channels]
     return sum(n * (n + 1) // 2 for n in sizes)
 
@@ -26,7 +29,7 @@ def _figure():
     from nst.features import CHANNELS, layer_names
     from nst.weights import load_weights
 
-    network = load_weights(FLAGS.weights or "imagenet").network
+    network = load_weights(FLAGS.vgg_weights or "imagenet").network
     names = layer_names(network)
     every = [n for n in names[: names.index("pool4") + 1] if not n.startswith("conv")]
     widths = {name: CHANNELS[int(name[4]) - 1] for name in names}
@@ -46,17 +49,20 @@ def _figure():
 
 
 def _sheet(name, models):
-    """A row a model, a column a texture, the sources last."""
+    """Writes a sheet with a row for each model and a column for each texture, sources last."""
     from experiments.data import pictures
-    from experiments.tasks.stylization import read, stem
+    from experiments.data.styles import read, stem
 
     styles = FLAGS.style or ["photos:gravel", "photos:brick"]
     rows = []
     for layers, count in models.values():
         row = []
         for style in styles:
-            changes = {"data.style": [style], "algorithm.style_layers": list(layers),
-                       "algorithm.components": count}  # fmt: skip
+            changes = {
+                "data.style": [style],
+                "algorithm.style_layers": list(layers),
+                "algorithm.components": count,
+            }
             cell = f"{stem(style)}-{len(layers)}-{layers[-1]}-{count}"
             row.append(cells.optimised("texture", cell, changes))
         rows.append(row)
@@ -65,4 +71,4 @@ def _sheet(name, models):
 
 
 if __name__ == "__main__":
-    app.run(command(_figure))
+    start(_figure)

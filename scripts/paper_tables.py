@@ -1,18 +1,19 @@
-"""Tables of papers from recorded runs: what launches the runs of a table, and what reads them.
+"""Makes tables of papers from recorded runs: launches the runs of a table, and reads them.
 
     python -m scripts.table_cyclegan_losses --launch --scale=small --seeds=0,1
     python -m scripts.table_cyclegan_losses
 
-A table is a declaration: its rows with what each changes of the configuration, the presets and
-metrics of its scales, and the published figures. `--launch` trains `<run_dir>/<cell>/seed<n>` for
-each cell and seed, all cells of a seed before the next seed, and writes into
-`<run_dir>/manifest.json` which runs feed which cell. The same command again goes on where the last
-one stopped; cells in the manifest are skipped. Without `--launch` the recorded files of the runs in
-the manifest are read, nothing else: `metrics.jsonl` and `evaluations.jsonl`, what they say of the
-end of training. Either writes the table beside the manifest as Markdown, CSV and LaTeX.
+A table is declared by its rows with the changes of the configuration that each makes, the presets
+and metrics of its scales, and the published figures. `--launch` trains
+`<run_dir>/<cell>/seed<n>` for each cell and seed, all cells of a seed before the next seed. It
+writes into `<run_dir>/manifest.json` which runs belong to which cell. The same command again goes
+on where the last one stopped, and skips cells in the manifest. Without `--launch`, nothing is
+trained: the scores at the end of training are read from `metrics.jsonl` and `evaluations.jsonl` of
+the runs in the manifest. Both ways write the table beside the manifest as Markdown, CSV and LaTeX.
 
-A run that was trained elsewhere can be named in the manifest; its configuration must be that of the
-cell. `--dataset`, `--images`, `--precision`, `--set` and `--metrics_weights` hold for all cells.
+A run that was trained elsewhere can be added to the manifest by hand; it must have the
+configuration of the cell. `--dataset`, `--images`, `--precision`, `--set` and `--metrics_weights`
+hold for all cells.
 """
 
 import gc
@@ -20,29 +21,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
 from experiments import tables
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 from scripts.records import Manifest, last, recorded, spread
 
 SEEDS = "0,1"
 SCALES = ("small", "paper")
-FREE = ("seed", "backend", "precision", "xla")  # may differ between the runs of a table
-flags.DEFINE_bool("launch", False, "Train what is not there yet; else only read.")
-flags.DEFINE_enum("scale", None, SCALES, "Of the runs: small (two CPU cores, under two "
-                  "hours for a table with two seeds) or paper. Default: that of the manifest, or "
-                  "small.")  # fmt: skip
+FREE = ("seed", "backend", "precision", "xla")  # may differ between runs
+flags.DEFINE_bool(
+    "launch", False, "Train the runs that are missing; without it, runs are only read."
+)
+flags.DEFINE_enum(
+    "scale",
+    None,
+    SCALES,
+    "How large the runs are: small (two CPU cores, under two hours for a table with two seeds) or "
+    "paper. Default: the scale of the manifest, or small.",
+)
 flags.DEFINE_list("only", [], "Launch only these cells, separated by commas.")
 
 
 class Column(NamedTuple):
-    """A measured column.
+    """A column with a measured score.
 
     Attributes:
-        title: of the column.
-        value: a recorded score, such as "psnr/AtoB"; `{name}` in it is one of the row's words.
+        title: the title of the column.
+        value: the name of a recorded score, such as "psnr/AtoB". `{name}` in it stands for the
+            word `name` of the row.
     """
 
     title: str
@@ -53,10 +61,10 @@ class Scale(NamedTuple):
     """How a table is run.
 
     Attributes:
-        preset: that all cells start from.
-        changes: of it, in all cells.
-        metrics: taken when training ends; `{name}` as in columns.
-        columns: what is shown.
+        preset: the preset that all cells start from.
+        changes: changes of the preset for all cells, by dotted key.
+        metrics: the metrics that are taken when training ends; `{name}` is as in `Column`.
+        columns: the measured columns of the table.
     """
 
     preset: str
@@ -69,11 +77,11 @@ class Row(NamedTuple):
     """A row of a table.
 
     Attributes:
-        title: as the paper has it.
-        cell: the folder of its runs; rows may share one. Empty: this code cannot run it.
-        changes: of the configuration.
-        published: figures of the paper.
-        words: for the names of its scores.
+        title: the title of the row in the paper.
+        cell: the folder of its runs, which rows may share; empty if this code cannot run the row.
+        changes: its changes of the configuration, by dotted key.
+        published: the figures of the paper.
+        words: what `{name}` stands for in the names of its scores.
         scaled: further changes, by scale.
     """
 
@@ -89,14 +97,15 @@ class Table(NamedTuple):
     """A table of a paper.
 
     Attributes:
-        name: of its files.
-        model: that all rows train.
-        head: title of the first column.
-        rows, scales: what is run.
-        published: titles of the columns of published figures.
-        notes: that stand below it.
-        measure: `(run, metrics, folder of networks)`: records scores that no metric's name stands
-            for. None: there are none.
+        name: the name of its files.
+        model: the model that all rows train.
+        head: the title of the first column.
+        rows: the rows of the table.
+        scales: how it is run, by name of the scale.
+        published: the titles of the columns with published figures.
+        notes: the text below the table.
+        measure: a function of (run, metrics, folder of networks) that records scores which are not
+            metrics with a name; None if there are none.
     """
 
     name: str
@@ -109,21 +118,21 @@ class Table(NamedTuple):
     measure: Callable | None = None
 
     def cells(self) -> dict[str, list[Row]]:
-        """The rows of each cell."""
-        found = {}
+        """Returns the rows of each cell."""
+        by_cell = {}
         for row in self.rows:
             if row.cell:
-                found.setdefault(row.cell, []).append(row)
-        return found
+                by_cell.setdefault(row.cell, []).append(row)
+        return by_cell
 
 
 def main(table: Table) -> None:
-    """The program of a table."""
-    app.run(command(lambda: run(table)))
+    """Runs the command of a table, with the flags of the command line."""
+    start(lambda: run(table))
 
 
 def run(table: Table) -> int:
-    """Launches what is asked for, and prints the table; returns the exit status."""
+    """Launches the runs if asked to, and prints the table; returns the exit status."""
     folder = Path(FLAGS.run_dir or f"runs/tables/{table.name}").expanduser()
     check_flags()
     manifest = Manifest(folder, table, FLAGS.scale, given(), begin=FLAGS.launch)
@@ -134,19 +143,20 @@ def run(table: Table) -> int:
 
 
 def check_flags() -> None:
-    """Refuses flags that choose what is launched where nothing is.
+    """Refuses flags that choose what is launched when nothing is launched.
 
     Raises:
         InputError: `--only` or `--seeds` without `--launch`.
     """
     for name in () if FLAGS.launch else ("only", "seeds"):
         if value := FLAGS[name].value:
-            raise InputError(f"--{name}={value}: chooses what is launched. Give --launch, or leave "
-                             "it out.")  # fmt: skip
+            raise InputError(
+                f"--{name}={value}: chooses what is launched. Give --launch, or leave it out."
+            )
 
 
 def given() -> dict[str, Any]:
-    """Changes of all cells, as the flags give them."""
+    """Returns the changes that the flags make to all cells, by dotted key."""
     from experiments.training.config import parse_assignments
 
     own = {"data.dataset": FLAGS.dataset, "images": FLAGS.images, "precision": FLAGS.precision}
@@ -157,36 +167,44 @@ def given() -> dict[str, Any]:
 
 
 def configuration(table: Table, cell: str, scale: str, seed: int, own: dict[str, Any]):
-    """The configuration of a cell, with the metrics of its rows.
+    """Returns the configuration of a cell, with the metrics of its rows.
+
+    Args:
+        table: the table.
+        cell: the name of the cell.
+        scale: the name of the scale.
+        seed: the seed of the run.
+        own: further changes for all cells, as `given` returns them.
 
     Raises:
-        InputError: a change that the model does not take.
+        InputError: the model does not take a change.
     """
     from experiments import api
 
     chosen, rows = table.scales[scale], table.cells()[cell]
     changes = chosen.changes | rows[0].changes | rows[0].scaled.get(scale, {}) | own
     changes |= {"seed": seed, "metrics": metrics(table, cell, scale)}
-    changes |= {"metrics_weights": FLAGS.metrics_weights} if FLAGS.metrics_weights else {}
+    changes |= {"metrics_weights": FLAGS.metric_networks} if FLAGS.metric_networks else {}
     return api.make_config(table.model, chosen.preset, changes)
 
 
 def metrics(table: Table, cell: str, scale: str) -> list[str]:
-    """The metrics that the rows of a cell need."""
+    """Returns the metrics that the rows of a cell need."""
     names = table.scales[scale].metrics
-    return list(dict.fromkeys(
-        name.format_map(row.words) for row in table.cells()[cell] for name in names
-    ))  # fmt: skip
+    return list(
+        dict.fromkeys(name.format_map(row.words) for row in table.cells()[cell] for name in names)
+    )
 
 
 def launch(table: Table, manifest: Manifest) -> None:
-    """Trains and measures the cells that the manifest does not have.
+    """Trains and measures the cells that are not yet in the manifest.
 
     Raises:
-        InputError: an unknown cell, settings that the rows differ in, or what the runs refuse.
-        Interrupted: a signal came; what was running was saved.
+        InputError: a cell is unknown, `--set` changes a setting in which the rows differ, or a run
+            cannot be trained.
+        Interrupted: a signal came; the current run was saved.
     """
-    from experiments.metrics.sampling import parse_seeds
+    from experiments.tasks.seeds import parse_seeds
 
     known, seeds = table.cells(), parse_seeds(FLAGS.seeds or SEEDS)
     if unknown := [cell for cell in FLAGS.only if cell not in known]:
@@ -213,60 +231,72 @@ def _check_own(table, manifest):
     rows = {key for row in table.rows for key in row.changes}
     rows |= {key for row in table.rows for key in row.scaled.get(manifest.scale, {})} - {"images"}
     if taken := sorted(rows & set(manifest.own) | {"seed", "metrics"} & set(manifest.own)):
-        raise InputError(f"--set {taken[0]}: is what the cells of this table differ in. Leave it "
-                         "out.")  # fmt: skip
+        raise InputError(
+            f"--set {taken[0]}: is what the cells of this table differ in. Leave it out."
+        )
 
 
 def _launch(table, manifest, cell, config, path):
-    """Trains a cell, or goes on with it, and takes the scores that training has not taken."""
+    """Trains a cell, or goes on with it, and takes the scores that are still missing."""
     from experiments import api
 
     trained = api.train_config(config, path, devices=FLAGS.devices, say=say)
-    found = recorded(path)
-    missing = [m for m in config.metrics
-               if not any(v == m or v.startswith((f"{m}_", f"{m}/")) for v in found)]  # fmt: skip
+    scores = recorded(path)
+    missing = [
+        m
+        for m in config.metrics
+        if not any(v == m or v.startswith((f"{m}_", f"{m}/")) for v in scores)
+    ]
     if missing:
         try:
-            trained.measure(missing, weights=FLAGS.metrics_weights, say=say)
+            trained.measure(missing, folder=FLAGS.metric_networks, say=say)
         except InputError as error:  # such as SWD of pictures of a single colour
             say(f"left out: {error}")
     if table.measure:
-        table.measure(trained, table.scales[manifest.scale].metrics, FLAGS.metrics_weights)
+        table.measure(trained, table.scales[manifest.scale].metrics, FLAGS.metric_networks)
     del trained
-    gc.collect()  # networks refer to each other
+    gc.collect()  # frees networks that refer to each other
 
 
 # --- reading
 
 
 def check_run(table: Table, manifest: Manifest, cell: str, run_dir: Path) -> None:
-    """Refuses what is not a finished run of the cell.
+    """Refuses a run that is not a finished run of the cell.
 
     Raises:
-        InputError: no run directory, a configuration that is not the cell's, or fewer images.
+        InputError: it is not a run directory, has another configuration than the cell, or was
+            trained on fewer images.
     """
-    from experiments import api
+    from experiments import configs
     from experiments.training.config import differences, flatten
     from experiments.training.rundir import stored_config
 
     where = f"{manifest.path}, cell {cell}"
     try:
-        stored = stored_config(run_dir, api.model_module(table.model).PRESETS)
+        stored = stored_config(run_dir, configs.find(table.model).presets)
         expected = configuration(table, cell, manifest.scale, stored.seed, manifest.own)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     lines = differences(flatten(expected), flatten(stored))
     if other := [line for line in lines if line.partition(":")[0] not in FREE]:
-        raise InputError(f"{where}: {run_dir} was trained with another configuration (expected -> "
-                         "found):\n  " + "\n  ".join(other))  # fmt: skip
+        raise InputError(
+            f"{where}: {run_dir} was trained with another configuration (expected -> "
+            "found):\n  " + "\n  ".join(other)
+        )
     if (end := last(run_dir)) < (stored.images or 1):
-        raise InputError(f"{where}: {run_dir} is not finished: {end:,} of {stored.images or '?'} "
-                         "images. Go on with it, or take it out.")  # fmt: skip
+        raise InputError(
+            f"{where}: {run_dir} is not finished: {end:,} of {stored.images or '?'} "
+            "images. Go on with it, or take it out."
+        )
 
 
 def rendered(table: Table, manifest: Manifest) -> tuple[list[str], list[list[str]], str]:
-    """`(header, rows, notes)`: mean and sample standard deviation of each score, how many runs,
-    the published figures, and which runs."""
+    """Returns `(header, rows, notes)` of the table.
+
+    A row has mean and sample standard deviation of each score, the number of runs, the published
+    figures, and the names of the runs.
+    """
     columns, scores = table.scales[manifest.scale].columns, {}
     for cell in table.cells():
         for run_dir in manifest.runs(cell):

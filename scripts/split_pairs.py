@@ -1,5 +1,6 @@
-"""Makes two domains for CycleGAN of two folders whose pictures of the same name belong together:
-half of the names train A, the other half B, and the pairs held out measure the exact error.
+"""Makes two domains for CycleGAN from two folders in which pictures of the same name are pairs.
+
+Half of the names train A, the other half B. The pairs held out allow an exact error to be measured.
 
     npm pack emoji-datasource-google@16.0.0 emoji-datasource-twitter@16.0.0
     for set in google twitter; do
@@ -9,18 +10,18 @@ half of the names train A, the other half B, and the pairs held out measure the 
     python -m scripts.split_pairs --domain_a=google --domain_b=twitter --output=pairs
     python -m experiments.run --model=cyclegan --dataset=folder:pairs --set data.paired_test=true
 
-Writes trainA, trainB, testA and testB, as PNG on white. No scene is seen from both sides in
-training; names that only one folder has are left out.
+It writes trainA, trainB, testA and testB as PNG on white. Training never has both pictures of a
+pair. Names that only one folder has are left out.
 """
 
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from tqdm import tqdm
 
 from core.errors import InputError
-from experiments.run import command, say
+from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("domain_a", None, "A folder of pictures.")
@@ -31,13 +32,17 @@ flags.DEFINE_integer("held_out", 200, "How many pairs are for testing.", lower_b
 def _split():
     from experiments.data import files, pictures
 
-    domains = {"A": _by_name("--domain_a", FLAGS.domain_a),
-               "B": _by_name("--domain_b", FLAGS.domain_b)}  # fmt: skip
+    domains = {
+        "A": _by_name("--domain_a", FLAGS.domain_a),
+        "B": _by_name("--domain_b", FLAGS.domain_b),
+    }
     names = sorted(domains["A"].keys() & domains["B"].keys())
     if len(names) < FLAGS.held_out + 2:
-        raise InputError(f"--held_out={FLAGS.held_out}: the folders have {len(names)} names in "
-                         f"common. Give folders with at least {FLAGS.held_out + 2}, or hold out "
-                         "fewer.")  # fmt: skip
+        raise InputError(
+            f"--held_out={FLAGS.held_out}: the folders have {len(names)} names in "
+            f"common. Give folders with at least {FLAGS.held_out + 2}, or hold out "
+            "fewer."
+        )
     order = np.random.default_rng(FLAGS.seed or 0).permutation(names)
     tested, trained = order[: FLAGS.held_out], order[FLAGS.held_out :]
     half = len(trained) // 2
@@ -58,10 +63,10 @@ def _by_name(flag, folder):
 
     if not folder:
         raise InputError(f"{flag}: give a folder of pictures.")
-    found, root = files.inputs(flag, folder)
+    paths, root = files.inputs(flag, folder)
     return {
         target.as_posix(): path
-        for target, path in zip(files.names(found, root), found, strict=True)
+        for target, path in zip(files.names(paths, root), paths, strict=True)
     }
 
 
@@ -75,4 +80,4 @@ def _empty_folder():
 
 
 if __name__ == "__main__":
-    app.run(command(_split))
+    start(_split)

@@ -1,20 +1,21 @@
-"""The speed table of Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868), measured here.
+"""Measures the speed table of Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868).
 
     python -m scripts.table_adain_speed
     python -m scripts.table_adain_speed --methods=adain,dumoulin --sizes=256 --repeats=9
     python -m scripts.table_adain_speed --nomeasure
 
-Seconds for one picture, with the style encoded already and, in brackets, with its encoding. All
-methods are measured in one run, in turns, with the networks of their `paper` presets (Gatys:
-`gatys`). Weights are random, on which speed does not depend, unless --weights says otherwise; VGG
-is VGG-19 then. Gatys is 500 iterations: one is measured in each repeat (a forward and a backward
-pass of VGG with the update of Adam; the line search of L-BFGS may need more than one such pass) and
-multiplied. Chen & Schmidt is the one with the inverse network.
+The table has the seconds for one picture, without and, in brackets, with the encoding of the style.
+All methods are measured in one run, in turns, with the networks of their `paper` presets (Gatys:
+`gatys`). Weights are random, since speed does not depend on them, and VGG is VGG-19, unless
+--weights names others. For Gatys, the time of one iteration is measured in each repeat and
+multiplied by 500. An iteration is a forward and a backward pass of VGG and an update of Adam; the
+line search of L-BFGS may need more than one such pass. Chen & Schmidt is the variant with the
+inverse network.
 
-Every measurement is a line in `adain_speed.jsonl` of the folder --output (default: results). The
-table is made of the lines of the last run there, whether it has just been made or not
-(`--nomeasure`), and written beside them as Markdown, CSV and LaTeX. A method that was not run is
-"–". The published figures are those of the paper's table, of a Pascal Titan X.
+Every measurement is a line of `adain_speed.jsonl` in the folder --output (default: results). The
+table is made from the lines of the last run there; `--nomeasure` makes it without a new run. It is
+written beside them as Markdown, CSV and LaTeX. A method that was not run is "–". The published
+figures are those of the paper's table, measured on a Pascal Titan X.
 """
 
 import statistics
@@ -23,19 +24,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
 from experiments import tables
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 
 NAME = "adain_speed"
-ITERATIONS = 500  # of Gatys, in the paper
+ITERATIONS = 500  # iterations of Gatys in the paper
 SIZES = (256, 512)
 
 
 class Method(NamedTuple):
-    """A row of the table; seconds as published, (without, with) the encoding of the style."""
+    """A row of the table, with the published seconds (without, with) encoding of the style."""
 
     title: str
     published: dict[int, tuple[float, float | None]]
@@ -50,31 +51,36 @@ METHODS = {
     "johnson": Method("Johnson et al.", {}, "1"),
     "adain": Method("AdaIN", {256: (0.018, 0.027), 512: (0.065, 0.098)}, "∞"),
 }
-ENCODING = ("style_swap", "adain")  # take any style, and encode it
+ENCODING = ("style_swap", "adain")  # the methods that encode a style
 flags.DEFINE_list("methods", list(METHODS), f"Which to measure: {', '.join(METHODS)}.")
 flags.DEFINE_list("sizes", [str(size) for size in SIZES], "Heights and widths, pixels.")
 flags.DEFINE_integer("repeats", 5, "Measurements of each cell, after one that is not counted.")
-flags.DEFINE_bool("measure", True, "False: only make the table again of what is recorded.")
+flags.DEFINE_bool("measure", True, "Measure; --nomeasure only makes the table of recorded lines.")
 
 
 def _run():
     sizes, repeats = _sizes(), FLAGS.repeats
     for method in FLAGS.methods:
         if method not in METHODS:
-            raise InputError(f"--methods: '{method}' is unknown; expected some of "
-                             f"{', '.join(METHODS)}.")  # fmt: skip
+            raise InputError(
+                f"--methods: '{method}' is unknown; expected some of {', '.join(METHODS)}."
+            )
     if repeats < 1:
         raise InputError(f"--repeats={repeats}: expected 1 or more.")
     if FLAGS.measure:
-        measured = measure(FLAGS.methods, sizes, repeats, FLAGS.weights or "random")
+        measured = measure(FLAGS.methods, sizes, repeats, FLAGS.vgg_weights or "random")
         tables.append_lines(Path(_folder()) / f"{NAME}.jsonl", measured)
     lines = tables.read_lines(_folder(), NAME)
     if any(not {"run", "method", "size", "seconds", "range"} <= line.keys() for line in lines):
-        raise InputError(f"{_folder()}: a recorded line of {NAME} lacks its run, method, size, "
-                         "seconds or range. Remove it.")  # fmt: skip
+        raise InputError(
+            f"{_folder()}: a recorded line of {NAME} lacks its run, method, size, "
+            "seconds or range. Remove it."
+        )
     if not lines:
-        raise InputError(f"--output={_folder()}: no measurement of {NAME} is recorded there. "
-                         "Leave out --nomeasure.")  # fmt: skip
+        raise InputError(
+            f"--output={_folder()}: no measurement of {NAME} is recorded there. "
+            "Leave out --nomeasure."
+        )
     print(tables.write(_folder(), NAME, *table(lines)))
     return 0
 
@@ -95,12 +101,19 @@ def _sizes():
 
 
 def measure(methods, sizes, repeats: int, weights: str) -> list[dict]:
-    """A recorded line for each method and size."""
+    """Measures the methods; returns a line to record for each method and size.
+
+    Args:
+        methods: keys of `METHODS`.
+        sizes: heights and widths of the pictures, pixels.
+        repeats: how often each is measured.
+        weights: the weights of VGG, "random" or see `nst.weights.load_weights`.
+    """
     from core import engine
     from experiments.training.rundir import environment
 
     engine.setup(1)
-    found, where = [], environment()
+    lines, where = [], environment()
     for size in sizes:
         cells = {}
         for method in methods:
@@ -111,8 +124,8 @@ def measure(methods, sizes, repeats: int, weights: str) -> list[dict]:
         for _ in range(repeats):
             for method, cell in cells.items():
                 times[method].append(cell())
-        found += [_line(method, size, times[method], weights, where) for method in methods]
-    return found
+        lines += [_line(method, size, times[method], weights, where) for method in methods]
+    return lines
 
 
 def _line(method, size, times, weights, where):
@@ -134,7 +147,7 @@ def _line(method, size, times, weights, where):
 
 
 def _cell(method, size, weights) -> Callable[[], tuple[float, float | None]]:
-    """A function that measures `(seconds, seconds with the style's encoding or None)`."""
+    """Returns a function that measures `(seconds, seconds with the style's encoding or None)`."""
     from experiments import api
 
     changes = {"algorithm.weights": weights}
@@ -146,20 +159,20 @@ def _cell(method, size, weights) -> Callable[[], tuple[float, float | None]]:
             changes["algorithm.normalise"] = False
     config = api.make_config(method, "paper", changes)
     run = api.build(config, epoch=1, budget=1, run_dir=Path("."), trains=False)
-    stylizer = run.module.make_stylizer(run.algorithm, config)
+    stylizer = run.stylizer
     content, style = _pictures(size)
     if method not in ENCODING:
         return lambda: (_timed(lambda: stylizer(content, [0])), None)
 
     def cell():
-        own = _timed(lambda: stylizer(content, [style]))  # its code is kept since the first call
-        return own, own + _timed(lambda: stylizer.encode(style))
+        own = _timed(lambda: stylizer(content, [style]))  # keeps the style's code
+        return own, own + _timed(lambda: stylizer.encode_style(style))
 
     return cell
 
 
 def _gatys_cell(api, changes, size):
-    """An iteration's time, multiplied."""
+    """Returns a function that measures the time of an iteration and multiplies it."""
     import keras
 
     changes |= {
@@ -179,7 +192,7 @@ def _gatys_cell(api, changes, size):
 
 def _pictures(size):
     from experiments.data import photos, pictures
-    from experiments.tasks.stylization import to_unit
+    from experiments.data.pictures import to_unit
 
     names = ("astronaut", "coffee")
     return (to_unit(pictures.fit(photos.read(name), size, "crop")) for name in names)
@@ -195,7 +208,7 @@ def _timed(call):
 
 
 def table(lines: list[dict]) -> tuple[list[str], list[list[str]], str]:
-    """`(header, rows, notes)` of the last run among the recorded lines."""
+    """Returns `(header, rows, notes)` of the last run among the recorded lines."""
     last = max(line["run"] for line in lines)
     cells = {(line["method"], line["size"]): line for line in lines if line["run"] == last}
     sizes = sorted({*SIZES, *(size for _, size in cells)})
@@ -208,8 +221,12 @@ def table(lines: list[dict]) -> tuple[list[str], list[list[str]], str]:
         row = [method.title]
         for size in sizes:
             published = method.published.get(size, (None, None))
-            row += [_seconds(cells.get((name, size))), _ratio(cells, name, size),
-                    _pair(*published, "g"), _published_ratio(name, size)]  # fmt: skip
+            row += [
+                _seconds(cells.get((name, size))),
+                _ratio(cells, name, size),
+                _pair(*published, "g"),
+                _published_ratio(name, size),
+            ]
         rows.append([*row, method.styles])
     return header, rows, _notes(list(cells.values()))
 
@@ -253,4 +270,4 @@ def _notes(cells):
 
 
 if __name__ == "__main__":
-    app.run(command(_run))
+    start(_run)

@@ -1,5 +1,5 @@
-"""Tables 4 and 5 of Zhu et al. 2017 (https://arxiv.org/abs/1703.10593): CycleGAN without parts of
-its loss, in both directions.
+"""Makes Tables 4 and 5 of Zhu et al. 2017 (https://arxiv.org/abs/1703.10593): CycleGAN without
+parts of its loss, in both directions.
 
     python -m scripts.table_cyclegan_losses --launch --scale=small --seeds=0,1
     python -m scripts.table_cyclegan_losses --launch --dataset=folder:pairs --run_dir=runs/tables/pairs
@@ -7,11 +7,12 @@ its loss, in both directions.
         --run_dir=runs/tables/cityscapes
     python -m scripts.table_cyclegan_losses
 
-Small: the preset `quick` on `seasons`, or on a folder of trainA, trainB, testA and testB whose test
-pictures of the same name belong together; the error is that against the truth (L1 in 8-bit levels).
-Paper: Cityscapes at 128 pixels with six blocks. A are the labels, B the photographs: "forward" is
-the cycle A to B to A. The published figures are FCN scores, which need the authors' segmentation
-network; in its place stands the Fréchet distance.
+The scale `small` trains the preset `quick` on `seasons`, or on a folder of trainA, trainB, testA
+and testB whose test pictures of the same name belong together. Its error is the distance to the
+true picture (L1 in 8-bit levels). The scale `paper` trains on Cityscapes at 128 pixels with six
+blocks. A has the labels and B the photographs: "forward" is the cycle A to B to A. The published
+figures are FCN scores, which need the authors' segmentation network. The Fréchet distance takes
+their place.
 """  # noqa: E501
 
 from scripts.paper_tables import Column, Row, Scale, Table, main
@@ -20,8 +21,11 @@ _DIRECTIONS = {"AtoB": "A to B", "BtoA": "B to A"}
 
 
 def _weights(gan, forward, backward):
-    return {"algorithm.lambda_gan": gan, "algorithm.lambda_A": forward,
-            "algorithm.lambda_B": backward}  # fmt: skip
+    return {
+        "algorithm.lambda_gan": gan,
+        "algorithm.lambda_A": forward,
+        "algorithm.lambda_B": backward,
+    }
 
 
 def _columns(titles):
@@ -50,7 +54,7 @@ TABLE = Table(
             ("0.52 / 0.17 / 0.11", "0.58 / 0.22 / 0.16")),
     ),
     scales={
-        # 10 runs of some 4 minutes
+        # takes 10 runs of about 4 minutes
         "small": Scale(
             preset="quick",
             changes={"algorithm.lambda_identity": 0.0, "data.paired_test": True, "images": 4_000,

@@ -1,4 +1,4 @@
-"""Table 1 of Karras et al. 2018 (https://arxiv.org/abs/1710.10196): ProGAN's training
+"""Makes Table 1 of Karras et al. 2018 (https://arxiv.org/abs/1710.10196): ProGAN's training
 configurations, by sliced Wasserstein distance and MS-SSIM.
 
     python -m scripts.table_progan_configs --launch --scale=small --seeds=0,1
@@ -7,17 +7,17 @@ configurations, by sliced Wasserstein distance and MS-SSIM.
     python -m scripts.table_progan_configs
 
 The paper adds one part after the other. Its configurations a to f have batch and layer norm, no
-equalised learning rate or no pixelwise norm, none of which is a setting here, and (g) is (h) before
-it has converged: they stand there with the published figures alone. Below are the parts that can be
-taken from the whole, one at a time. Small: `quick` on `faces` at 32 pixels, shortened. Paper:
-CelebA at 128 pixels.
+equalised learning rate or no pixelwise norm. These are not settings here, and (g) is (h) before it
+has converged, so these rows have only the published figures. The rows below them leave one part
+each out of the whole. The scale `small` trains a shortened `quick` on `faces` at 32 pixels, the
+scale `paper` trains on CelebA at 128 pixels.
 """
 
 from scripts.paper_tables import Column, Row, Scale, Table, main
 
 _PUBLISHED_ONLY = {}
 _NONE = ("–", "–")
-# of Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028), algorithm 1
+# as in Gulrajani et al. 2017 (https://arxiv.org/abs/1704.00028), algorithm 1
 _OLD_ADAM = {"algorithm.learning_rate": 1e-4, "algorithm.learning_rates": [],
              "algorithm.beta_2": 0.9, "algorithm.drift": 0.0}  # fmt: skip
 
@@ -51,7 +51,7 @@ TABLE = Table(
         Row("(h) without minibatch stddev", "no_stddev", {"algorithm.mbstd_group_size": 1}, _NONE),
     ),
     scales={
-        # 10 runs of some 7 minutes
+        # takes 10 runs of about 7 minutes
         "small": Scale(
             preset="quick",
             changes={"images": 36_000, "sample_every": 36_000, "eval_every": 36_000},

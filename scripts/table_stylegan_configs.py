@@ -1,18 +1,19 @@
-"""Table 1 of Karras et al. 2019 (https://arxiv.org/abs/1812.04948): StyleGAN's configurations.
+"""Makes Table 1 of Karras et al. 2019 (https://arxiv.org/abs/1812.04948): the
+configurations of StyleGAN.
 
     python -m scripts.table_stylegan_configs --launch --scale=small --seeds=0,1
     python -m scripts.table_stylegan_configs --launch --scale=paper --dataset=folder:ffhq \
         --run_dir=runs/tables/ffhq
     python -m scripts.table_stylegan_configs
 
-Small: `quick` on `faces` at 32 pixels, shortened, with the changes that make a configuration of F
-an A, B, C, D or E; the Fréchet distance looks through HED's VGG-16 (pip install -e '.[hed]').
-Paper: the presets `config_a` to `config_f`.
+The scale `small` trains a shortened `quick` on `faces` at 32 pixels, with the changes that turn
+configuration F into A, B, C, D or E. Its Fréchet distance uses HED's VGG-16 (pip install -e
+'.[hed]'). The scale `paper` trains the presets `config_a` to `config_f`.
 """
 
 from scripts.paper_tables import Column, Row, Scale, Table, main
 
-# shorter levels, so that all of a run's last third or more is at full size, of A, too
+# shorter levels, so that at least the last third of every run is at full size, even with A
 SMALL = {"algorithm.fade_images": 2_500, "algorithm.stable_images": 4_000, "images": 30_000,
          "sample_every": 15_000, "eval_every": 30_000}  # fmt: skip
 TITLES = {
@@ -26,7 +27,7 @@ TITLES = {
 # the paper's Table 1: CelebA-HQ, FFHQ
 PUBLISHED = {"a": ("7.79", "8.04"), "b": ("6.11", "5.25"), "c": ("5.34", "4.85"),
              "d": ("5.07", "4.88"), "e": ("5.06", "4.42"), "f": ("5.17", "4.40")}  # fmt: skip
-# as `experiments.configs.stylegan` has them: what makes them of F
+# the changes of F that make the others, as in `experiments.configs.stylegan`
 _NO_STYLES = {"algorithm.use_styles": False, "algorithm.mapping_layers": 0}
 _E = {"algorithm.style_mixing": 0.0}
 _D = _E | {"algorithm.use_noise": False}
@@ -37,15 +38,16 @@ _A = _B | {"algorithm.blur": False, "algorithm.start_resolution": 4, "algorithm.
            "algorithm.ema_half_life": 0.0}  # fmt: skip
 CHANGES = {"a": _A, "b": _B, "c": _C, "d": _D, "e": _E, "f": {}}
 _SCALED = {
-    "small": {"algorithm.ema_decay": 0.99, "algorithm.penalty_weight": 10.0},  # of ProGAN's quick
+    "small": {"algorithm.ema_decay": 0.99, "algorithm.penalty_weight": 10.0},  # as ProGAN's quick
     "paper": {"algorithm.ema_decay": 0.999, "images": 12_000_000},
 }
 
 
 def _row(letter):
     scaled = _SCALED if letter == "a" else {}
-    return Row(TITLES[letter], f"config_{letter}", CHANGES[letter], PUBLISHED[letter],
-               scaled=scaled)  # fmt: skip
+    return Row(
+        TITLES[letter], f"config_{letter}", CHANGES[letter], PUBLISHED[letter], scaled=scaled
+    )
 
 
 TABLE = Table(
@@ -54,7 +56,7 @@ TABLE = Table(
     head="configuration",
     rows=tuple(_row(letter) for letter in TITLES),
     scales={
-        # 12 runs of some 6 minutes
+        # takes 12 runs of about 6 minutes
         "small": Scale("quick", SMALL, ("fd_hed5k",), (Column("FD (HED)", "fd_hed5k"),)),
         "paper": Scale("paper", {}, ("fid50k",), (Column("FID", "fid50k"),)),
     },

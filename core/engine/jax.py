@@ -1,12 +1,21 @@
-"""The engine on JAX: every variable is mapped in a `keras.StatelessScope`, so that code which
-assigns to variables is a pure function, which `jax.value_and_grad` and `jax.jit` take."""
+"""The engine on JAX.
+
+`jax.value_and_grad` and `jax.jit` take pure functions. Code that assigns to variables becomes one
+inside a `keras.StatelessScope` that maps every variable to its value.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 
-from core.errors import InputError
+from core.engine.accelerators import unused_gpu
+from core.errors import SettingError
 from core.stats import instance_norm  # noqa: F401 XLA fuses it by itself
+from core.tensors import Batch, Function, Tensor
 
 
 class _Scope(keras.StatelessScope):
@@ -32,24 +41,40 @@ def _by_id(variables, values):
     return {id(v): x for v, x in zip(variables, values, strict=True)}
 
 
+_settings = {"deterministic": False}
+
+
+OPEN_SIZES = False  # XLA knows all sizes
+
+
 def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
     """Spreads the batch over `devices` (a number or "all"); returns how many that are.
 
     Every device holds all variables and a share of each batch; a step gives the result that one
     device would give on the whole batch. Must run before the first variable is made.
 
-    `deterministic` and `branches` are for TensorFlow; XLA needs neither on a CPU.
+    Args:
+        devices: a number, or "all".
+        deterministic: the same command on the same machine gives the same bits. On a CPU and a TPU
+            XLA does so anyway, at no cost. On a GPU the functions that are compiled from now on
+            take slower kernels, the same ones at every start; one that has an operation without a
+            deterministic kernel is compiled without this, with a warning.
+        branches: for TensorFlow; XLA needs nothing of the kind.
 
     Raises:
-        InputError: more devices than the machine has.
+        SettingError: more devices than the machine has.
     """
+    _settings["deterministic"] = deterministic
     available = keras.distribution.list_devices()
     count = len(available) if devices == "all" else int(devices)
     if not 1 <= count <= len(available):
-        raise InputError(
-            f"--devices={devices}: JAX sees {len(available)} ({', '.join(available[:4])}…). Give a "
-            f"number from 1 to {len(available)}, or 'all'. (CPU devices for a trial: set "
-            "XLA_FLAGS=--xla_force_host_platform_device_count=4.)"
+        shown = ", ".join(available[:4]) + ", …" * (len(available) > 4)
+        raise SettingError(
+            "devices",
+            devices,
+            f"a number from 1 to {len(available)} or 'all', as JAX sees {len(available)} ({shown})",
+            "For a trial on several devices of a CPU set "
+            "XLA_FLAGS=--xla_force_host_platform_device_count=4.",
         )
     if count > 1:
         parallel = keras.distribution.DataParallel(devices=available[:count])
@@ -57,7 +82,9 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
     return count
 
 
-def value_and_grad(loss_fn, variables):
+def value_and_grad(
+    loss_fn: Function, variables: Sequence[keras.Variable]
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """`((loss, aux), gradients)` of `loss_fn() -> (loss, aux)` with respect to `variables`."""
     assigned = {}
 
@@ -75,9 +102,10 @@ def value_and_grad(loss_fn, variables):
     return (loss, aux), gradients
 
 
-def value_and_input_grad(fn, x):
-    """`(fn(x), gradient)`, the gradient of `sum(fn(x))` with respect to `x`, of the shape of `x`;
-    both can be differentiated again.
+def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`(fn(x), gradient)`: the gradient of `sum(fn(x))` with respect to `x` has the shape of `x`.
+
+    Both can be differentiated again.
 
     What `fn` assigns to variables is dropped.
     """
@@ -91,8 +119,12 @@ def value_and_input_grad(fn, x):
     return value, gradient
 
 
-def apply(optimizer, gradients, variables):
-    """One update of `variables`."""
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Updates `variables` once by their `gradients`, in the same order."""
     own = optimizer.variables
     new, new_own = optimizer.stateless_apply(
         [v.value for v in own], list(gradients), [v.value for v in variables]
@@ -101,10 +133,19 @@ def apply(optimizer, gradients, variables):
         variable.assign(value)
 
 
-def compile(fn, variables, xla: bool = True):
-    """`fn` as one compiled call that reads and writes `variables`, which must be all it touches.
+def compile(fn: Function, variables: Sequence[keras.Variable], xla: bool = True) -> Function:
+    """`fn` as one compiled call that reads and writes `variables`.
 
-    The old values are given to the compiler to reuse (donated): memory holds one copy.
+    The memory of the old values is given to the compiler to reuse (donated), so that there is only
+    one copy of each variable.
+
+    Args:
+        fn: a function of tensors.
+        variables: all variables that `fn` reads or writes.
+        xla: for TensorFlow; JAX always compiles with XLA.
+
+    Raises:
+        ValueError: when it is called, if `fn` assigns to another variable.
     """
     variables = list(variables)
 
@@ -117,7 +158,7 @@ def compile(fn, variables, xla: bool = True):
         mapping = scope.state_mapping
         return out, [mapping[id(v)] for v in variables]
 
-    compiled = jax.jit(pure, donate_argnums=0)
+    compiled = _jit(pure)
 
     def call(*args):
         out, values = compiled(_distinct([v.value for v in variables]), args)
@@ -128,13 +169,43 @@ def compile(fn, variables, xla: bool = True):
     return call
 
 
+def _jit(pure):
+    """`pure` compiled, its first argument donated; deterministic where `setup` asked for it."""
+    free = jax.jit(pure, donate_argnums=0)
+    options = _deterministic_options()
+    if not options:
+        return free
+    compiled = [jax.jit(pure, donate_argnums=0, compiler_options=options)]
+
+    def call(*args):
+        try:
+            return compiled[0](*args)
+        except jax.errors.JaxRuntimeError as error:  # of the compiler: nothing was donated yet
+            if compiled[0] is free or "determinis" not in str(error):
+                raise
+            warnings.warn(f"not deterministic: {error}", stacklevel=3)
+            compiled[0] = free
+            return free(*args)
+
+    return call
+
+
+def _deterministic_options():
+    """Options of the compiler that give the same bits at every start; only a GPU needs any."""
+    wanted = _settings["deterministic"] and jax.default_backend() == "gpu"
+    return {"xla_gpu_deterministic_ops": True} if wanted else {}
+
+
 def _distinct(values):
-    """A buffer can be donated once: where variables hold the same array, all but one get a copy."""
-    seen = set()
-    return [jnp.copy(x) if id(x) in seen or seen.add(id(x)) else x for x in values]
+    """The arrays, with a copy in place of one that comes again: a buffer can be donated once."""
+    seen, distinct = set(), []
+    for x in values:
+        distinct.append(jnp.copy(x) if id(x) in seen else x)
+        seen.add(id(x))
+    return distinct
 
 
-def shard(batch):
+def shard(batch: Batch) -> Batch:
     """A batch on the device, or its rows spread over the devices of `setup`."""
     distribution = keras.distribution.distribution()
     if distribution is None:
@@ -148,8 +219,14 @@ def _spread(distribution, value):
 
 
 def describe_devices() -> str:
-    """What the networks run on, in words."""
+    """What the networks run on, such as "CPU (JAX)" or "4 x NVIDIA H100 (JAX)"."""
     distribution = keras.distribution.distribution()
     count = 1 if distribution is None else distribution.device_mesh.devices.size
     device = jax.devices()[0]
-    return f"{count} x {device.device_kind} (JAX)"
+    name = "CPU" if device.platform == "cpu" else device.device_kind
+    return f"{f'{count} x ' if count > 1 else ''}{name} (JAX)"
+
+
+def missing_accelerator() -> str | None:
+    """A sentence where this machine has a GPU that JAX does not see, else None."""
+    return unused_gpu("jax", "JAX") if jax.default_backend() == "cpu" else None

@@ -1,1 +1,1 @@
-"""Methods on the same inputs: `python -m experiments.compare`."""
+"""Compares methods on the same inputs: `python -m experiments.compare`."""

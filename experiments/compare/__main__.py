@@ -5,53 +5,64 @@
     python -m experiments.compare --models=cyclegan,pix2pix --output=compared
     python -m experiments.compare --runs=batch=runs/a,instance=runs/b --content=… --style=…
 
-Methods are models, or columns with names of their own that `--runs` gives. Those that optimise a
-picture (gatys, style_swap_optimise) do so for every input; the others are trained runs, the newest
-of their model where `--runs` does not say. `--size` is the longer side of contents and styles.
-`--preset`, `--images` and `--set` are of the methods that optimise. Networks that have learned
-their styles do a style that is given with the pixels it had in training.
+A method is the name of a model, or a column that `--runs` names. Methods that optimise a picture
+(gatys, style_swap_optimise) optimise one for every input. The other methods use trained runs: the
+run that `--runs` gives, otherwise the newest run of the model. `--longer_side` resizes contents and
+styles. `--preset`, `--images` and `--set` apply to the methods that optimise. A network that has
+learned its styles takes part in the rows whose style picture has exactly the pixels that it was
+trained with; the file may have any name.
 
-In `<output>`: `sheet.png`, `comparison.md`, `.csv` and `.tex`, `report.html`, `tensorboard/` with
-a run for each method, `inputs/`, and a folder for each method with its pictures. The same command
-again makes what is missing; more methods or inputs are added by naming them beside the others.
+The command writes to `<output>`: `sheet.png`, `comparison.md`, `.csv` and `.tex`, `report.html`,
+`tensorboard/` with a run for each method, `inputs/`, and a folder of pictures for each method. The
+same command again makes only what is missing. To add methods or inputs, name them beside the
+others.
 """
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
-from experiments.run import FLAGS, command, say
+from core.files import write_json_whole
+from experiments import cli
+from experiments.cli import FLAGS, say
 
 flags.DEFINE_list("models", [], "What to compare: models of style transfer, or of translation.")
-flags.DEFINE_list("runs", [], "Trained runs: DIRECTORY, or NAME=DIRECTORY where NAME is one of "
-                  "--models or a further column.")  # fmt: skip
-STYLING = ("content", "style", "size", "weights")
+flags.DEFINE_list(
+    "runs",
+    [],
+    "Trained runs: DIRECTORY, or NAME=DIRECTORY where NAME is one of --models or a further column.",
+)
+STYLING = ("content", "style", "longer_side", "vgg_weights")
 OPTIMISING = ("preset", "images", "set")
 TRANSLATING = ("dataset", "direction", "count")
 TAKES = ("backend", "checkpoint", "output", *STYLING, *OPTIMISING, *TRANSLATING)
+OLDER = {**cli.ALIASES, "size": "longer_side"}  # older names of flags
 SIZE, COUNT = 256, 16
-# so that this process leaves memory of a GPU to those of the methods
+# leaves the GPU's memory to the processes of the methods
 SHARING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
+def main(argv: list[str]) -> int:
+    """Compares the methods that the flags name; returns the exit status."""
+    return cli.command(_compare, _check_flags)(argv)
+
+
 def _check_flags():
-    """What can be refused before the slow imports."""
-    for flag in FLAGS.flags_by_module_dict()["experiments.run"]:
-        if flag.present and flag.name not in TAKES:
+    """Refuses, before the slow imports, flags that can be judged without them."""
+    for flag in FLAGS.flags_by_module_dict()[cli.__name__]:
+        name = OLDER.get(flag.name, flag.name)
+        if flag.present and name not in TAKES:
             raise InputError(f"--{flag.name}: not an option of experiments.compare. Leave it out.")
     if not FLAGS.output:
         raise InputError("--output: give the folder of the comparison.")
-    if FLAGS.direction not in ("AtoB", "BtoA"):
-        raise InputError(f"--direction={FLAGS.direction}: expected AtoB or BtoA.")
-    if FLAGS.size and FLAGS.size < 32:
-        raise InputError(f"--size={FLAGS.size}: expected 32 pixels or more, or 0 for the pictures' "
-                         "own sizes.")  # fmt: skip
+    size = cli.either(FLAGS, "longer_side")
+    if size and size < 32:
+        raise InputError(
+            f"--longer_side={size}: expected 32 pixels or more, or 0 for the pictures' own sizes."
+        )
     if FLAGS.count is not None and FLAGS.count < 1:
         raise InputError(f"--count={FLAGS.count}: expected 1 or more.")
 
@@ -60,8 +71,10 @@ def _compare():
     try:
         return _carry_out()
     except OSError as error:
-        raise InputError(f"--output={FLAGS.output}: cannot be written ({error}). Make room there; "
-                         "the same command goes on.") from error  # fmt: skip
+        raise InputError(
+            f"--output={FLAGS.output}: cannot be written ({error}). Make room there; "
+            "the same command goes on."
+        ) from error
 
 
 def _carry_out():
@@ -72,10 +85,10 @@ def _carry_out():
     from experiments.training.config import parse_assignments
     from experiments.training.rundir import take_lock
 
-    changes = {"images": FLAGS.images, "algorithm.weights": FLAGS.weights}
+    changes = {"images": FLAGS.images, "algorithm.weights": FLAGS.vgg_weights}
     changes = {key: value for key, value in changes.items() if value is not None}
     changes |= {"data.size": 0} | parse_assignments(FLAGS.set)
-    found = methods.find(
+    compared = methods.find(
         FLAGS.models,
         FLAGS.runs,
         preset=FLAGS.preset,
@@ -83,41 +96,54 @@ def _carry_out():
         checkpoint=FLAGS.checkpoint or "last",
         say=say,
     )
-    _check_particular(found)
+    _check_particular(compared)
     files.check_folder(FLAGS.output)
     output = Path(FLAGS.output).expanduser()
-    translates = found[0].translates
-    options = {"preset": FLAGS.preset, "changes": changes,
-               "direction": FLAGS.direction if translates else ""}  # fmt: skip
+    translates = compared[0].translates
+    options = {
+        "preset": FLAGS.preset,
+        "changes": changes,
+        "direction": FLAGS.direction if translates else "",
+    }
     with take_lock(output, "--output", "another comparison", "is at work there"):
-        rows = _rows(found, output / "inputs")
-        scores = inputs.Scores(None if translates else FLAGS.weights or "imagenet")
-        plans = _plans(found, rows, output, options)
+        rows = _rows(compared, output / "inputs")
+        scores = inputs.Scores(None if translates else FLAGS.vgg_weights or "imagenet")
+        plans = _plans(compared, rows, output, options)
         for method, plan in plans.items():
             status = _make(method, plan)
             if status:
                 return status
         columns = {name: results.read(plan, rows, scores) for name, plan in plans.items()}
         if not any(columns.values()):
-            raise InputError("no method can take any of the inputs, for the reasons above. Give "
-                             "others, or another --size.")  # fmt: skip
-        results.write(output, found, rows, columns, scores, say)
+            raise InputError(
+                "no method can take any of the inputs, for the reasons above. Give "
+                "others, or another --longer_side."
+            )
+        results.write(output, compared, rows, columns, scores, say)
     return 0
 
 
 def _check_particular(found):
-    """Refuses a flag that nothing here would look at, and misses one that is needed."""
+    """Refuses a flag that these methods do not use, and the lack of one that they need."""
     translates, optimised = found[0].translates, any(not m.run_dir for m in found)
     for name in TRANSLATING if not translates else STYLING:
-        if FLAGS[name].present:
+        if _given(name):
             kind = "translation" if translates else "style transfer"
             raise InputError(f"--{name}: not an option of a comparison of {kind}. Leave it out.")
     for name in OPTIMISING:
-        if FLAGS[name].present and not optimised:
-            raise InputError(f"--{name}: is of methods that optimise a picture, and there are none "
-                             "among these. Leave it out.")  # fmt: skip
+        if _given(name) and not optimised:
+            raise InputError(
+                f"--{name}: is of methods that optimise a picture, and there are none "
+                "among these. Leave it out."
+            )
     if not translates and not (FLAGS.content and FLAGS.style):
         raise InputError("give --content and --style, pictures or folders, for style transfer.")
+
+
+def _given(name):
+    """Returns whether a flag was given, under this name or an older one."""
+    older = [old for old, new in OLDER.items() if new == name]
+    return any(FLAGS[n].present for n in (name, *older))
 
 
 def _rows(found, folder):
@@ -125,7 +151,8 @@ def _rows(found, folder):
     from experiments.training.config import override
 
     if not found[0].translates:
-        size = SIZE if FLAGS.size is None else FLAGS.size
+        size = cli.either(FLAGS, "longer_side")
+        size = SIZE if size is None else size
         return inputs.stylizing(FLAGS.content, FLAGS.style, size, folder)
     methods.check_direction(found, FLAGS.direction)
     config = found[0].config
@@ -135,30 +162,33 @@ def _rows(found, folder):
 
 
 def _plans(found, rows, output, options):
-    """`{method: plan}`; all are checked before the first is carried out."""
+    """Returns `{method: plan}`; all are checked before the first one is carried out."""
     from experiments.compare import inputs, worker
 
     plans = {}
     for method in found:
         able = [row for row in rows if method.takes(row)]
         if len(able) < len(rows):
-            say(f"{method.name}: has learned {', '.join(method.styles)} alone; styles with other "
-                "pixels stay –")  # fmt: skip
+            say(
+                f"{method.name}: has learned only {', '.join(method.styles)}; its cells of other "
+                "styles are left empty (–)"
+            )
         plans[method.name] = inputs.plan(method, able, output / method.name, options)
         for cell in plans[method.name]["cells"]:
             worker.made(output / method.name, cell)
     if not any(plan["cells"] for plan in plans.values()):
         learned = "; ".join(f"{method.name}: {', '.join(method.styles)}" for method in found)
         given = dict.fromkeys(row.files["style"].stem for row in rows)
-        raise InputError(f"none of the styles is one that was learned ({', '.join(given)} came; "
-                         f"learned by {learned}). Give the picture of the training, in its size: "
-                         "its pixels are compared.")  # fmt: skip
+        raise InputError(
+            f"none of the styles is one that was learned ({', '.join(given)} came; learned by "
+            f"{learned}). Give exactly the picture of the training: it is recognised by its pixels."
+        )
     return plans
 
 
 def _make(name, plan):
-    """Makes a column in a process of its own; returns the exit status."""
-    from experiments.compare import worker
+    """Makes a column in a separate process; returns the exit status."""
+    from experiments.compare import processes, worker
 
     folder = Path(plan["folder"])
     if not plan["cells"]:
@@ -169,42 +199,16 @@ def _make(name, plan):
     say(f"--- {name}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / worker.PLAN
-    path.write_text(json.dumps(plan, indent=2) + "\n")
-    status, stopped = _apart(path)
+    write_json_whole(path, plan)
+    status, stopped = processes.run(path)
     if status < 0 and not stopped:
         raise InputError(
             f"{name}: its process was ended by {signal.Signals(-status).name}, perhaps "
             "for want of memory. What was made is kept: the same command goes on; a "
-            "smaller --size needs less."
+            "smaller --longer_side needs less."
         )
     return 128 - status if status < 0 else status
 
 
-def _apart(plan):
-    """Runs the plan as a process; `(exit status, whether a signal was passed on to it)`. A terminal
-    that closes is SIGTERM to it, so that it saves."""
-    passed = []
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments.compare.worker", f"--plan={plan}"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        start_new_session=True,  # Ctrl-C reaches it through us alone, once
-    )
-
-    def pass_on(number, frame):
-        passed.append(number)
-        process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup wants it
-        numbers.append(signal.SIGHUP)
-    old = {number: signal.signal(number, pass_on) for number in numbers}
-    try:
-        return process.wait(), bool(passed)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
 if __name__ == "__main__":
-    app.run(command(_compare, _check_flags))
+    cli.start(_compare, _check_flags)

@@ -1,4 +1,4 @@
-"""TensorBoard events beside those of a training run: pictures, tables and layouts by method."""
+"""Writes a comparison's pictures, tables and chart layouts for TensorBoard, a run per method."""
 
 import io
 import re
@@ -32,11 +32,13 @@ def _remove_events(folder):
 
 
 class Events:
-    """A run of TensorBoard; what was in its folder is replaced."""
+    """Writes one run of TensorBoard, and replaces an earlier one in the same folder."""
 
     def __init__(self, folder: str | Path):
-        """Args:
-        folder: of the run, made if it is not there.
+        """Removes the events in the folder and begins new ones.
+
+        Args:
+            folder: the folder of the run; made if it does not exist.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,12 +52,12 @@ class Events:
         self._events.close()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """A point of each curve."""
-        found = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._add(Summary(value=found), step)
+        """Adds a point to each curve: `values` by tag, at `step`."""
+        points = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._add(Summary(value=points), step)
 
     def picture(self, tag: str, picture: np.ndarray) -> None:
-        """A picture, uint8 `[H, W, 3]`."""
+        """Adds a picture, uint8 `[H, W, 3]`."""
         data = io.BytesIO()
         Image.fromarray(picture).save(data, "PNG")
         height, width = picture.shape[:2]
@@ -65,20 +67,20 @@ class Events:
         self._add(Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def row(self, name: str, values: Mapping[str, str | float]) -> None:
-        """A row of the table in HParams: what is not measured. Its measures are scalars.
+        """Adds a row to the table in HParams. Measured values are not in it: they are scalars.
 
         Args:
-            name: of the row.
-            values: by column.
+            name: the name of the row.
+            values: the values of the row by column name.
         """
         self._add(hparams.hparams_pb(dict(values), trial_id=name))
 
     def table(self, columns: Mapping[str, str], measures: Mapping[str, str]) -> None:
-        """What the rows of the table in HParams have, once for all runs.
+        """Declares the columns of the table in HParams, once for all runs.
 
         Args:
-            columns: titles of those of `row`, by name.
-            measures: titles by tag of a scalar.
+            columns: the titles of the columns that `row` fills, by column name.
+            measures: the titles of the columns that scalars fill, by their tag.
         """
         self._add(
             hparams.hparams_config_pb(
@@ -88,9 +90,12 @@ class Events:
         )
 
     def layout(self, categories: Mapping[str, Sequence[str]]) -> None:
-        """The charts of Custom Scalars, one for each tag: `{category: tags}`; a chart has the
-        curves of all runs."""
-        found = layout_pb2.Layout(
+        """Lays out the page Custom Scalars: a chart for each tag, with the curves of all runs.
+
+        Args:
+            categories: the tags of each section of the page, by its title.
+        """
+        charts = layout_pb2.Layout(
             category=[
                 layout_pb2.Category(
                     title=title,
@@ -108,7 +113,7 @@ class Events:
         value = Summary.Value(
             tag=metadata.CONFIG_SUMMARY_TAG,
             metadata=metadata.create_summary_metadata(),
-            tensor=make_tensor_proto(found.SerializeToString()),
+            tensor=make_tensor_proto(charts.SerializeToString()),
         )
         self._add(Summary(value=[value]))
 

@@ -1,4 +1,4 @@
-"""The inputs of a comparison, its scores, and what its table and curves hold."""
+"""Prepares the inputs of a comparison, scores its pictures, and fills its table and curves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +11,22 @@ import numpy as np
 from core import engine
 from core.errors import InputError
 from experiments import api
+from experiments.compare.methods import Method
 from experiments.compare.worker import PLAN, digest
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
+from experiments.data.styles import EMBEDDED, digest_pixels, read, stem
 from experiments.metrics import pairs
+from experiments.metrics.picture_scores import CONTENT_TAPS, STYLE_TAPS
+from experiments.model import Say
 from experiments.tables import MISSING
-from experiments.tasks.stylization import EMBEDDED, digest_pixels, read, stem
-from experiments.tasks.subjects import CONTENT_TAPS, STYLE_TAPS
 from experiments.training import checkpoint
+from experiments.training.config import RunConfig
 from experiments.training.writer import read_metrics
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.weights import load_weights
 
-SMALLEST = 16  # pixels that the scores need
+SMALLEST = 16  # pixels of a side that the scores need
 # what is measured: title and format
 MEASURES = {
     "content_term": ("content term", ".4g"),
@@ -37,8 +40,14 @@ FACTS = {"parameters": "parameters", "images": "training images"}
 
 
 class Row(NamedTuple):
-    """An input: `files` by what they are, in the order in which a sheet shows them, and the hash of
-    the pixels of its style as it was given, see `experiments.compare.methods.Method.learned`."""
+    """An input of a comparison.
+
+    Attributes:
+        name: the name of the row.
+        files: its picture files by role, in the order in which a sheet shows them.
+        style: the hash of the style's pixels before it was resized, see
+            `experiments.compare.methods.Method.learned`.
+    """
 
     name: str
     files: dict[str, Path]
@@ -60,41 +69,44 @@ Column = dict[str, Cell]  # by name of the row
 
 
 def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> list[Row]:
-    """Every content with every style, written to `folder` at the size of the comparison.
+    """Returns a row for every content with every style, written to `folder` at the given size.
 
     Args:
         contents: a file, a folder or "photos:NAME".
-        styles: likewise, each.
-        size: of their longer sides, pixels; 0: their own.
+        styles: files, folders or "photos:NAME".
+        size: the longer side of each picture in pixels; 0 keeps its own size.
+        folder: the folder for the pictures.
 
     Raises:
-        InputError: pictures that cannot be read, are too small or have the same names; others than
-            a comparison in this folder was made with.
+        InputError: a picture cannot be read, is too small or has the same name as another, or the
+            comparison in this folder was made with other pictures.
     """
-    found = {
+    inputs = {
         "content": _prepared("--content", [contents], size, folder / "content"),
         "style": _prepared("--style", styles, size, folder / "style"),
     }
     rows = [
         Row(f"{content.stem}-{style.stem}", {"content": content, "style": style}, pixels)
-        for content in found["content"]
-        for style, pixels in found["style"].items()
+        for content in inputs["content"]
+        for style, pixels in inputs["style"].items()
     ]
     if len({row.name for row in rows}) != len(rows):
-        raise InputError("--content, --style: two pairs of names are the same with a '-' between; "
-                         "rename a picture.")  # fmt: skip
+        raise InputError(
+            "--content, --style: two pairs of names are the same with a '-' between; "
+            "rename a picture."
+        )
     return rows
 
 
 def _prepared(flag, sources, size, folder):
-    """`{file: hash of the pixels as they were given}`."""
-    names = []
+    """Writes the pictures of a flag; returns `{file: hash of its pixels before resizing}`."""
+    names: list[str | Path] = []
     for source in sources:
         names += [source] if source.startswith(EMBEDDED) else files.inputs(flag, source)[0]
     stems = [stem(str(name)) for name in names]
     if twice := [name for name in stems if stems.count(name) > 1]:
         raise InputError(f"{flag}: several pictures are called '{twice[0]}'; rename them.")
-    found = {}
+    hashes = {}
     for name in names:
         picture = read(name)
         pixels = digest_pixels(picture)
@@ -103,14 +115,14 @@ def _prepared(flag, sources, size, folder):
             height, width = picture.shape[:2]
             raise InputError(
                 f"{flag}: '{name}' has {width}x{height} pixels here, expected "
-                f"{SMALLEST} or more. Leave it out or give a larger --size."
+                f"{SMALLEST} or more. Leave it out or give a larger --longer_side."
             )
-        found[_keep(folder / f"{stem(str(name))}.png", picture)] = pixels
-    return found
+        hashes[_keep(folder / f"{stem(str(name))}.png", picture)] = pixels
+    return hashes
 
 
 def _keep(path, picture):
-    """Writes an input; once a method has begun, finds out that it is the one that is there."""
+    """Writes an input. Once a method has begun, refuses one that differs from the file there."""
     output = path.parents[2]
     if path.exists() and any(output.glob(f"*/{PLAN}")):
         before = pictures.read(path)
@@ -124,41 +136,53 @@ def _keep(path, picture):
     return path
 
 
-def translating(config, direction: str, count: int, folder: Path, say) -> list[Row]:
-    """Test images of a configuration with the truth where it is known, written to `folder`.
+def translating(config: RunConfig, direction: str, count: int, folder: Path, say: Say) -> list[Row]:
+    """Returns a row for each test image, with its true counterpart where there is one.
 
     Args:
-        config: RunConfig, of a model that translates.
+        config: the configuration of a model that translates.
         direction: "AtoB" or "BtoA".
-        count: of the images, evenly spaced.
-        say: takes lines for a person.
+        count: how many test images, evenly spaced over the test set.
+        folder: the folder that the images are written to.
+        say: called with each line for the user.
 
     Raises:
-        InputError: the data set cannot be had; others than before, as of `stylizing`.
+        InputError: the data set is not available, or the comparison in this folder was made with
+            other images.
     """
-    dataset, (source, target) = api.open_data(config, say), (direction[0], direction[-1])
-    found = {source: test_images(dataset, config.data, source, count)}
-    if len(found[source]) != dataset.test[source].size:
-        say(f"--count={count}: {len(found[source])} of {dataset.test[source].size} test images, "
-            "evenly spaced")  # fmt: skip
+    dataset: Any = api.open_data(config, say)  # a model that translates has one
+    source, target = direction[0], direction[-1]
+    shown = {source: test_images(dataset, config.data, source, count)}
+    if len(shown[source]) != dataset.test[source].size:
+        say(
+            f"--count={count}: {len(shown[source])} of {dataset.test[source].size} test images, "
+            "evenly spaced"
+        )
     if dataset.truth:
-        found["truth"] = test_images(dataset, config.data, target, count)
-    names = [f"{direction}-{i:03d}" for i in range(len(found[source]))]
+        shown["truth"] = test_images(dataset, config.data, target, count)
+    names = [f"{direction}-{i:03d}" for i in range(len(shown[source]))]
     return [
-        Row(name, {role: _keep(folder / role / f"{name}.png", images[i])
-                   for role, images in found.items()})
+        Row(
+            name,
+            {
+                role: _keep(folder / role / f"{name}.png", images[i])
+                for role, images in shown.items()
+            },
+        )
         for i, name in enumerate(names)
-    ]  # fmt: skip
+    ]
 
 
-def plan(method, rows: Sequence[Row], folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """What `experiments.compare.worker.make` takes.
+def plan(
+    method: Method, rows: Sequence[Row], folder: Path, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the plan of a column, as `experiments.compare.worker.make` takes it.
 
     Args:
-        method: of `experiments.compare.methods`.
-        rows: those that it can do.
-        folder: for its pictures.
-        options: "preset", "changes" and "direction".
+        method: the method of the column.
+        rows: the inputs that it can take.
+        folder: the folder for its pictures.
+        options: a dictionary with "preset", "changes" and "direction".
     """
     if method.run_dir:
         (path,) = checkpoint.chosen(method.run_dir, method.checkpoint)
@@ -193,24 +217,27 @@ def _cell(method, row, own):
 
 
 class Scores:
-    """Of pictures by what their input has: a style, or the truth."""
+    """Scores pictures against their content and style, or against the true picture."""
 
     def __init__(self, weights: str | None):
-        """Args:
-        weights: of VGG, see `nst.weights.load_weights`; None where there are no styles.
+        """Loads the network that the scores need.
+
+        Args:
+            weights: the weights of VGG, see `nst.weights.load_weights`; None where the inputs have
+                no styles.
 
         Raises:
-            InputError: they cannot be had.
+            InputError: the weights are not available.
         """
         self.network = ""
         if weights:
-            found = load_weights(weights)
-            self.network = f"{found.network} with the weights {weights}"
-            self.content = perceptual(found, CONTENT_TAPS)
-            self.style = perceptual(found, STYLE_TAPS)
+            vgg = load_weights(weights)
+            self.network = f"{vgg.network} with the weights {weights}"
+            self.content = feature_network(vgg, CONTENT_TAPS)
+            self.style = feature_network(vgg, STYLE_TAPS)
 
     def __call__(self, row: Row, picture: np.ndarray) -> dict[str, float]:
-        """The names are of `MEASURES`."""
+        """Returns the scores of a picture, uint8 `[H, W, 3]`, by key of `MEASURES`."""
         given = {role: pictures.read(path) for role, path in row.files.items()}
         if "style" in given:
             return {
@@ -224,42 +251,53 @@ class Scores:
 
 
 def common(columns: dict[str, Column], rows: Sequence[Row]) -> list[str]:
-    """Names of the rows that all columns have which have any."""
+    """Returns the names of the rows that every column has, apart from columns without any row."""
     filled = [column for column in columns.values() if column]
     return [row.name for row in rows if all(row.name in column for column in filled)]
 
 
 def measures(columns: dict[str, Column]) -> list[str]:
-    """Those of `MEASURES` that are taken."""
+    """Returns the keys of `MEASURES` for which at least one cell has a value."""
     cells = [cell for column in columns.values() for cell in column.values()]
     taken = {"seconds", "memory"}.union(*(cell.scores for cell in cells))
     return [key for key in MEASURES if key in taken]
 
 
 def summary(column: Column, names: Sequence[str]) -> dict[str, float]:
-    """A column in numbers: `MEASURES` over the rows `names`, none of them without any, and `FACTS`,
-    none of them without a cell."""
+    """Returns the numbers of a column by name.
+
+    Args:
+        column: the cells of a method.
+        names: the rows to summarise. Without any, the measures are left out.
+
+    Returns:
+        Its `FACTS`, and its `MEASURES` over the named rows; empty for a column without cells.
+    """
     if not column:
         return {}
-    found = {name: next(iter(column.values())).record[name] for name in FACTS}
+    numbers = {name: next(iter(column.values())).record[name] for name in FACTS}
     if not names:
-        return found
+        return numbers
     cells = [column[name] for name in names]
-    found |= {key: float(np.mean([cell.scores[key] for cell in cells])) for key in cells[0].scores}
-    found["seconds"] = median(cell.record["seconds"] for cell in cells)
-    found["memory"] = max(cell.record["memory"] for cell in cells) / 2**20
-    return found
+    numbers |= {
+        key: float(np.mean([cell.scores[key] for cell in cells])) for key in cells[0].scores
+    }
+    numbers["seconds"] = median(cell.record["seconds"] for cell in cells)
+    numbers["memory"] = max(cell.record["memory"] for cell in cells) / 2**20
+    return numbers
 
 
-def table(methods, columns: dict[str, Column], rows: Sequence[Row]) -> tuple[list, list]:
-    """`(header, rows)`, text."""
+def table(
+    methods: Sequence[Method], columns: dict[str, Column], rows: Sequence[Row]
+) -> tuple[list, list]:
+    """Returns `(header, rows)` of the table, as text."""
     names = common(columns, rows)
-    found = {method.name: summary(columns[method.name], names) for method in methods}
+    summaries = {method.name: summary(columns[method.name], names) for method in methods}
     keys = measures(columns)
     header = ["method", *(MEASURES[key][0] for key in keys), *FACTS.values(), "pictures"]
     lines = []
     for method in methods:
-        values = found[method.name]
+        values = summaries[method.name]
         line = [format(values[k], MEASURES[k][1]) if k in values else MISSING for k in keys]
         facts = {k: values[k] for k in FACTS if k in values}
         if method.run_dir and not facts.get("images"):  # imported
@@ -272,22 +310,22 @@ def table(methods, columns: dict[str, Column], rows: Sequence[Row]) -> tuple[lis
 # --- curves
 
 
-def curves(method, folder: Path) -> list[tuple[int, dict[str, float]]]:
-    """`(images, values by tag)` of the training of a method; of one that optimises (iterations) the
-    means over its pictures.
+def curves(method: Method, folder: Path) -> list[tuple[int, dict[str, float]]]:
+    """Returns the training curves of a method as a list of `(images, values by tag)`.
 
-    A tag begins with the model, whose loss it is, but for the metrics of trained runs, which are
-    the same for all.
+    For a method that optimises, images are iterations and the values are means over its pictures.
+    The tag of a loss begins with the model that it belongs to. The metrics of trained runs are the
+    same for all models, so their tags do not.
     """
     runs = [method.run_dir] if method.run_dir else sorted((folder / "runs").glob("*"))
-    found = {}
+    series: dict[int, dict[str, list[float]]] = {}
     for run_dir in runs:
         for row in read_metrics(run_dir):
             for name in row.keys() - {"images", "time"}:
                 same = method.run_dir and name.startswith("metrics/")
                 tag = name if same else f"{method.config.model}/{name}"
-                found.setdefault(row["images"], {}).setdefault(tag, []).append(row[name])
+                series.setdefault(row["images"], {}).setdefault(tag, []).append(row[name])
     return [
         (images, {tag: float(np.mean(values)) for tag, values in tags.items()})
-        for images, tags in sorted(found.items())
+        for images, tags in sorted(series.items())
     ]

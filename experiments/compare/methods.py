@@ -1,92 +1,101 @@
-"""What a comparison compares: models that optimise a picture, and trained runs."""
+"""The methods of a comparison: models that optimise a picture, and trained runs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from core.errors import InputError
 from core.names import nearest
-from experiments import api
+from experiments import api, configs
 from experiments.data.files import file_id
+from experiments.model import Say, Task
 from experiments.training import checkpoint
+from experiments.training.config import RunConfig
 from experiments.training.rundir import read_config, stored_config
 
-# what a comparison writes beside the folders of its columns
-OUTPUTS = ("inputs", "tensorboard", "sheet.png", "report.html", "comparison.md", "comparison.csv",
-           "comparison.tex", "lock")  # fmt: skip
+# the files and folders that a comparison writes beside the folders of its columns
+OUTPUTS = (
+    "inputs",
+    "tensorboard",
+    "sheet.png",
+    "report.html",
+    "comparison.md",
+    "comparison.csv",
+    "comparison.tex",
+    "lock",
+)
 
 
 @dataclass(frozen=True)
 class Method:
-    """A column of the sheet, a row of the table.
+    """A method: a column of the sheet and a row of the table.
 
     Attributes:
-        name: in both, and the folder of its pictures.
-        config: of the trained run, or of every picture that is optimised.
-        run_dir: of the trained run; None: a picture is optimised for every input.
-        checkpoint: of the run, as `api.load` takes it.
+        name: its name in both, and the name of the folder of its pictures.
+        config: the configuration of the trained run, or of every picture that is optimised.
+        run_dir: the directory of the trained run; None where a picture is optimised for every
+            input.
+        checkpoint: the checkpoint of the run, as `api.load` takes it.
     """
 
     name: str
-    config: Any
+    config: RunConfig
     run_dir: Path | None = None
     checkpoint: str = ""
 
     @property
-    def module(self) -> ModuleType:
-        """Of its model."""
-        return api.model_module(self.config.model)
+    def task(self) -> Task:
+        """Returns the kind of work that its model does."""
+        return configs.find(self.config.model).task
 
     @property
     def translates(self) -> bool:
-        """Whether it takes test images and no styles."""
-        return hasattr(self.module, "translate")
+        """Returns whether it takes test images and no styles."""
+        return self.task.compared == "translation"
 
     @property
     def styles(self) -> tuple[str, ...] | None:
-        """The names of those that it has learned; None: it takes any."""
-        if not hasattr(self.module, "learned_styles"):
-            return None
-        return self.module.learned_styles(api.Run(self.config, self.run_dir, None, self.module))
+        """Returns the names of the styles that it has learned; None if it takes any style."""
+        return self.task.learned_styles(self.config)
 
     def learned(self, name: str, pixels: str) -> str | None:
-        """Which of the styles that it has learned a picture is, None for none of them.
+        """Returns the name of the learned style that a picture is, None if it is none of them.
 
         Args:
-            name: of the picture; counts where the run does not say what its style was (imported).
-            pixels: their hash, as `experiments.tasks.feed_forward.fingerprint` takes it.
+            name: the name of the picture. It decides only where the run does not record the pixels
+                of its style, as imported weights do not.
+            pixels: the hash of the picture's pixels, made as
+                `experiments.tasks.feed_forward.styles_fingerprint` makes it.
         """
+        if self.styles is None or self.run_dir is None:
+            return None
         for style, own in zip(self.styles, style_pixels(self.run_dir), strict=True):
             if own == pixels or (own is None and style == name):
                 return style
         return None
 
-    def takes(self, row) -> bool:
-        """Whether it can do an input, a `Row` of `experiments.compare.inputs`."""
+    def takes(self, row: Any) -> bool:
+        """Returns whether it can take an input, an `experiments.compare.inputs.Row`."""
         if "style" not in row.files or self.styles is None:
             return True
         return self.learned(row.files["style"].stem, row.style) is not None
 
 
 def style_pixels(run_dir: Path) -> list[str | None]:
-    """Hashes of the styles that a run has learned, in the order of `Method.styles`; None where it
-    is not known."""
+    """Returns the hash of each style that a run has learned, in the order of `Method.styles`.
+
+    None stands for a style whose pixels the run does not record.
+    """
     stored = read_config(run_dir / "config.json")
     config, data = stored["config"], stored.get("data", {})
     before, base = config.get("algorithm.learned", []), config.get("algorithm.base")
-    found = [None] * len(before)
+    learned: list[str | None] = [None] * len(before)
     if base and (path := Path(base).expanduser() / "config.json").exists():
         own = read_config(path)["config"]
         if [*own.get("algorithm.learned", []), *own.get("algorithm.style", [])] == before:
-            found = style_pixels(path.parent)
-    return [*found, *(data.get(name) for name in config["algorithm.style"])]
-
-
-def optimises(module: ModuleType) -> bool:
-    """Whether a model makes a picture of a content and a style without training."""
-    return not module.ROLES and "content" in getattr(module, "OPTIONS", {})
+            learned = style_pixels(path.parent)
+    return [*learned, *(data.get(name) for name in config["algorithm.style"])]
 
 
 def find(
@@ -96,42 +105,45 @@ def find(
     preset: str,
     changes: dict[str, Any],
     checkpoint: str,
-    say,
+    say: Say,
 ) -> list[Method]:
-    """The methods of `--models` and `--runs`, in this order.
+    """Returns the methods of `--models`, then the further ones of `--runs`.
 
     Args:
-        models: by name; a trained one takes its run from `runs`, else the newest of its own.
+        models: names of models. A trained one uses its run in `runs`, otherwise its newest run.
         runs: directories, or NAME=DIRECTORY where NAME is one of `models` or a further column.
-        preset, changes: of those that optimise.
-        checkpoint: of those that are trained.
-        say: takes lines for a person.
+        preset: the preset of the methods that optimise.
+        changes: changes of that preset, by dotted key.
+        checkpoint: the checkpoint of the trained methods.
+        say: called with each line for the user.
 
     Raises:
-        InputError: unknown models, directories that are no runs, a name that is given twice,
-            models that cannot be compared or not with each other.
+        InputError: a model is unknown, a directory is not a run, a name is given twice, or the
+            models cannot be compared, at all or with each other.
     """
     for model in models:
-        if model not in api.MODELS:
-            raise InputError(f"--models={model}: no such model. {nearest(model, api.MODELS)}")
+        if model not in configs.names():
+            raise InputError(f"--models={model}: no such model. {nearest(model, configs.names())}")
     places = _places(runs)
     _check_names(models, places)
-    found = []
+    compared = []
     for name in dict.fromkeys([*models, *places]):
         if name in places:
-            found.append(_trained(name, places[name], checkpoint, name if name in models else None))
-        elif optimises(api.model_module(name)):
-            found.append(Method(name, api.make_config(name, preset, changes)))
+            compared.append(
+                _trained(name, places[name], checkpoint, name if name in models else None)
+            )
+        elif configs.find(name).task.optimises:
+            compared.append(Method(name, api.make_config(name, preset, changes)))
         else:
             _check_kind(name)
-            found.append(_trained(name, newest(name, say), checkpoint, name))
-    _check_together(found)
-    return found
+            compared.append(_trained(name, newest(name, say), checkpoint, name))
+    _check_together(compared)
+    return compared
 
 
 def _places(runs) -> dict[str, Path]:
-    """`{column: run directory}` of `--runs`."""
-    found = {}
+    """Returns `{column: run directory}` of `--runs`."""
+    places = {}
     for text in runs:
         name, equals, place = text.partition("=")
         place = Path(place if equals else text).expanduser()
@@ -141,11 +153,13 @@ def _places(runs) -> dict[str, Path]:
                 "Give directories of trained runs, as NAME=DIRECTORY or alone."
             )
         name = name if equals else read_config(place / "config.json")["config"]["model"]
-        if name in found:
-            raise InputError(f"--runs={text}: '{name}' has a run already. Give names of your own: "
-                             f"--runs=NAME=DIRECTORY,….")  # fmt: skip
-        found[name] = place
-    return found
+        if name in places:
+            raise InputError(
+                f"--runs={text}: '{name}' has a run already. Give names of your own: "
+                f"--runs=NAME=DIRECTORY,…."
+            )
+        places[name] = place
+    return places
 
 
 def _check_names(models, places):
@@ -167,45 +181,51 @@ def _check_names(models, places):
             "give --models, such as gatys,adain,johnson or cyclegan,pix2pix; or --runs."
         )
     for name in models:
-        if name in places and optimises(api.model_module(name)):
-            raise InputError(f"--runs={name}=…: {name} is optimised for every picture and has no "
-                             "trained run. Leave it out.")  # fmt: skip
+        if name in places and configs.find(name).task.optimises:
+            raise InputError(
+                f"--runs={name}=…: {name} is optimised for every picture and has no "
+                "trained run. Leave it out."
+            )
 
 
-def newest(model: str, say) -> Path:
-    """The newest run of a model below `runs/`.
+def newest(model: str, say: Say) -> Path:
+    """Returns the directory of the newest run of a model below `runs/`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no run.
     """
     folder = Path("runs") / model
-    found = sorted(folder.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise InputError(f"--models={model}: no run in {folder}. Train one, or say where it is: "
-                         f"--runs={model}=DIRECTORY.")  # fmt: skip
-    say(f"{model}: using its newest run, --runs={model}={found[-1].parent}")
-    return found[-1].parent
+    configs_by_age = sorted(folder.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if not configs_by_age:
+        raise InputError(
+            f"--models={model}: no run in {folder}. Train one, or say where it is: "
+            f"--runs={model}=DIRECTORY."
+        )
+    say(f"{model}: using its newest run, --runs={model}={configs_by_age[-1].parent}")
+    return configs_by_age[-1].parent
 
 
 def _trained(name, run_dir, which, model) -> Method:
-    """A method of a run; `model` is what it has to be of, None for any."""
+    """Returns the method of a run, which must be of `model` unless that is None."""
     stored = read_config(run_dir / "config.json")["config"]["model"]
     if model and stored != model:
         raise InputError(f"--runs={name}={run_dir}: is a run of {stored}, not {model}.")
     _check_kind(stored)
-    if optimises(api.model_module(stored)):
-        raise InputError(f"--runs={name}={run_dir}: a run of {stored}, which is one picture. Give "
-                         f"--models={stored}: it is optimised for every input.")  # fmt: skip
+    if configs.find(stored).task.optimises:
+        raise InputError(
+            f"--runs={name}={run_dir}: a run of {stored}, which is one picture. Give "
+            f"--models={stored}: it is optimised for every input."
+        )
     if not checkpoint.chosen(run_dir, which):
         raise InputError(f"--runs={name}={run_dir}: no checkpoint yet. Train first.")
     number = checkpoint.chosen(run_dir, which)[0].stem
-    config = stored_config(run_dir, api.model_module(stored).PRESETS)
+    config = stored_config(run_dir, configs.find(stored).presets)
     return Method(name, config, run_dir, str(int(number)) if number.isdigit() else number)
 
 
 def _check_kind(model):
     if not _comparable(model):
-        known = [name for name in api.MODELS if _comparable(name)]
+        known = [name for name in configs.names() if _comparable(name)]
         raise InputError(
             f"{model}: takes neither contents and styles nor test images, so there is "
             f"nothing to compare it on. Compare some of {', '.join(known)}."
@@ -213,8 +233,7 @@ def _check_kind(model):
 
 
 def _comparable(model):
-    module = api.model_module(model)
-    return optimises(module) or hasattr(module, "stylize") or hasattr(module, "translate")
+    return bool(configs.find(model).task.compared)
 
 
 def _check_together(methods):
@@ -238,13 +257,15 @@ def _check_together(methods):
 
 
 def check_direction(methods: Iterable[Method], direction: str) -> None:
-    """Refuses a run that translates the other way.
+    """Refuses a run that translates only in the other direction.
 
     Raises:
-        InputError: names it.
+        InputError: a run does; the message names it.
     """
     for method in methods:
-        trained = getattr(method.config.algorithm, "direction", direction)
-        if trained != direction:
-            raise InputError(f"{method.name}: {method.run_dir} has learned {trained} alone. Give "
-                             f"--direction={trained}, or another run.")  # fmt: skip
+        if direction not in method.config.algorithm.directions:
+            (learned,) = method.config.algorithm.directions
+            raise InputError(
+                f"{method.name}: {method.run_dir} has learned {learned} alone. Give "
+                f"--direction={learned}, or another run."
+            )

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else."""
+"""Makes a single HTML file of a comparison, which needs no other file."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from PIL import Image
 
 from experiments.tables import MISSING
 
-LARGE = 128  # pixels: from here on pictures are JPEG, smaller ones PNG
+LARGE = 128  # pixels: larger pictures are stored as JPEG, smaller ones as PNG
 CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em;
        color: #1b1b1b; background: #fff; }
@@ -34,14 +34,14 @@ def page(
     sheet: tuple[Sequence[str], Sequence[tuple[str, Sequence[np.ndarray | None]]]],
     notes: Sequence[str],
 ) -> str:
-    """The HTML.
+    """Returns the HTML of the page.
 
     Args:
-        title: of the page.
-        table: header and rows, text.
-        sheet: titles of the columns, and `(title, pictures)` of each row; pictures are uint8
-            `[H, W, 3]` of any sizes, None where there is none.
-        notes: how it was made, and what is missing.
+        title: the title of the page.
+        table: the header and the rows of the table, as text.
+        sheet: the titles of the columns, and `(title, pictures)` of each row. Pictures are uint8
+            `[H, W, 3]` of any size, None where one is missing.
+        notes: paragraphs that say how the comparison was made and what is missing.
     """
     titles, rows = sheet
     shown = [picture for _, pictures in rows for picture in pictures if picture is not None]

@@ -1,6 +1,6 @@
-"""What a comparison leaves behind: sheet, table, TensorBoard and page."""
+"""Writes the results of a comparison: sheet, table, TensorBoard events and page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,21 @@ from experiments.compare.inputs import FACTS, MEASURES, Cell, Column, Row, Score
 from experiments.compare.methods import Method
 from experiments.compare.worker import made
 from experiments.data import pictures
+from experiments.model import Say
 from experiments.training.rundir import environment
 
 TITLE = "Comparison"
 
 
 def read(plan: dict[str, Any], rows: Sequence[Row], scores: Scores) -> Column:
-    """A column from the pictures of a plan, those that could be made, with their scores."""
-    folder, by_name, found = Path(plan["folder"]), {row.name: row for row in rows}, {}
+    """Returns the column of a plan: the pictures that could be made, with their scores."""
+    folder, by_name, cells = Path(plan["folder"]), {row.name: row for row in rows}, {}
     for cell in plan["cells"]:
         record = made(folder, cell)
         if record:
             picture = pictures.read(folder / f"{cell['name']}.png")
-            found[cell["name"]] = Cell(picture, record, scores(by_name[cell["name"]], picture))
-    return found
+            cells[cell["name"]] = Cell(picture, record, scores(by_name[cell["name"]], picture))
+    return cells
 
 
 def write(
@@ -35,9 +36,9 @@ def write(
     rows: Sequence[Row],
     columns: dict[str, Column],
     scores: Scores,
-    say,
+    say: Say,
 ) -> None:
-    """Writes all of it to `output` and prints the table."""
+    """Writes all results to `output` and prints the table."""
     header, lines = inputs.table(methods, columns, rows)
     notes = _notes(methods, rows, columns, scores)
     listed = "\n".join(f"- {note}" for note in notes)
@@ -48,12 +49,14 @@ def write(
     page = report.page(TITLE, (header, lines), (titles, grid), notes)
     (output / "report.html").write_text(page, encoding="utf-8")
     _tensorboard(output, methods, rows, columns, picture)
-    say(f"{output}/sheet.png, {output}/comparison.md and .csv, {output}/report.html; tensorboard "
-        f"--logdir {output}/tensorboard")  # fmt: skip
+    say(
+        f"{output}/sheet.png, {output}/comparison.md and .csv, {output}/report.html; tensorboard "
+        f"--logdir {output}/tensorboard"
+    )
 
 
 def _grid(rows, columns):
-    """Titles of the columns, and `(title, pictures)` of the rows, None where there is none."""
+    """Returns the column titles, and `(title, pictures)` of the rows; None is no picture."""
     titles = [*rows[0].files, *columns]
     grid = []
     for row in rows:
@@ -64,7 +67,7 @@ def _grid(rows, columns):
 
 
 def _sheet(titles, grid):
-    """On white, every picture in the middle of a field that is as large as the largest needs."""
+    """Returns a sheet on white. Every field has the size of the largest picture."""
     shapes = [x.shape for _, row in grid for x in row if x is not None]
     shape = max(s[0] for s in shapes), max(s[1] for s in shapes)
     fields = [[_field(x, shape) for x in row] for _, row in grid]
@@ -73,13 +76,13 @@ def _sheet(titles, grid):
 
 
 def _field(picture, shape):
-    """A dash where there is no picture."""
-    found = np.full((*shape, 3), 255, np.uint8)
+    """Returns a picture in the middle of a white field, or a dash where there is no picture."""
+    field = np.full((*shape, 3), 255, np.uint8)
     if picture is None:
         picture = np.zeros((max(1, shape[0] // 64), max(4, shape[1] // 12), 3), np.uint8)
     top, left = ((n - m) // 2 for n, m in zip(shape, picture.shape, strict=False))
-    found[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return found
+    field[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return field
 
 
 # --- notes
@@ -87,66 +90,74 @@ def _field(picture, shape):
 
 def _notes(methods, rows, columns, scores):
     names, here = inputs.common(columns, rows), environment()
-    found = [f"{m.name}: {_origin(m)}" for m in methods]
-    found += _differences(methods)
-    found += _styles(methods)
-    found += [
+    notes = [f"{m.name}: {_origin(m)}" for m in methods]
+    notes += _differences(methods)
+    notes += _styles(methods)
+    notes += [
         f"{name}: {len(rows) - len(column)} of {len(rows)} pictures are missing: styles it has "
         "not learned, or inputs that it cannot take."
         for name, column in columns.items()
         if len(column) < len(rows)
     ]
     if scores.network:
-        found.append(
+        notes.append(
             f"Content and style terms: {scores.network}; content the mean squared difference at "
             "relu3_3, style that of Gram matrices at relu1_2, relu2_2, relu3_3 and relu4_3. Lower "
             "is nearer."
         )
     cells = [cell for column in columns.values() for cell in column.values()]
     where = [cell.record["environment"] for cell in cells]
-    return [*found, _over(len(names), columns), *_how(where),
-            f"Made {here['date']}: {here['command']}"]  # fmt: skip
+    return [
+        *notes,
+        _over(len(names), columns),
+        *_how(where),
+        f"Made {here['date']}: {here['command']}",
+    ]
 
 
 def _over(count, columns):
-    """Which pictures the numbers are of."""
+    """Returns the note that says over which pictures the numbers were taken."""
     every = "all methods" if all(columns.values()) else "all methods that made any"
     if not count:
         return f"No picture is there of {every}: what they measure does not compare and is left –."
     pictures = "one picture" if count == 1 else f"{count} pictures"
-    return (f"Scores are means over {pictures} that {every} have; seconds and memory are of the "
-            "same.")  # fmt: skip
+    return (
+        f"Scores are means over {pictures} that {every} have; seconds and memory are of the same."
+    )
 
 
 def _styles(methods):
-    """How large styles are to each method."""
+    """Returns the note that says at which size each method sees the styles."""
     if methods[0].translates:
         return []
-    found = ["Sizes of styles (--size is the longer side of contents and styles in inputs)"]
+    sizes = ["Sizes of styles (--size is the longer side of contents and styles in inputs)"]
     scales = [f"{m.name} {m.config.data.style_scale:g}" for m in methods if not m.run_dir]
     if scales:
-        found.append(f"resized to a multiple of the content's longer side by {', '.join(scales)}")
+        sizes.append(f"resized to a multiple of the content's longer side by {', '.join(scales)}")
     networks = [m.name for m in methods if m.run_dir and m.styles is None]
     if networks:
-        found.append(f"as in inputs to {', '.join(networks)}")
+        sizes.append(f"as in inputs to {', '.join(networks)}")
     learned = [f"{m.name} {m.config.algorithm.style_size}" for m in methods if m.styles is not None]
     if learned:
-        found.append(f"as in training, shorter side in pixels, {', '.join(learned)}")
-    return ["; ".join(found) + "."]
+        sizes.append(f"as in training, shorter side in pixels, {', '.join(learned)}")
+    return ["; ".join(sizes) + "."]
 
 
 def _origin(method):
     config = method.config
     if not method.run_dir:
-        return (f"{config.model}, preset {config.preset}, {config.images} iterations for every "
-                "picture.")  # fmt: skip
-    return (f"{config.model}, {method.run_dir}, preset {config.preset}, checkpoint "
-            f"{method.checkpoint}, trained on {config.data.dataset} at {config.data.size} "
-            "pixels.")  # fmt: skip
+        return (
+            f"{config.model}, preset {config.preset}, {config.images} iterations for every picture."
+        )
+    return (
+        f"{config.model}, {method.run_dir}, preset {config.preset}, checkpoint "
+        f"{method.checkpoint}, trained on {config.data.dataset} at {config.data.size} "
+        "pixels."
+    )
 
 
 def _differences(methods):
-    """How runs that translate differ in their data."""
+    """Returns the notes that say how the data of runs that translate differ."""
     if not methods[0].translates:
         return []
     first = methods[0].config.data
@@ -164,14 +175,14 @@ def _how(where):
         {f"{x['device']}, {x['machine']}, commit {x['commit'] or 'unknown'}" for x in where}
     )
     return [
-        "Seconds: median; of trained networks the second call on each input, with the encoding of "
-        "the style; of pictures that are optimised the iterations times the median of one, without "
-        "the first line of the log, which has the compiling, where there are others.",
-        "Peak memory: of the method's process, with libraries; without a GPU's own.",
-        "Parameters: of the networks that a picture goes through. Training images: those that "
-        "were seen, with repetitions.",
-        "Curves of training are by images; of pictures that are optimised by iterations, means "
-        "over the pictures. Losses are in the scaling of their model, which is in their names.",
+        "Seconds: median over the pictures. For trained networks, the time of a second call, with "
+        "the encoding of the style. For pictures that are optimised, the number of iterations "
+        "times the median time of one; the log's first line, with the compiling, is left out.",
+        "Peak memory: that of the method's process with its libraries, without the GPU's memory.",
+        "Parameters: those of the networks that a picture goes through. Training images: all that "
+        "training saw, counting repetitions.",
+        "Training curves are by images, for pictures that are optimised by iterations (means over "
+        "the pictures). Losses have the scaling of their model, which their names begin with.",
         *(f"Measured on {place}." for place in places),
     ]
 
@@ -209,7 +220,7 @@ def _tensorboard(output, methods, rows, columns, picture):
 
 
 def _pictures(events, rows, column):
-    """A step of the curves for each row."""
+    """Adds the picture and the scores of each row; the number of the row is the step."""
     for step, row in enumerate(rows):
         if row.name in column:
             cell = column[row.name]
@@ -218,12 +229,14 @@ def _pictures(events, rows, column):
             events.scalars(step, {f"by_input/{k}": v for k, v in values.items()})
 
 
-def shared(trained) -> list[str]:
-    """The tags of curves that two methods or more have, without learning rates; of one method, all
-    of its tags."""
-    found = [
+def shared(trained: Iterable[Sequence[tuple[int, dict[str, float]]]]) -> list[str]:
+    """Returns the tags of the curves to draw over each other, without learning rates.
+
+    These are the tags that two or more methods have. If there is only one method, all its tags.
+    """
+    tag_sets = [
         {tag for _, values in curve for tag in values if "learning_rate/" not in tag}
         for curve in trained
     ]
-    counts = {tag: sum(tag in tags for tags in found) for tags in found for tag in tags}
-    return sorted(tag for tag, count in counts.items() if count >= min(2, len(found)))
+    counts = {tag: sum(tag in tags for tags in tag_sets) for tags in tag_sets for tag in tags}
+    return sorted(tag for tag, count in counts.items() if count >= min(2, len(tag_sets)))

@@ -1,47 +1,53 @@
-"""A column of a comparison: the pictures of one method, in a process of its own.
+"""Makes a column of a comparison: the pictures of one method, in a separate process.
 
     python -m experiments.compare.worker --plan=FOLDER/plan.json
 
-is how `experiments.compare` calls it, so that the peak memory is that of the method. Each picture
-is written with a record of what it was made from, how long it took and what it took; one that is
-there is not made again.
+`experiments.compare` calls this command. As a separate process, its peak memory is that of the
+method alone. Each picture is written with a record of what it was made from, and of the time and
+the memory that it took. A picture that is already there is not made again.
 """
 
-import ctypes
 import json
-import os
-import resource
-import signal
-import sys
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from core.errors import InputError
-from experiments.run import FLAGS, command, say
+from core.files import write_json_whole
+from core.memory import peak_memory
+from experiments import cli
+from experiments.cli import FLAGS, say
+from experiments.compare import processes
 
 flags.DEFINE_string("plan", None, "The column to make: a JSON file that a comparison wrote.")
 PLAN = "plan.json"
-RECORD = {"made_from": dict, "picture": str, "seconds": float, "memory": int, "parameters": int,
-          "images": int, "environment": dict}  # fmt: skip
+RECORD = {
+    "made_from": dict,
+    "picture": str,
+    "seconds": float,
+    "memory": int,
+    "parameters": int,
+    "images": int,
+    "environment": dict,
+}
 
 
 class Unusable(InputError):
-    """An input that a method cannot take; other inputs it may."""
+    """Raised for an input that a method cannot take; it may be able to take others."""
 
 
 def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
-    """The record of a cell, None where it has to be made.
+    """Returns the record of a cell, None where its picture has yet to be made.
 
     Args:
-        folder: of the method.
-        cell: its "name", and under "made_from" what it depends on.
+        folder: the folder of the method.
+        cell: a dictionary with "name", and "made_from": all that the picture depends on.
 
     Raises:
-        InputError: it was made from something else, or is damaged.
+        InputError: the picture was made from something else, or it or its record is damaged.
     """
     path = Path(folder) / f"{cell['name']}.json"
     picture = path.with_suffix(".png")
@@ -49,19 +55,23 @@ def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
         return None
     record = _read(path)
     if record["picture"] != digest(picture):
-        raise InputError(f"{picture} is not what was made: changed or damaged. Remove it; the same "
-                         "command makes it again.")  # fmt: skip
+        raise InputError(
+            f"{picture} is not what was made: changed or damaged. Remove it; the same "
+            "command makes it again."
+        )
     changed = [k for k, v in cell["made_from"].items() if record["made_from"].get(k) != v]
     if changed:
-        raise InputError(f"{picture}: what it was made from has changed: {', '.join(changed)}. "
-                         f"Restore that, remove {folder}, or give another --output.")  # fmt: skip
+        raise InputError(
+            f"{picture}: what it was made from has changed: {', '.join(changed)}. "
+            f"Restore that, remove {folder}, or give another --output."
+        )
     return record
 
 
 def _read(path):
-    """A record that is whole."""
+    """Returns the record in a file; InputError where it is damaged."""
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         wrong = [key for key, kind in RECORD.items() if not isinstance(record[key], kind)]
         wrong += {"device", "machine", "commit"} - record["environment"].keys()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -72,20 +82,22 @@ def _read(path):
 
 
 def digest(path: str | Path) -> str:
-    """Of a file, 16 hexadecimal digits."""
+    """Returns a digest of a file: 16 hexadecimal digits."""
     from experiments.metrics.published import sha256
 
     return sha256(Path(path))[:16]
 
 
 def make(plan: dict[str, Any]) -> None:
-    """Makes what is missing of a column. A cell whose inputs the method cannot take is said and
-    left out.
+    """Makes the pictures that are missing in a column.
+
+    A cell whose inputs the method cannot take is reported and left out.
 
     Args:
-        plan: "folder", "model", "run_dir", "checkpoint" (of a trained run), "preset", "changes" (of
-            one that optimises), "direction" (of a translation), and "cells": "name", "inputs"
-            (files by role, and the name of a learned style) and "made_from".
+        plan: a dictionary with "folder", "model", "run_dir" and "checkpoint" (for a trained run),
+            "preset" and "changes" (for a method that optimises), "direction" (for a translation),
+            and "cells", each with "name", "inputs" (files by role, and the name of a learned
+            style) and "made_from".
 
     Raises:
         InputError: the run or the settings cannot be used.
@@ -105,15 +117,13 @@ def make(plan: dict[str, Any]) -> None:
 
 
 def _keep(path, picture, maker, cell, seconds):
-    """Writes a picture and, last, its record."""
+    """Writes a picture, and then its record."""
     from experiments.data import pictures
 
-    path.unlink(missing_ok=True)  # of a picture that was lost
+    path.unlink(missing_ok=True)  # the record of a picture that was lost
     pictures.write_png(path.with_suffix(".png"), picture)
-    temporary = path.with_suffix(".tmp")
     record = _record(maker, cell, seconds) | {"picture": digest(path.with_suffix(".png"))}
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_json_whole(path, record)
 
 
 def _record(maker, cell, seconds):
@@ -129,28 +139,19 @@ def _record(maker, cell, seconds):
     }
 
 
-def peak_memory() -> int:
-    """Bytes: the largest resident memory of this process so far. (On Linux `ru_maxrss` would begin
-    with what the process had that started this one.)"""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return int(peak) * 1024
-    except (OSError, ValueError):  # macOS has no such file, and counts in bytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 class Trained:
-    """Pictures of a trained run.
+    """Makes pictures with a trained run.
 
     Attributes:
-        parameters: of the networks that a picture goes through.
-        images: that it was trained on.
+        parameters: how many parameters the networks have that a picture goes through.
+        images: how many images the run was trained on.
     """
 
     def __init__(self, plan: dict[str, Any]):
-        """Args:
-        plan: as of `make`.
+        """Loads the run.
+
+        Args:
+            plan: see the function `make`.
 
         Raises:
             InputError: see `api.load`.
@@ -161,18 +162,18 @@ class Trained:
         self.direction = plan["direction"]
         algorithm = self.run.algorithm
         self.images = int(algorithm.images.numpy())
-        networks = algorithm.networks | algorithm.frozen
+        networks = [*algorithm.networks.values(), *algorithm.frozen.values()]
         if self.direction:
             networks = [algorithm.networks[algorithm.translator_name(self.direction)]]
-        else:
-            networks = networks.values()
         self.parameters = sum(network.count_params() for network in networks)
 
     def make(self, cell: dict[str, Any]) -> tuple:
-        """`(uint8 [H, W, 3], seconds)`, the time that of a second call: the first one compiles.
+        """Returns the picture, uint8 `[H, W, 3]`, and the seconds that it took.
+
+        The time is that of a second call, because the first one compiles.
 
         Raises:
-            Unusable: a content or a style that the network cannot take.
+            Unusable: the network cannot take this content or style.
         """
         from experiments.data import pictures
 
@@ -197,41 +198,39 @@ class Trained:
         return result, seconds + self._encoding(inputs)
 
     def _encoding(self, inputs):
-        """Seconds to encode the style, which a stylizer keeps from one call to the next."""
-        from experiments.tasks.stylization import read, to_unit
+        """Returns the seconds to encode the style, which a stylizer keeps for the next call."""
+        from experiments.data import pictures
 
-        if self.direction:
+        if self.direction or inputs.get("learned"):
             return 0.0
-        encode = getattr(self.run.algorithm.stylizer, "encode", None)
-        if encode is None:
-            return 0.0
-        style = to_unit(read(inputs["style"]))
-        return _timed(lambda: encode(style))[0]
+        style = pictures.to_unit(pictures.read(inputs["style"]))
+        return _timed(lambda: self.run.stylizer.encode_style(style))[0]
 
 
 class Optimised:
-    """Pictures that are optimised, each in a run directory of its own, which goes on if it was
-    interrupted.
+    """Optimises pictures, each in its own run directory, so that an interrupted one can go on.
 
     Attributes:
-        parameters: of the network that looks at the picture.
-        images: that it was trained on: none.
+        parameters: how many parameters the network has that computes the loss.
+        images: 0, since nothing is trained.
     """
 
     parameters, images = 0, 0
 
     def __init__(self, plan: dict[str, Any]):
-        """Args:
-        plan: as of `make`.
+        """Keeps the plan.
+
+        Args:
+            plan: see the function `make`.
         """
         self.plan = plan
 
     def make(self, cell: dict[str, Any]) -> tuple:
-        """`(uint8 [H, W, 3], seconds)`, the time that of all iterations.
+        """Returns the picture, uint8 `[H, W, 3]`, and the seconds of all its iterations.
 
         Raises:
-            Unusable: a picture that cannot be used.
-            InputError: settings, weights, or a run directory that cannot be used.
+            Unusable: a picture cannot be used.
+            InputError: the settings, the weights or the run directory cannot be used.
             Interrupted: SIGINT or SIGTERM came; the run was saved.
         """
         from experiments import api
@@ -240,7 +239,7 @@ class Optimised:
 
         plan, inputs = self.plan, cell["inputs"]
         pair = {"data.content": inputs["content"], "data.style": [inputs["style"]]}
-        changes = {"log_every": 1} | plan["changes"] | pair  # compiling is in the first line alone
+        changes = {"log_every": 1} | plan["changes"] | pair  # compiling: first line only
         config = api.make_config(plan["model"], plan["preset"], changes)
         try:
             run = api.train_config(config, Path(plan["folder"]) / "runs" / cell["name"], say=say)
@@ -253,22 +252,26 @@ class Optimised:
 
 
 def _check_pictures(config):
-    """Raises `Unusable` where it is the pictures that a model refuses."""
-    from experiments import api
-    from experiments.tasks.stylization import features_weights
+    """Raises `Unusable` if the model refuses the pictures, not the settings or the weights."""
+    from experiments import configs
+    from experiments.tasks.vgg import features_weights
 
-    features_weights(config.algorithm)  # their error is not the pictures'
+    features_weights(config.algorithm)  # missing weights are not the pictures' fault
     try:
-        api.model_module(config.model).build(config, epoch=1, budget=config.budget(1))
+        configs.find(config.model).build(config, 1, config.budget(1))
     except InputError as error:
         raise Unusable(str(error)) from error
-    except ValueError:  # settings
+    except ValueError:  # the settings are wrong
         return
 
 
 def elapsed(rows: list[dict]) -> float:
-    """Seconds of all steps of a run, from the lines of its log: their number times the median of
-    one, without the first line, which has the compiling in it, where there are others."""
+    """Returns the seconds of all steps of a run: their number times the median time of a step.
+
+    Args:
+        rows: the lines of its log. The first one includes compiling; it counts only if it is the
+            only one.
+    """
     paces = [1 / row["images_per_second"] for row in rows if "images_per_second" in row]
     return rows[-1]["images"] * median(paces[1:] or paces)
 
@@ -279,22 +282,18 @@ def _timed(call):
     return time.perf_counter() - begin, result
 
 
-def _end_with_parent():
-    """SIGTERM when the comparison is killed, where the system can tell (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
 def _run():
     if not FLAGS.plan:
         raise InputError("--plan: give the file that experiments.compare wrote.")
     try:
-        make(json.loads(Path(FLAGS.plan).read_text()))
+        make(json.loads(Path(FLAGS.plan).read_text(encoding="utf-8")))
     except OSError as error:
-        raise InputError(f"{FLAGS.plan}: beside it nothing can be written ({error}). Make room; "
-                         "the same command goes on.") from error  # fmt: skip
+        raise InputError(
+            f"{FLAGS.plan}: its folder cannot be written to ({error}). Make room; "
+            "the same command goes on."
+        ) from error
     return 0
 
 
 if __name__ == "__main__":
-    app.run(command(_run, _end_with_parent))
+    cli.start(_run, processes.end_with_parent)

@@ -5,30 +5,20 @@ python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR
 python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=FILE --output=MP4|DIR
 """
 
-import numpy as np
+from pathlib import Path
 
-from experiments.data.pipeline import DataConfig
-from experiments.tasks.stylization import (
-    ROLES,
-    evaluate_losses,
-    features_weights,
-    stylize,
-    stylize_mode,
-    stylized_sheet,
-)
-from experiments.tasks.video import video_mode
-from experiments.training.config import RunConfig, columns
+from core.errors import InputError
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.stylization import AnyStyle
+from experiments.tasks.vgg import features_weights
+from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets
+from nst import importers
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
-from nst.adain.stylize import Stylizer
-from nst.weights import digest
-
-__all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "evaluate", "fingerprint",
-           "make_stylizer", "sheets", "stylize"]  # fmt: skip
-
-MODES = {"stylize": stylize_mode, "video": video_mode}
-OPTIONS = {"weights": "algorithm.weights"}
-evaluate = evaluate_losses  # without their weights
+from nst.weights import NAMES
 
 # `paper`: xunhuang1995/AdaIN-style @ 6d8ac28, whose default style weight of 0.01 is that of its
 # decoder-content-similar.t7; 0.1 is that of decoder.t7. Its VGG is rescaled: with their file give
@@ -36,7 +26,7 @@ evaluate = evaluate_losses  # without their weights
 # 47950d0, which squashes pictures to a square instead of keeping their aspect. `quick`: ours, to
 # see the decoder learn in minutes: colours come first with "mean", which weighs relu1_1 most, and a
 # rate of 1e-3 killed the ReLUs after 7,000 steps.
-_COLUMNS = {
+_ALGORITHM = {
     #                    paper       pytorch     quick       smoke
     "weights":          ("imagenet", "imagenet", "imagenet", "random"),
     "normalise":        (True,       True,       True,       False),
@@ -49,89 +39,88 @@ _COLUMNS = {
     "learning_rate":    (1e-4,       1e-4,       2e-4,       1e-4),
     "decay":            (5e-5,       5e-5,       1e-4,       5e-5),
 }  # fmt: skip
+_FOLDERS = "folder:content,folder:style"
+_RUN = {
+    #                    paper      pytorch    quick     smoke
+    "data.dataset":     (_FOLDERS,  _FOLDERS,  "photos", "photos"),
+    "data.size":        (256,       256,       96,       72),
+    "data.load_size":   (512,       512,       144,      72),
+    "data.fit":         ("side",    "stretch", "side",   "side"),
+    "data.flip":        (False,     False,     True,     True),
+    "batch_size":       (8,         8,         4,        2),
+    "images":           (1_280_000, 1_280_000, 6_000,    8),
+    "log_every":        (800,       800,       100,      2),
+    "sample_every":     (8_000,     8_000,     2_000,    4),
+    "eval_every":       (40_000,    40_000,    2_000,    8),
+    "eval_images":      (100,       100,       4,        2),
+    "checkpoint_every": (8_000,     8_000,     1_000,    4),
+}  # fmt: skip
+PRESETS = presets(
+    "adain",
+    AdaINConfig,
+    DataConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+    names=("paper", "pytorch", "quick", "smoke"),
+)
 
 
-def _preset(name, algorithm, data, **kwargs):
-    return RunConfig(model="adain", preset=name, algorithm=algorithm, data=data, **kwargs)
-
-
-_PUBLISHED = {"dataset": "folder:content,folder:style", "size": 256, "load_size": 512}
-_PAPER, _PYTORCH, _QUICK, _SMOKE = columns(AdaINConfig, _COLUMNS)
-_LONG = {"batch_size": 8, "images": 160_000 * 8, "log_every": 800, "sample_every": 8_000,
-         "eval_every": 40_000, "checkpoint_every": 8_000}  # fmt: skip
-PRESETS = {
-    "paper": _preset("paper", _PAPER, DataConfig(**_PUBLISHED, fit="side", flip=False), **_LONG),
-    "pytorch": _preset(
-        "pytorch", _PYTORCH, DataConfig(**_PUBLISHED, fit="stretch", flip=False), **_LONG
-    ),
-    "quick": _preset(
-        "quick",
-        _QUICK,
-        DataConfig(dataset="photos", size=96, load_size=144, fit="side"),
-        batch_size=4,
-        images=6_000,
-        log_every=100,
-        sample_every=2_000,
-        eval_every=2_000,
-        eval_images=4,
-        checkpoint_every=1_000,
-    ),
-    "smoke": _preset(
-        "smoke",
-        _SMOKE,
-        DataConfig(dataset="photos", size=72, load_size=72, fit="side"),
-        batch_size=2,
-        images=8,
-        log_every=2,
-        sample_every=4,
-        eval_every=8,
-        eval_images=2,
-        checkpoint_every=4,
-    ),
-}
-
-
-def build(config: RunConfig, *, epoch: int, budget: int) -> AdaIN:
-    """The algorithm of a config; `epoch` and `budget` do not matter, the schedule counts steps.
+def build(config: RunConfig, epoch: int, budget: int) -> AdaIN:
+    """The algorithm of a configuration; its schedule counts steps, not images of the data set.
 
     Raises:
         InputError: the encoder's weights cannot be had.
         ValueError: crops that the encoder cannot see a whole field of.
     """
     if config.data.size < 68:
-        raise ValueError(f"data.size={config.data.size}: relu4_1 sees 68 pixels; expected 68 or "
-                         "more")  # fmt: skip
-    weights = features_weights(config.algorithm)
-    built = AdaIN(
+        raise ValueError(
+            f"data.size={config.data.size}: relu4_1 sees 68 pixels; expected 68 or more"
+        )
+    return AdaIN(
         config.algorithm,
-        weights,
+        features_weights(config.algorithm),
         size=config.data.size,
         batch_size=config.batch_size,
         xla=config.xla,
     )
-    built.digest = digest(weights)
-    return built
 
 
-def fingerprint(run) -> dict[str, str]:
-    """What the encoder's weights are: checkpoints do not hold them."""
-    return {"weights": run.algorithm.digest}
+def _decoder_settings(found, options):
+    """The encoder that a decoder of naoto0804 was trained with: they go together.
 
-
-def sheets(algorithm: AdaIN, dataset, config: RunConfig) -> dict[str, np.ndarray]:
-    """`{"stylized": contents x styles}`."""
-    return stylized_sheet(make_stylizer(algorithm, config), dataset, config)
-
-
-def make_stylizer(algorithm: AdaIN, config: RunConfig) -> Stylizer:
-    """The algorithm's run time, made once."""
-    if not hasattr(algorithm, "stylizer"):
-        options = config.algorithm
-        algorithm.stylizer = Stylizer(
-            algorithm.encoder,
-            algorithm.networks["decoder"],
-            algorithm.network,
-            style_epsilon=options.style_epsilon,
-            unbiased=options.unbiased,
+    Raises:
+        InputError: `--vgg_weights` does not say which one.
+    """
+    weights = options.vgg_weights
+    if not weights:
+        raise InputError(
+            "--vgg_weights: give the encoder that the decoder was trained with, such as "
+            "vgg_normalised.pth."
         )
-    return algorithm.stylizer
+    if weights not in NAMES:
+        weights = str(Path(weights).expanduser().absolute())
+    return {"algorithm.weights": weights, "algorithm.normalise": False}
+
+
+def _refusal(options):
+    return f"for the encoder --vgg_weights={options.vgg_weights}: give the one it was trained with"
+
+
+MODEL = Model(
+    name="adain",
+    summary="any style, by the mean and deviation of features",
+    paper="Huang & Belongie 2017, https://arxiv.org/abs/1703.06868",
+    task=AnyStyle(),
+    presets=PRESETS,
+    build=build,
+    imports=(
+        Import(
+            "adain/decoder",
+            importers,
+            ("decoder",),
+            _decoder_settings,
+            "pytorch",
+            refusal=_refusal,
+        ),
+    ),
+)

@@ -4,22 +4,21 @@ python -m experiments.run --model=cyclegan
 python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/horse2zebra
 """
 
-from experiments.data.pipeline import DataConfig
-from experiments.tasks.translation import MODES, ROLES, check_patches, check_ready, evaluate, sheets
-from experiments.tasks.translation import translate_picture as translate
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.imports import settings
+from experiments.tasks.translation import Translation, check_patches
 from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets
+from gan import importers
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
-
-__all__ = ["BRANCHES", "MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sheets",
-           "translate"]  # fmt: skip
-
-BRANCHES = 2  # the directions A to B and B to A
 
 # `paper`: as printed and as the official code of 2017-2020 ran it; both agree, but for the learning
 # rate of single epochs (core/schedules.py). `quick`: chosen by trial on the embedded set for five
 # minutes on two CPU cores; one halving and smaller patches keep the details of small pictures.
-_COLUMNS = {
+_ALGORITHM = {
     #                     paper     quick     smoke
     "ngf":               (64,       24,       4),
     "n_blocks":          (9,        4,        1),
@@ -30,58 +29,39 @@ _COLUMNS = {
     "learning_rate":     (2e-4,     6e-4,     2e-4),
     "ema_half_life":     (0.0,      200.0,    4.0),
 }  # fmt: skip
+_RUN = {
+    #                   paper                     quick       smoke
+    "data.dataset":     ("cycle_gan/horse2zebra",  "seasons",  "seasons"),
+    "data.size":        (256,                      64,         32),
+    "data.load_size":   (286,                      64,         36),
+    "batch_size":       (1,                        1,          2),
+    "epochs":           (200,                      0,          0),
+    "images":           (0,                        3_000,      16),
+    "log_every":        (100,                      40,         2),
+    "sample_every":     (2_000,                    1_000,      8),
+    "eval_every":       (20_000,                   1_000,      8),
+    "eval_images":      (100,                      100,        4),
+    "checkpoint_every": (2_000,                    1_000,      4),
+}  # fmt: skip
+PRESETS = presets(
+    "cyclegan",
+    CycleGANConfig,
+    DataConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+)
 
 
-def _algorithm(column):
-    return CycleGANConfig(**{key: row[column] for key, row in _COLUMNS.items()})
-
-
-PRESETS = {
-    "paper": RunConfig(
-        model="cyclegan",
-        preset="paper",
-        algorithm=_algorithm(0),
-        data=DataConfig(dataset="cycle_gan/horse2zebra", size=256, load_size=286),
-        batch_size=1,
-        epochs=200,
-        log_every=100,
-        sample_every=2_000,
-        eval_every=20_000,
-        checkpoint_every=2_000,
-    ),
-    "quick": RunConfig(
-        model="cyclegan",
-        preset="quick",
-        algorithm=_algorithm(1),
-        data=DataConfig(dataset="seasons", size=64, load_size=64),
-        batch_size=1,
-        images=3_000,
-        log_every=40,
-        sample_every=1_000,
-        eval_every=1_000,
-        checkpoint_every=1_000,
-    ),
-    "smoke": RunConfig(
-        model="cyclegan",
-        preset="smoke",
-        algorithm=_algorithm(2),
-        data=DataConfig(dataset="seasons", size=32, load_size=36),
-        batch_size=2,
-        images=16,
-        log_every=2,
-        sample_every=8,
-        eval_every=8,
-        eval_images=4,
-        checkpoint_every=4,
-    ),
-}
-
-
-def build(config: RunConfig, *, epoch: int, budget: int) -> CycleGAN:
-    """The algorithm of a config, for a data set of `epoch` images and `budget` images in all.
+def build(config: RunConfig, epoch: int, budget: int) -> CycleGAN:
+    """The algorithm of a configuration.
 
     The learning rate changes once an epoch, as published, where the length is given in epochs, and
     with every step where it is given in images.
+
+    Args:
+        config: the configuration.
+        epoch: images in the data set.
+        budget: images in all of training.
 
     Raises:
         ValueError: an image size that the networks cannot take.
@@ -108,3 +88,19 @@ def _check_size(size, algorithm):
             f"and takes multiples of {multiple} pixels from {2 * multiple} up"
         )
     check_patches(size, algorithm)
+
+
+MODEL = Model(
+    name="cyclegan",
+    summary="two kinds of pictures into each other, learned without pairs",
+    paper="Zhu et al. 2017, https://arxiv.org/abs/1703.10593",
+    task=Translation(),
+    presets=PRESETS,
+    build=build,
+    branches=2,  # the directions A to B and B to A
+    imports=(
+        Import("cyclegan/resnet_generator", importers, ("G_A", "G_B"), settings),
+        Import("cyclegan/patch_discriminator", importers, ("D_A", "D_B"), settings),
+    ),
+    costs={"quick": "4 to 5 minutes on two fast CPU cores"},
+)

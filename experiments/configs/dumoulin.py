@@ -9,48 +9,37 @@ python -m experiments.run --model=dumoulin --dataset=folder:photos --style=c.jpg
     --set algorithm.base=runs/dumoulin/mine --run_dir=runs/dumoulin/more
 """
 
-import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.data.pipeline import DataConfig, test_images
-from experiments.tasks import feed_forward
-from experiments.tasks.feed_forward import (
-    MODES,
-    OPTIONS,
-    ROLES,
-    assemble,
-    check_ready,
-    evaluate,
-    learned_styles,
-    make_stylizer,
-    perceptual,
-    run_label,
-    stylize,
-)
-from experiments.tasks.stylization import to_uint8, to_unit
-from experiments.training.config import RunConfig, columns
+from experiments.data.config import DataConfig
+from experiments.data.pipeline import test_images
+from experiments.model import Model, Run
+from experiments.tasks.feed_forward import Builder, LearnedStyles
+from experiments.training.config import RunConfig
+from experiments.training.presets import prefixed, presets
 from experiments.training.rundir import stored_config
 from nst.dumoulin.algorithm import Dumoulin
 from nst.dumoulin.config import DumoulinConfig
-
-__all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "check_ready", "complete", "evaluate",
-           "fingerprint", "learned_styles", "make_stylizer", "rebuild", "run_label", "sheets",
-           "stylize"]  # fmt: skip
+from nst.stylizer import Stylizer
 
 STEPS = 5  # of the sheet that blends
 _ENDS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-_OURS = tuple(f"photos:{name}" for name in ("immunohistochemistry", "hubble_deep_field", "retina",
-                                            "brick", "grass", "gravel"))  # fmt: skip
+_OURS = tuple(
+    f"photos:{name}"
+    for name in ("immunohistochemistry", "hubble_deep_field", "retina", "brick", "grass", "gravel")
+)
 
 # `paper`: magenta/magenta @ 526d3eb; the paper's network has 32 paintings: give them with --style.
 # `quick`: ours. In few steps, one picture each, styles stay alike unless their scales and offsets
 # learn faster than the rest, and 1e-3 is too fast for that.
-_COLUMNS = {
+_ALGORITHM = {
     #                    paper       quick       smoke
     "style":            (_OURS,      _OURS,      _OURS[:2]),
     "weights":          ("imagenet", "imagenet", "random"),
@@ -62,139 +51,121 @@ _COLUMNS = {
     "learning_rate":    (1e-3,       2e-4,       1e-3),
     "style_rate":       (1.0,        50.0,       1.0),
 }  # fmt: skip
+_RUN = {
+    #                   paper            quick      smoke
+    "data.dataset":     ("imagenet2012",  "photos",  "photos"),
+    "data.size":        (256,             96,        32),
+    "data.load_size":   (256,             128,       40),
+    "data.fit":         ("crop",          "side",    "side"),
+    "data.flip":        (False,           True,      True),
+    "batch_size":       (16,              1,         2),
+    "images":           (640_000,         16_000,    8),
+    "log_every":        (1_600,           100,       2),
+    "sample_every":     (16_000,          4_000,     4),
+    "eval_every":       (64_000,          8_000,     8),
+    "eval_images":      (100,             4,         2),
+    "checkpoint_every": (16_000,          1_000,     4),
+}  # fmt: skip
+PRESETS = presets("dumoulin", DumoulinConfig, DataConfig, prefixed(_ALGORITHM), _RUN)
 
 
-def _preset(name, algorithm, data, **kwargs):
-    return RunConfig(model="dumoulin", preset=name, algorithm=algorithm, data=data, **kwargs)
+class ManyStyles(LearnedStyles):
+    """Several styles in one network, to which more can be added later."""
+
+    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
+        """A configuration with what `algorithm.base` says: its styles, and how its network is made.
+
+        Raises:
+            InputError: it is no run of this model, or made otherwise than the configuration wants.
+        """
+        given, usual = config.algorithm, presets[config.preset].algorithm
+        if not given.base:
+            return config
+        try:
+            own = stored_config(given.base, presets).algorithm
+        except InputError as error:
+            raise InputError(
+                f"algorithm.base={given.base}: {error} (It is needed to add styles to it, and to "
+                "go on with that; not to use what was trained.)"
+            ) from error
+        implied = {"learned": own.all_styles, "width": own.width, "style_rate": own.style_rate}
+        for key, value in implied.items():
+            if getattr(given, key) not in (getattr(usual, key), value):
+                raise InputError(
+                    f"algorithm.{key}={getattr(given, key)}: algorithm.base has {value}. Leave it "
+                    "out."
+                )
+        return replace(config, algorithm=replace(given, **implied))
+
+    def begin(self, run: Run, load: Callable[..., Run]) -> None:
+        """Starts from the weights of `algorithm.base`, if there is one.
+
+        Raises:
+            InputError: no trained run in `algorithm.base`.
+        """
+        if run.config.algorithm.base:
+            policy = keras.config.dtype_policy()
+            base = load(run.config.algorithm.base, say=lambda line: None)
+            keras.config.set_dtype_policy(policy)
+            run.algorithm.start_from(base.algorithm)
+
+    def fingerprint(self, run: Run) -> dict[str, str]:
+        """Digests of VGG's weights, of the styles, and of the base."""
+        base = run.algorithm.base_digest
+        return super().fingerprint(run) | ({"algorithm.base": base} if base else {})
+
+    def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
+        """`{"stylized": contents x styles, "blend": one content between four styles}`.
+
+        The corners of "blend" are the last four styles, the last one again where there are fewer;
+        the other pictures have their scales and offsets in proportion (the paper's figure 7).
+        """
+        sheets = super().sheets(run, dataset)
+        count = len(run.config.algorithm.all_styles)
+        if count > 1:
+            content = test_images(dataset, run.config.data, "content", 1)[0]
+            sheets["blend"] = blend(run.stylizer, content, count)
+        return sheets
 
 
-_PAPER, _QUICK, _SMOKE = columns(DumoulinConfig, _COLUMNS)
-PRESETS = {
-    "paper": _preset(
-        "paper",
-        _PAPER,
-        DataConfig(dataset="imagenet2012", size=256, load_size=256, fit="crop", flip=False),
-        batch_size=16,
-        images=40_000 * 16,
-        log_every=1_600,
-        sample_every=16_000,
-        eval_every=64_000,
-        checkpoint_every=16_000,
-    ),
-    "quick": _preset(
-        "quick",
-        _QUICK,
-        DataConfig(dataset="photos", size=96, load_size=128, fit="side"),
-        batch_size=1,
-        images=16_000,
-        log_every=100,
-        sample_every=4_000,
-        eval_every=8_000,
-        eval_images=4,
-        checkpoint_every=1_000,
-    ),
-    "smoke": _preset(
-        "smoke",
-        _SMOKE,
-        DataConfig(dataset="photos", size=32, load_size=40, fit="side"),
-        batch_size=2,
-        images=8,
-        log_every=2,
-        sample_every=4,
-        eval_every=8,
-        eval_images=2,
-        checkpoint_every=4,
-    ),
-}
+def blend(stylizer: Stylizer, content: np.ndarray, count: int, steps: int = STEPS) -> np.ndarray:
+    """Pictures of a content between the last four of a network's styles, or as many as it has.
 
+    Args:
+        stylizer: of the network.
+        content: uint8 `[H, W, 3]`.
+        count: how many styles the network has.
+        steps: pictures along each side of the square.
 
-def complete(config: RunConfig) -> RunConfig:
-    """A configuration with what `algorithm.base` says: its styles, and how its network is made.
-
-    Raises:
-        InputError: it is no run of this model, or made otherwise than the configuration wants.
+    Returns:
+        The square as one picture, uint8.
     """
-    given, usual = config.algorithm, PRESETS[config.preset].algorithm
-    if not given.base:
-        return config
-    try:
-        own = stored_config(given.base, PRESETS).algorithm
-    except InputError as error:
-        raise InputError(
-            f"algorithm.base={given.base}: {error} (It is needed to add styles to it, and to go on "
-            "with that; not to use what was trained.)"
-        ) from error
-    found = {"learned": (*own.learned, *own.style), "width": own.width,
-             "style_rate": own.style_rate}  # fmt: skip
-    for key, value in found.items():
-        if getattr(given, key) not in (getattr(usual, key), value):
-            raise InputError(f"algorithm.{key}={getattr(given, key)}: algorithm.base has {value}. "
-                             "Leave it out.")  # fmt: skip
-    return replace(config, algorithm=replace(given, **found))
-
-
-def build(config: RunConfig, *, epoch: int, budget: int) -> Dumoulin:
-    """The algorithm of a config; `epoch` and `budget` do not matter.
-
-    Raises:
-        InputError: VGG's weights or a style cannot be had; no trained run in `algorithm.base`.
-    """
-    built = _build(config, perceptual(config.algorithm))
-    if config.algorithm.base:
-        from experiments import api
-
-        policy = keras.config.dtype_policy()
-        base = api.load(config.algorithm.base, say=lambda line: None)
-        keras.config.set_dtype_policy(policy)
-        built.start_from(base.algorithm)
-        weights = base.algorithm.networks["network"].get_weights()
-        built.base = hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()[:16]
-    return built
-
-
-def fingerprint(run) -> dict[str, str]:
-    """What training depends on beside its data set: VGG's weights, the styles, and the base."""
-    found, base = feed_forward.fingerprint(run), getattr(run.algorithm, "base", None)
-    return found | ({"algorithm.base": base} if base else {})
-
-
-def rebuild(config: RunConfig) -> Dumoulin:
-    """The algorithm without what only training needs."""
-    return _build(config, None)
-
-
-def _build(config, loss):
-    return assemble(Dumoulin, config, loss, seed=config.seed)
-
-
-def sheets(algorithm: Dumoulin, dataset, config: RunConfig) -> dict[str, np.ndarray]:
-    """`{"stylized": contents x styles, "blend": one content between four styles}`.
-
-    The corners of "blend" are the last four styles, the last one again where there are fewer; the
-    other pictures have their scales and offsets in proportion (the paper's figure 7).
-    """
-    found = feed_forward.sheets(algorithm, dataset, config)
-    if algorithm.count > 1:
-        content = test_images(dataset, config.data, "content", 1)[0]
-        found["blend"] = blend(make_stylizer(algorithm, config), content)
-    return found
-
-
-def blend(stylizer, content: np.ndarray, steps: int = STEPS) -> np.ndarray:
-    """A square of `steps` x `steps` pictures of a content, uint8 `[H, W, 3]`, between the last
-    four styles of `stylizer`, or as many as it has."""
-    corners = list(range(stylizer.count))[-4:]
+    corners = list(range(count))[-4:]
     corners = [*corners, *corners[-1:] * (4 - len(corners))]
-    rows = []
-    for down in np.linspace(0, 1, steps):
-        row = []
-        for right in np.linspace(0, 1, steps):
-            shares = (
-                (1 - down) * (1 - right),
-                (1 - down) * right,
-                down * (1 - right),
-                down * right,
-            )
-            row.append(to_uint8(stylizer(to_unit(content), corners, weights=shares)))
-        rows.append(row)
+    unit, at = pictures.to_unit(content), np.linspace(0, 1, steps)
+    rows = [[_between(stylizer, unit, corners, down, right) for right in at] for down in at]
     return pictures.sheet(rows)
+
+
+def _between(stylizer, content, corners, down, right):
+    """A picture at a place of the square, `down` and `right` from 0 to 1."""
+    shares = (
+        (1 - down) * (1 - right),
+        (1 - down) * right,
+        down * (1 - right),
+        down * right,
+    )
+    return pictures.from_unit(stylizer(content, corners, style_weights=shares))
+
+
+_BUILDER = Builder(Dumoulin)
+MODEL = Model(
+    name="dumoulin",
+    summary="several styles and mixtures of them, by one network that takes more later",
+    paper="Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629",
+    task=ManyStyles(),
+    presets=PRESETS,
+    build=_BUILDER.build,
+    rebuild=_BUILDER.rebuild,
+    costs={"quick": "some 20 minutes on two CPU cores"},
+)

@@ -3,29 +3,17 @@
 python -m experiments.run --model=gatys --content=photo.jpg --style=painting.jpg --output=out.png
 """
 
-from experiments.tasks.optimisation import (
-    OPTIONS,
-    ROLES,
-    batches,
-    build,
-    evaluate,
-    fingerprint,
-    finish,
-    prepare,
-    run_name,
-    sheets,
-)
-from experiments.tasks.stylization import PictureConfig
-from experiments.training.config import RunConfig, columns
+from experiments.data.styles import PictureConfig
+from experiments.model import Model
+from experiments.tasks.optimisation import StyleOptimisation, build
+from experiments.training.presets import prefixed, presets
 from nst.gatys.config import GatysConfig
-
-__all__ = ["OPTIONS", "PRESETS", "ROLES", "batches", "build", "evaluate", "fingerprint", "finish",
-           "prepare", "run_name", "sheets"]  # fmt: skip
 
 _CONV = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _RELU = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 _FIFTH = (0.2,) * 5
 _PER_CHANNEL = tuple(1 / c**2 for c in (64, 128, 256, 512, 512))
+
 
 # `paper`: equations 1 to 7 as printed, with the ratio of 1e-3 of its section 2.3 and its average
 # pooling, on rescaled filters as the authors had. The others are codes, with numbers of their own.
@@ -33,7 +21,7 @@ _PER_CHANNEL = tuple(1 / c**2 for c in (64, 128, 256, 512, 512))
 # 07c4b82 (its style is 50 times weaker), `course`: as taught in lectures. All but `paper` see
 # layers after their ReLU, as the codes do, or before it, as the lectures do. Pictures stay in
 # [0, 1] here; the codes let them leave it and clip at the end.
-_COLUMNS = {
+_ALGORITHM = {
     #                         paper     gatys         johnson   course     quick      smoke
     "normalise":             (True,     False,        False,    False,     False,      False),
     "pooling":               ("average", "max",       "average", "average", "average", "average"),
@@ -55,28 +43,31 @@ _COLUMNS = {
     "memory":                (20,       100,          100,      20,        20,        20),
     "weights":               ("imagenet", "imagenet", "imagenet", "imagenet", "imagenet", "random"),
 }  # fmt: skip
+_RUN = {
+    #                   paper  gatys  johnson  course  quick  smoke
+    "data.size":        (512,   512,   512,     400,    320,   48),
+    "images":           (500,   500,   1_000,   200,    200,   6),
+    "log_every":        (10,    10,    10,      10,     10,    1),
+    "sample_every":     (100,   100,   100,     50,     50,    3),
+    "eval_every":       (500,   500,   1_000,   200,    200,   6),
+    "checkpoint_every": (100,   100,   100,     50,     50,    3),
+}  # fmt: skip
+PRESETS = presets(
+    "gatys",
+    GatysConfig,
+    PictureConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+    names=("paper", "gatys", "johnson", "course", "quick", "smoke"),
+)
 
 
-def _preset(name, algorithm, *, size, images, every):
-    return RunConfig(
-        model="gatys",
-        preset=name,
-        algorithm=algorithm,
-        data=PictureConfig(size=size),
-        images=images,
-        log_every=10 if images > 20 else 1,
-        sample_every=every,
-        eval_every=images,
-        checkpoint_every=every,
-    )
-
-
-_PAPER, _GATYS, _JOHNSON, _COURSE, _QUICK, _SMOKE = columns(GatysConfig, _COLUMNS)
-PRESETS = {
-    "paper": _preset("paper", _PAPER, size=512, images=500, every=100),
-    "gatys": _preset("gatys", _GATYS, size=512, images=500, every=100),
-    "johnson": _preset("johnson", _JOHNSON, size=512, images=1000, every=100),
-    "course": _preset("course", _COURSE, size=400, images=200, every=50),
-    "quick": _preset("quick", _QUICK, size=320, images=200, every=50),
-    "smoke": _preset("smoke", _SMOKE, size=48, images=6, every=3),
-}
+MODEL = Model(
+    name="gatys",
+    summary="the style of a painting on a photograph, by optimisation",
+    paper="Gatys et al. 2016, https://arxiv.org/abs/1508.06576",
+    task=StyleOptimisation(),
+    presets=PRESETS,
+    build=build,
+    costs={"quick": "some 2 minutes on two fast CPU cores"},
+)

@@ -4,18 +4,18 @@ python -m experiments.run --model=progan
 python -m experiments.run --model=progan --preset=paper --dataset=folder:celeba-hq
 """
 
-from experiments.data.pipeline import DataConfig
-from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
-from experiments.training.config import RunConfig, columns
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.generation import Generation
+from experiments.tasks.imports import discriminator_maps, generator_maps, growing_settings
+from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets
+from gan import importers
 from gan.progan.algorithm import ProGAN
 from gan.progan.config import ProGANConfig
 
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sample", "sheets"]
-
-# `paper`: config.py of the official code, "Preset v2, 1 GPU" with CelebA-HQ (512 px and above run
-# with the batch of 4). `quick`: chosen by trial on the embedded set for eight minutes on two cores.
-_PRESETS = ("paper", "quick", "smoke")
-_COLUMNS = {
+_ALGORITHM = {
     #                     paper                     quick            smoke
     "fmap_base":         (8192,                     512,             32),
     "fmap_max":          (512,                      64,              8),
@@ -26,52 +26,31 @@ _COLUMNS = {
     "learning_rate":     (1e-3,                     2e-3,            1e-3),
     "ema_decay":         (0.999,                    0.99,            0.9),
 }  # fmt: skip
-_ALGORITHM = dict(zip(_PRESETS, columns(ProGANConfig, _COLUMNS), strict=True))
-
-PRESETS = {
-    "paper": RunConfig(
-        model="progan",
-        preset="paper",
-        algorithm=_ALGORITHM["paper"],
-        data=DataConfig(dataset="folder:celeba-hq", size=1024, load_size=1024),
-        batch_size=4,
-        images=12_000_000,
-        log_every=10_000,
-        sample_every=100_000,
-        eval_every=500_000,
-        checkpoint_every=100_000,
-    ),
-    "quick": RunConfig(
-        model="progan",
-        preset="quick",
-        algorithm=_ALGORITHM["quick"],
-        data=DataConfig(dataset="faces", size=32, load_size=32),
-        batch_size=8,
-        images=60_000,
-        xla=True,  # many small operations: nearly twice as fast here
-        log_every=400,
-        sample_every=6_000,
-        eval_every=12_000,
-        checkpoint_every=6_000,
-    ),
-    "smoke": RunConfig(
-        model="progan",
-        preset="smoke",
-        algorithm=_ALGORITHM["smoke"],
-        data=DataConfig(dataset="faces", size=16, load_size=16),
-        batch_size=4,
-        images=48,
-        log_every=8,
-        sample_every=24,
-        eval_every=24,
-        eval_images=8,
-        checkpoint_every=16,
-    ),
-}
+_RUN = {
+    #                   paper                quick     smoke
+    "data.dataset":     ("folder:celeba-hq",  "faces",  "faces"),
+    "data.size":        (1_024,               32,       16),
+    "data.load_size":   (1_024,               32,       16),
+    "batch_size":       (4,                   8,        4),
+    "images":           (12_000_000,          60_000,   48),
+    "xla":              (False,               True,     False),
+    "log_every":        (10_000,              400,      8),
+    "sample_every":     (100_000,             6_000,    24),
+    "eval_every":       (500_000,             12_000,   24),
+    "eval_images":      (100,                 100,      8),
+    "checkpoint_every": (100_000,             6_000,    16),
+}  # fmt: skip
+PRESETS = presets(
+    "progan",
+    ProGANConfig,
+    DataConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+)
 
 
-def build(config: RunConfig, *, epoch: int, budget: int) -> ProGAN:
-    """The algorithm of a config; the length of training does not change it.
+def build(config: RunConfig, epoch: int, budget: int) -> ProGAN:
+    """The algorithm of a configuration; the length of training does not change it.
 
     Raises:
         ValueError: a resolution (`data.size`) that is not a power of two.
@@ -83,3 +62,23 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> ProGAN:
         seed=config.seed,
         xla=config.xla,
     )
+
+
+MODEL = Model(
+    name="progan",
+    summary="pictures from noise by a network that grows from 4 pixels up",
+    paper="Karras et al. 2018, https://arxiv.org/abs/1710.10196",
+    task=Generation(),
+    presets=PRESETS,
+    build=build,
+    imports=(
+        Import("progan/generator", importers, ("G",), growing_settings, read=generator_maps),
+        Import(
+            "progan/discriminator", importers, ("D",), growing_settings, read=discriminator_maps
+        ),
+    ),
+    costs={
+        "quick": "some 10 minutes on two CPU cores",
+        "paper": "published: 2 weeks on one V100",
+    },
+)

@@ -5,15 +5,16 @@ python -m experiments.run --model=stylegan --preset=paper --dataset=folder:ffhq
 python -m experiments.run --model=stylegan --mode=mix --output=figures
 """
 
-import dataclasses
-
-from experiments.data.pipeline import DataConfig
-from experiments.tasks.generation import MODES, ROLES, check_ready, evaluate, sample, sheets
-from experiments.training.config import RunConfig, columns
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.generation import Generation
+from experiments.tasks.imports import discriminator_maps, generator_maps, growing_settings
+from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets, renamed
+from gan import importers
 from gan.stylegan.algorithm import StyleGAN
 from gan.stylegan.config import StyleGANConfig
-
-__all__ = ["MODES", "PRESETS", "ROLES", "build", "check_ready", "evaluate", "sample", "sheets"]
 
 # The paper's Table 1 for FFHQ. A is ProGAN's networks and hyper-parameters, B tunes them and
 # filters at resampling, C to F change a part each; F is `paper`. (B to F: train.py:60-65 of the
@@ -34,7 +35,18 @@ _TABLE_1 = {
     "style_mixing":     (0.0,        0.0,        0.0,        0.0,        0.0,        0.9),
 }  # fmt: skip
 _NAMES = [f"config_{letter}" for letter in "abcdef"]
-_IMAGES = {"config_a": 12_000_000}  # the others 25 million: B is "longer training", too
+_PUBLISHED = {
+    "data.dataset": "folder:ffhq",
+    "data.size": 1024,
+    "data.load_size": 1024,
+    "batch_size": 32,
+    "log_every": 10_000,
+    "sample_every": 100_000,
+    "eval_every": 1_000_000,
+    "checkpoint_every": 100_000,
+}
+# B is "longer training", too
+_LENGTHS = {"images": (12_000_000, *[25_000_000] * 5)}
 
 # for two CPU cores; `quick` was chosen by trial on the embedded set for eight minutes
 _SMALL = {
@@ -52,44 +64,33 @@ _SMALL = {
     "penalty_weight":   (5.0,         10.0),
     "ema_half_life":    (1_000.0,     16.0),
 }  # fmt: skip
-
-
-def _published(name, algorithm):
-    return RunConfig(
-        model="stylegan",
-        preset=name,
-        algorithm=algorithm,
-        data=DataConfig(dataset="folder:ffhq", size=1024, load_size=1024),
-        batch_size=32,
-        images=_IMAGES.get(name, 25_000_000),
-        log_every=10_000,
-        sample_every=100_000,
-        eval_every=1_000_000,
-        checkpoint_every=100_000,
-    )
-
-
-def _small(name, algorithm, size, **numbers):
-    data = DataConfig(dataset="faces", size=size, load_size=size)
-    return RunConfig(model="stylegan", preset=name, algorithm=algorithm, data=data, **numbers)
-
-
-_quick, _smoke = columns(StyleGANConfig, _SMALL)
-PRESETS = {
-    name: _published(name, algorithm)
-    for name, algorithm in zip(_NAMES, columns(StyleGANConfig, _TABLE_1), strict=True)
-}
-PRESETS |= {
-    "paper": dataclasses.replace(PRESETS["config_f"], preset="paper"),
-    "quick": _small("quick", _quick, 32, batch_size=8, images=60_000, log_every=400, xla=True,
-                    sample_every=6_000, eval_every=12_000, checkpoint_every=6_000),
-    "smoke": _small("smoke", _smoke, 16, batch_size=4, images=48, log_every=8, sample_every=24,
-                    eval_every=24, eval_images=8, checkpoint_every=16),
+_SMALL_RUN = {
+    #                    quick        smoke
+    "data.size":        (32,          16),
+    "data.load_size":   (32,          16),
+    "batch_size":       (8,           4),
+    "images":           (60_000,      48),
+    "xla":              (True,        False),  # many small operations: nearly twice as fast
+    "log_every":        (400,         8),
+    "sample_every":     (6_000,       24),
+    "eval_every":       (12_000,      24),
+    "eval_images":      (None,        8),
+    "checkpoint_every": (6_000,       16),
 }  # fmt: skip
+_KINDS = ("stylegan", StyleGANConfig, DataConfig)
+PRESETS = presets(*_KINDS, prefixed(_TABLE_1), _LENGTHS, names=_NAMES, fixed=_PUBLISHED)
+PRESETS |= {"paper": renamed(PRESETS["config_f"], "paper")}
+PRESETS |= presets(
+    *_KINDS,
+    prefixed(_SMALL),
+    _SMALL_RUN,
+    names=("quick", "smoke"),
+    fixed={"data.dataset": "faces"},
+)
 
 
-def build(config: RunConfig, *, epoch: int, budget: int) -> StyleGAN:
-    """The algorithm of a config; the length of training does not change it.
+def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN:
+    """The algorithm of a configuration; the length of training does not change it.
 
     Raises:
         ValueError: a resolution (`data.size`) that is not a power of two.
@@ -101,3 +102,23 @@ def build(config: RunConfig, *, epoch: int, budget: int) -> StyleGAN:
         seed=config.seed,
         xla=config.xla,
     )
+
+
+MODEL = Model(
+    name="stylegan",
+    summary="pictures from noise with a style for each resolution: mix, truncate, walk",
+    paper="Karras et al. 2019, https://arxiv.org/abs/1812.04948",
+    task=Generation(),
+    presets=PRESETS,
+    build=build,
+    imports=(
+        Import("stylegan/generator", importers, ("G",), growing_settings, read=generator_maps),
+        Import(
+            "stylegan/discriminator", importers, ("D",), growing_settings, read=discriminator_maps
+        ),
+    ),
+    costs={
+        "quick": "8 to 10 minutes on two CPU cores",
+        "paper": "published: 6.6 days on 8 V100, 41 on one",
+    },
+)

@@ -4,31 +4,15 @@ python -m experiments.run --model=ulyanov --dataset=folder:photos --style=painti
 python -m experiments.run --model=ulyanov --mode=stylize --content=DIR --output=DIR
 """
 
-from experiments.data.pipeline import DataConfig
-from experiments.tasks.feed_forward import (
-    MODES,
-    OPTIONS,
-    ROLES,
-    assemble,
-    check_ready,
-    evaluate,
-    fingerprint,
-    learned_styles,
-    make_stylizer,
-    perceptual,
-    run_label,
-    sheets,
-    stylize,
-)
-from experiments.training.config import RunConfig, columns
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.feed_forward import Builder, LearnedStyles
+from experiments.training.presets import prefixed, presets
 from nst.ulyanov.algorithm import Ulyanov
 from nst.ulyanov.config import UlyanovConfig
 
-__all__ = ["MODES", "OPTIONS", "PRESETS", "ROLES", "build", "check_ready", "evaluate",
-           "fingerprint", "learned_styles", "make_stylizer", "rebuild", "run_label", "sheets",
-           "stylize"]  # fmt: skip
-
 _FOUR = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+
 
 # `paper`: DmitryUlyanov/texture_nets @ aad2cc6, train.lua, with the noise of the papers, which this
 # code leaves out of stylisation: --set algorithm.noise=0. `v1`: its branch texture_nets_v1,
@@ -36,7 +20,7 @@ _FOUR = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 # pystiche_papers. Its README also normalises the gradient of each loss (-normalize_gradients),
 # which is off by default there and not done here. `quick`: ours; with one picture a step there are
 # more steps in its minutes, and "tanh" reaches the colours at once.
-_COLUMNS = {
+_ALGORITHM = {
     #                    paper        v1                    quick         smoke
     "weights":          ("imagenet",  "imagenet",           "imagenet",   "random"),
     "network":          ("vgg19",     "vgg19",              "vgg16",      "vgg16"),
@@ -55,76 +39,38 @@ _COLUMNS = {
     "scales":           (6,           6,                    6,            3),
     "channels":         (8,           8,                    8,            2),
 }  # fmt: skip
+_RUN = {
+    #                   paper         v1            quick      smoke
+    "data.dataset":     ("coco/2014",  "coco/2014",  "photos",  "photos"),
+    "data.size":        (256,          256,          96,        32),
+    "data.load_size":   (256,          256,          112,       40),
+    "data.fit":         ("side",       "side",       "side",    "side"),
+    "data.flip":        (False,        False,        True,      True),
+    "batch_size":       (1,            4,            1,         2),
+    "images":           (50_000,       12_000,       4_000,     8),
+    "log_every":        (100,          100,          100,       2),
+    "sample_every":     (1_000,        800,          1_000,     4),
+    "eval_every":       (10_000,       4_000,        2_000,     8),
+    "eval_images":      (100,          100,          4,         2),
+    "checkpoint_every": (1_000,        800,          500,       4),
+}  # fmt: skip
+PRESETS = presets(
+    "ulyanov",
+    UlyanovConfig,
+    DataConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+    names=("paper", "v1", "quick", "smoke"),
+)
 
 
-def _preset(name, algorithm, data, **kwargs):
-    return RunConfig(model="ulyanov", preset=name, algorithm=algorithm, data=data, **kwargs)
-
-
-_PAPER, _V1, _QUICK, _SMOKE = columns(UlyanovConfig, _COLUMNS)
-_DATA = DataConfig(dataset="coco/2014", size=256, load_size=256, fit="side", flip=False)
-PRESETS = {
-    "paper": _preset(
-        "paper",
-        _PAPER,
-        _DATA,
-        images=50_000,
-        log_every=100,
-        sample_every=1_000,
-        eval_every=10_000,
-        checkpoint_every=1_000,
-    ),
-    "v1": _preset(
-        "v1",
-        _V1,
-        _DATA,
-        batch_size=4,
-        images=12_000,
-        log_every=100,
-        sample_every=800,
-        eval_every=4_000,
-        checkpoint_every=800,
-    ),
-    "quick": _preset(
-        "quick",
-        _QUICK,
-        DataConfig(dataset="photos", size=96, load_size=112, fit="side"),
-        images=4_000,
-        log_every=100,
-        sample_every=1_000,
-        eval_every=2_000,
-        eval_images=4,
-        checkpoint_every=500,
-    ),
-    "smoke": _preset(
-        "smoke",
-        _SMOKE,
-        DataConfig(dataset="photos", size=32, load_size=40, fit="side"),
-        batch_size=2,
-        images=8,
-        log_every=2,
-        sample_every=4,
-        eval_every=8,
-        eval_images=2,
-        checkpoint_every=4,
-    ),
-}
-
-
-def build(config: RunConfig, *, epoch: int, budget: int) -> Ulyanov:
-    """The algorithm of a config; `epoch` and `budget` do not matter.
-
-    Raises:
-        InputError: VGG's weights or the style cannot be had.
-        ValueError: crops that are no multiple of what the scales need.
-    """
-    return _build(config, perceptual(config.algorithm))
-
-
-def rebuild(config: RunConfig) -> Ulyanov:
-    """The algorithm without what only training needs."""
-    return _build(config, None)
-
-
-def _build(config, loss):
-    return assemble(Ulyanov, config, loss, seed=config.seed)
+_BUILDER = Builder(Ulyanov)
+MODEL = Model(
+    name="ulyanov",
+    summary="one style, by a network with noise at six scales",
+    paper="Ulyanov et al. 2016, https://arxiv.org/abs/1603.03417",
+    task=LearnedStyles(),
+    presets=PRESETS,
+    build=_BUILDER.build,
+    rebuild=_BUILDER.rebuild,
+)

@@ -1,24 +1,25 @@
-"""Clips: videos and folders of frames as streams of pictures, and GIFs and MP4s of streams."""
+"""Reads videos and folders of frames as streams of pictures, and writes streams as GIF or MP4."""
 
-import os
 import re
-import signal
-import subprocess
-import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
 
+from core import files as core_files
 from core.errors import InputError
 from experiments.data import files, pictures
 
-MAX_FPS = {".gif": 50, ".mp4": 240}  # a GIF counts in hundredths of a second
+MAX_FPS = {".gif": 50, ".mp4": 240}  # GIF times are hundredths of a second
+EXACT = "flags=accurate_rnd+full_chroma_int"  # colours without the shortcuts of FFmpeg's scaler
+SMPTE170M = 6  # the matrix of BT.601 in H.264, ITU-T H.264 table E-5
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Clip:
     """A video or a folder of frames.
 
     Attributes:
-        frames: yields uint8 `[H, W, 3]`, one at a time.
-        files: that are read: the frames, or the video.
-        names: of the frames as PNG, one each; empty for a video.
-        fps: frames a second; None where nothing says.
+        frames: a function that yields the frames, uint8 `[H, W, 3]`, one at a time.
+        files: the files that are read: the frames, or the video.
+        names: a PNG name for each frame; empty for a video.
+        fps: frames per second; None if it is not known.
     """
 
     frames: Callable[[], Iterator[np.ndarray]]
@@ -39,15 +40,17 @@ class Clip:
 
 
 def open_clip(flag: str, source: str) -> Clip:
-    """A clip, by its folder of frames, in the order of the numbers in their names (2 before 10), or
-    by its file, whatever ffmpeg reads.
+    """Opens a clip: a folder of frames, or a video in any format that FFmpeg reads.
+
+    Frames of a folder come in the order of the numbers in their names, 2 before 10.
 
     Args:
-        flag: such as "--content", for messages.
+        flag: the flag that names it, such as "--content", for messages.
+        source: the path of the folder or the file.
 
     Raises:
-        InputError: there is none, it is damaged, or nothing to read it with; frames of several
-            sizes. Of a damaged picture in a folder only the stream finds out.
+        InputError: it does not exist, the video is damaged, PyAV is missing, or the frames have
+            several sizes. A damaged picture in a folder is noticed only when it is read.
     """
     path = Path(source).expanduser()
     if not path.exists():
@@ -55,31 +58,35 @@ def open_clip(flag: str, source: str) -> Clip:
     if path.is_dir():
         return _folder(flag, path)
     if path.suffix.lower() in pictures.EXTENSIONS - {".gif"}:
-        raise InputError(f"{flag}={source}: a picture. Give a video or a folder of frames; "
-                         "--mode=stylize takes pictures.")  # fmt: skip
+        raise InputError(
+            f"{flag}={source}: a picture. Give a video or a folder of frames; --mode=stylize takes "
+            "pictures."
+        )
     return _video(path)
 
 
 def _folder(flag, folder):
-    found = [path for path in pictures.find(folder) if path.parent == folder]
-    if not found:
-        raise InputError(f"{flag}={folder}: no frames in this folder. Expected pictures in it, not "
-                         "in folders below.")  # fmt: skip
-    found.sort(key=lambda path: natural(path.name))
-    first = pictures.shape(found[0])
-    for path in found[1:]:
+    frames = [path for path in pictures.find(folder) if path.parent == folder]
+    if not frames:
+        raise InputError(
+            f"{flag}={folder}: no frames in this folder. Expected pictures in it, not in folders "
+            "below."
+        )
+    frames.sort(key=lambda path: natural(path.name))
+    first = pictures.shape(frames[0])
+    for path in frames[1:]:
         check_shape(f"the frame {path}", pictures.shape(path), first)
-    return Clip(lambda: map(pictures.read, found), found, files.names(found, folder))
+    return Clip(lambda: map(pictures.read, frames), frames, files.names(frames, folder))
 
 
-def natural(name: str) -> tuple:
-    """A key that sorts numbers in names by their value: frame2 before frame10."""
+def natural(name: str) -> tuple[list[int | str], str]:
+    """Returns a key that sorts names by the numbers in them: frame2 before frame10."""
     parts = re.split("([0-9]+)", name)
     return [int(part) if i % 2 else part.lower() for i, part in enumerate(parts)], name
 
 
-def check_shape(name: str, shape: tuple[int, int], first: tuple[int, int]) -> None:
-    """Raises InputError for a frame of another height and width than the first."""
+def check_shape(name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
+    """Raises InputError for a frame that has not the height and width of the first one."""
     if tuple(shape[:2]) != tuple(first[:2]):
         raise InputError(
             f"{name}: {shape[1]}x{shape[0]} pixels, expected {first[1]}x{first[0]} as the first "
@@ -87,122 +94,179 @@ def check_shape(name: str, shape: tuple[int, int], first: tuple[int, int]) -> No
         )
 
 
+# --- reading videos
+
+
 def _video(path):
-    ffmpeg = _ffmpeg(f"the video {path}", "give a folder of frames")
-    # decodes all of it, which is fast, to find damage before the work and not after it
-    command = [ffmpeg, "-nostats", "-xerror", "-i", f"file:{path}", "-map", "0:v:0", "-f", "null"]
-    ended = subprocess.run([*command, "-"], stdin=subprocess.DEVNULL, capture_output=True)
-    said = ended.stderr.decode(errors="replace").splitlines()
-    pictured = [line for line in said if " Video: " in line]
-    if ended.returncode or not pictured:
-        raise _unreadable(path, "ffmpeg cannot decode all of it, or there are no pictures in it")
-    rate = re.search(r" ([0-9.]+) fps", pictured[0])
-    fps = _exact(float(rate[1])) or None if rate else None
-    return Clip(lambda: _decode(ffmpeg, path, fps), [path], fps=fps)
-
-
-def _exact(fps):
-    """ffmpeg prints 30000/1001 as 29.97."""
-    ntsc = round(fps * 1.001) / 1.001
-    return ntsc if round(ntsc, 2) == fps else fps
-
-
-def _decode(ffmpeg, path, fps):
-    # exact colours; a variable rate becomes its mean, by leaving out and repeating frames
-    options = ["-sws_flags", "accurate_rnd+full_chroma_int", *(["-r", str(fps)] if fps else [])]
-    options += ["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"]
-    command = [ffmpeg, "-i", f"file:{path}", "-map", "0:v:0", *options]
+    av = _pyav(f"the video {path}", "give a folder of frames")
     try:
-        with _process(command, stdin=subprocess.DEVNULL) as process:
-            while process.stdout.readline():
-                width, height = map(int, process.stdout.readline().split())
-                process.stdout.readline()
-                data = process.stdout.read(3 * width * height)
-                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-    except (OSError, ValueError) as error:
+        rate = _check_all(av, path)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return Clip(lambda: _decode(av, path, rate), [path], fps=float(rate) if rate else None)
+
+
+def _check_all(av, path):
+    """Decodes the whole video, which is fast, to notice damage before the work and not after it.
+
+    Returns:
+        The mean frame rate, a fraction; None if the file does not have it.
+    """
+    with _opened(av, path) as container:
+        for _ in _frames(container):
+            pass
+        return container.streams.video[0].average_rate or None
+
+
+def _opened(av, path):
+    container = av.open(f"file:{path}")
+    if not container.streams.video:
+        container.close()
+        raise ValueError("there are no pictures in it")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    stream.codec_context.options = {"err_detect": "explode"}  # no guessing at damage
+    return container
+
+
+def _frames(container):
+    """Yields the frames of an open video; ValueError if one of them is damaged."""
+    for packet in container.demux(container.streams.video[0]):
+        if packet.is_corrupt:
+            raise ValueError("a part of it is missing or damaged")
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise ValueError("a frame of it is damaged")
+            yield frame
+
+
+def _decode(av, path, rate):
+    """Yields the frames as uint8 `[H, W, 3]`, upright, in exact colours, at a constant rate.
+
+    A variable rate becomes its mean: some frames are left out, others repeated.
+    """
+    steady = [("fps", str(rate))] if rate else []
+    filters = [*steady, ("scale", EXACT), ("format", "rgb24")]
+    try:
+        with _opened(av, path) as container:
+            frames = _frames(container)
+            first = next(frames, None)
+            if first is None:
+                return
+            turns = round(first.rotation / 90)  # how a telephone was held
+            for frame in _filtered(av, chain([first], frames), filters):
+                yield np.ascontiguousarray(np.rot90(frame.to_ndarray(), turns))
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path, found):
-    return InputError(f"Cannot read the video {path}: {found}. Truncated or damaged? Convert it to "
-                      "MP4 or to a folder of frames.")  # fmt: skip
+def _filtered(av, frames, filters):
+    """Yields the frames after FFmpeg's filters, which are given as (name, options)."""
+    graph = None
+    for frame in frames:
+        graph = graph or _graph(av, frame, filters)
+        graph.vpush(frame)
+        yield from _ready(av, graph)
+    if graph is not None:
+        graph.vpush(None)
+        yield from _ready(av, graph)
 
 
-def _ffmpeg(what, instead):
-    """The path of ffmpeg."""
+def _graph(av, frame, filters):
+    graph = av.filter.Graph()
+    size = {"width": frame.width, "height": frame.height}
+    source = graph.add_buffer(**size, format=frame.format, time_base=frame.time_base)
+    nodes = [graph.add(name, options) for name, options in filters]
+    graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
+    return graph
+
+
+def _ready(av, graph):
+    """Yields the frames that have come out of the filters so far."""
+    with suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.vpull()
+
+
+def _unreadable(path, reason):
+    return InputError(
+        f"Cannot read the video {path}: {reason}. Truncated or damaged? Convert it to MP4 or to a "
+        "folder of frames."
+    )
+
+
+def _pyav(what: str, instead: str) -> ModuleType:
+    """Returns PyAV, which reads and writes videos; InputError if it is not installed."""
     try:
-        import imageio_ffmpeg
+        import av
     except ImportError as error:
-        raise InputError(f"{what} needs imageio-ffmpeg. pip install -e '.[video]', or {instead}."
-                         ) from error  # fmt: skip
-    return imageio_ffmpeg.get_ffmpeg_exe()
+        raise InputError(f"{what} needs PyAV. pip install -e '.[video]', or {instead}.") from error
+    return av
 
 
-@contextmanager
-def _process(command, stdin):
-    """A running ffmpeg; `OSError` with its last words if it fails. Ends with the block."""
-    command = [command[0], "-y", "-v", "error", *command[1:]]
-    with tempfile.TemporaryFile() as words:
-        try:
-            process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=words)
-            with process:
-                try:
-                    yield process
-                except BaseException:
-                    process.kill()
-                    raise
-            if process.returncode:
-                raise BrokenPipeError
-        except BrokenPipeError as error:
-            words.seek(0)
-            said = words.read().decode(errors="replace").strip().splitlines()
-            raise OSError(f"ffmpeg: {said[-1] if said else 'stopped early'}") from error
+# --- writing clips
 
 
-def write_gif(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """A GIF that starts again at its end; frames last whole hundredths of a second. Pillow keeps
-    all of them until it is written."""
-    made = map(Image.fromarray, frames)
-    duration = 10 * round(100 / fps)
-    next(made).save(path, "GIF", save_all=True, append_images=made, duration=duration, loop=0)
+def write_gif(target: Path | IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
+    """Writes a GIF that repeats endlessly.
 
-
-def mp4_writer(instead: str) -> Callable[[Path, Iterable[np.ndarray], float], None]:
-    """The function that writes frames, uint8 `[H, W, 3]`, as an MP4 of so many a second.
-
-    H.264 in colours that every player shows takes even sizes: the last row or column of an odd one
-    is repeated. No sound.
+    Each frame lasts a whole number of hundredths of a second. Pillow keeps all frames in memory
+    until the file is written.
 
     Args:
-        instead: what to do where it is missing, for the message.
+        target: a path, or a file that is open for writing.
+        frames: at least one frame, uint8 `[H, W, 3]`.
+        fps: frames per second.
+    """
+    images = map(Image.fromarray, frames)
+    options: dict[str, Any] = {"duration": 10 * round(100 / fps), "loop": 0}
+    next(images).save(target, "GIF", save_all=True, append_images=images, **options)
+
+
+def mp4_writer(instead: str) -> Callable[[Path | IO[bytes], Iterable[np.ndarray], float], None]:
+    """Returns the function that writes frames as an MP4; its arguments are those of `write_gif`.
+
+    H.264 with colours that every player shows needs even heights and widths, so the last row or
+    column of an odd one is repeated. There is no sound.
+
+    Args:
+        instead: what to do where PyAV is missing, for the message.
 
     Raises:
-        InputError: imageio-ffmpeg is not installed.
+        InputError: PyAV is not installed.
     """
-    ffmpeg = _ffmpeg("--output: an MP4", instead)
+    av = _pyav("--output: an MP4", instead)
 
-    def write(path, frames, fps):
-        frames = map(_even, frames)
-        first = next(frames)
-        size = f"{first.shape[1]}x{first.shape[0]}"
-        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "-"]
-        target = ["-c:v", "libx264", "-crf", "10", "-pix_fmt", "yuv420p",
-                  "-colorspace", "smpte170m", f"file:{path}"]  # fmt: skip
-        with _process([ffmpeg, *source, *target], stdin=subprocess.PIPE) as process:
-            for frame in chain([first], frames):
-                _send(process.stdin, frame.tobytes())
+    def write(target, frames, fps):
+        try:
+            _write_mp4(av, target, map(_even, frames), Fraction(fps).limit_denominator(1_001_000))
+        except av.FFmpegError as error:
+            raise OSError(f"FFmpeg: {error}") from error
 
     return write
 
 
-def _send(pipe, data):
-    """An ffmpeg that is gone is an error: the runner lets SIGPIPE end the whole process."""
-    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    try:
-        pipe.write(data)
-        pipe.flush()
-    finally:
-        signal.signal(signal.SIGPIPE, before)
+def _write_mp4(av, target, made, rate):
+    first = next(made)
+    place = target if hasattr(target, "write") else f"file:{target}"
+    filters = [("scale", f"{EXACT}:out_color_matrix=bt601"), ("format", "yuv420p")]
+    with av.open(place, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.colorspace = SMPTE170M
+        frames = _as_frames(av, chain([first], made), rate)
+        for frame in _filtered(av, frames, filters):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _as_frames(av, pictures, rate):
+    """Yields pictures, uint8 `[H, W, 3]`, as frames of a video, each with its time."""
+    for i, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame.pts, frame.time_base = i, 1 / rate
+        yield frame
 
 
 def _even(frame):
@@ -210,18 +274,17 @@ def _even(frame):
     return np.pad(frame, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge")
 
 
-def write_whole(target: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file under another name and renames it: all of it or nothing.
+def write_whole(target: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Writes a file completely or not at all: under another name, and then renames it.
+
+    Args:
+        target: the path of the file.
+        write: a function that gets the open file and writes to it.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the file cannot be written.
     """
-    temporary = target.parent / f".{uuid.uuid4().hex}{target.suffix.lower()}"
     try:
-        write(temporary)
-        os.replace(temporary, target)
+        core_files.write_whole(target, write, durable=False)
     except OSError as error:
         raise InputError(f"Cannot write {target}: {error}. Choose another place.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -1,8 +1,8 @@
-"""What training and evaluation see of a data set: images by index, by role.
+"""Data sets as training and evaluation use them: images by role and index.
 
-A `Source` gives image `i` of `size`; a `Dataset` holds the sources of its splits, by role: "A" and
-"B" for two domains (unpaired, or paired when item `i` of both belongs together), "image" for one,
-"content" and "style" for style transfer.
+A `Source` gives its images by index. A `Dataset` holds the sources of its splits by role: "A" and
+"B" for two domains (paired if item `i` of both belongs together, otherwise unpaired), "image" for
+one domain, "content" and "style" for style transfer.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ class Source:
     """Images by index.
 
     Attributes:
-        name: for messages.
-        size: how many there are.
-        read: index -> uint8 `[H, W, 3]`; may raise InputError for a damaged file.
-        left_out: messages of the images that could not be read, by index. In training, their place
-            is taken by the next good one, so that a damaged file neither stops nor shifts a run.
-        report: takes a line about an image that is left out.
-        identity: what the images are, such as all file names; the name, where none is given.
-        state: gives what changes when the images do though they are called the same, such as the
-            sizes and dates of files; None where they cannot.
-        label: index -> number of the image's class; None where there are no classes.
-        classes: their names, by number.
+        name: the name of the source, for messages.
+        size: how many images it has.
+        read: a function from an index to uint8 `[H, W, 3]`; raises InputError for a damaged file.
+        left_out: a message for each image that could not be read, by index. In training, the next
+            good image takes its place, so that a damaged file neither stops nor shifts a run.
+        report: called with a line about an image that is left out.
+        identity: text that identifies the images, such as all file names; the default is the name.
+        state: a function that returns text which changes when the images change under the same
+            names, such as the sizes and dates of files; None if they cannot change.
+        label: a function from an index to the number of the image's class; None without classes.
+        classes: the names of the classes, by number.
     """
 
     name: str
@@ -48,15 +48,18 @@ class Source:
         self._lock, self._good = threading.Lock(), set()
 
     def load(self, index: int, partners: Sequence["Source"] = ()) -> np.ndarray:
-        """Image `index`, uint8 `[H, W, 3]`, or the first good one after it: `find`."""
+        """Returns image `index`, uint8 `[H, W, 3]`, or the first good one after it; see `find`."""
         return self.find(index, partners)[1]
 
     def find(self, index: int, partners: Sequence["Source"] = ()) -> tuple[int, np.ndarray]:
-        """Image `index`, uint8 `[H, W, 3]`, or the first good one after it, behind its own index.
+        """Returns (index, image) of image `index`, or of the first good one after it.
+
+        The image is uint8 `[H, W, 3]`.
 
         Args:
-            partners: sources of the same size; only images that are good in them, too, count, so
-                that each of them comes to the same image.
+            index: the index of the image.
+            partners: sources of the same size. An image counts as good only if it is good in all of
+                them, so that all of them arrive at the same index.
 
         Raises:
             InputError: none of the images can be read.
@@ -71,7 +74,7 @@ class Source:
         )
 
     def get(self, index: int, partners: Sequence["Source"] = ()) -> np.ndarray | None:
-        """Image `index`, uint8 `[H, W, 3]`; None if it, or that of a partner, is damaged."""
+        """Returns image `index`, uint8 `[H, W, 3]`; None if it or a partner's is damaged."""
         if index in self.left_out:
             return None
         try:
@@ -83,7 +86,7 @@ class Source:
         return image if all(partner._readable(index) for partner in partners) else None
 
     def _readable(self, index):
-        """Whether image `index` can be read, which is tried once."""
+        """Returns whether image `index` can be read; this is tried only once."""
         return index in self._good or self.get(index) is not None
 
     def _leave_out(self, index, message):
@@ -98,12 +101,13 @@ class Dataset:
     """The sources of a training and a test split, by role.
 
     Attributes:
-        name: as given to `--dataset`.
-        train, test: role -> Source.
-        truth: item `i` of the test roles "A" and "B" are the same scene in both domains.
-        paired: item `i` of all training roles belong together; they are drawn, cropped and flipped
-            alike, and sources have one size.
-        kept: where the pipeline keeps what it has loaded, for the next stage of training.
+        name: the name given to `--dataset`.
+        train: the training sources by role.
+        test: the test sources by role.
+        truth: whether item `i` of the test roles "A" and "B" shows the same scene.
+        paired: whether item `i` of all training roles belongs together. Then they are drawn,
+            cropped and flipped alike, and the sources have one size.
+        kept: what the pipeline has loaded, for the next stage of training.
     """
 
     name: str
@@ -123,37 +127,44 @@ class Dataset:
 
     @property
     def epoch(self) -> int:
-        """Images in an epoch: those of the larger domain (official unaligned_dataset.py:71)."""
+        """Returns the images in an epoch: the size of the larger domain.
+
+        Source: junyanz/pytorch-CycleGAN-and-pix2pix, data/unaligned_dataset.py:71.
+        """
         return max(source.size for source in self.train.values())
 
     @property
     def labelled(self) -> Source:
-        """The training images with their classes.
+        """Returns the source of training images with classes; raises what `check_labels` raises."""
+        self.check_labels()
+        return self.train["image"]
+
+    def check_labels(self) -> None:
+        """Refuses a data set without classes.
 
         Raises:
             InputError: there are no classes, or several domains.
         """
         source = self.train.get("image")
         if source is None or source.label is None:
-            found = f"has the domains {', '.join(self.train)}" if source is None else "has none"
+            domains = f"has the domains {', '.join(self.train)}" if source is None else "has none"
             raise InputError(
                 f"--dataset={self.name}: data.labels needs images of one domain in classes; this "
-                f"{found}. Give a folder with a folder of pictures for each class, a TensorFlow "
+                f"{domains}. Give a folder with a folder of pictures for each class, a TensorFlow "
                 "Datasets name with the feature 'label' such as cifar10, or 'faces'."
             )
-        return source
 
     def fingerprint(self) -> dict[str, str]:
-        """Training role -> "count:hash" of what its images are called, not of their pixels.
+        """Returns "count:hash" for each training role; the hash is of names, not of pixels.
 
-        A run that goes on finds out by it that images were added, removed or renamed.
+        It tells a run that goes on whether images were added, removed or renamed.
         """
         names = {r: os.fsencode(s.identity or s.name) for r, s in self.train.items()}
         hashes = {role: hashlib.sha256(name).hexdigest()[:16] for role, name in names.items()}
         return {role: f"{self.train[role].size}:{hashes[role]}" for role in hashes}
 
     def left_out(self) -> list[str]:
-        """Messages of all images that could not be read so far."""
+        """Returns the messages about all images that could not be read so far."""
         sources = {id(s): s for s in (*self.train.values(), *self.test.values())}  # may be shared
         return [message for s in sources.values() for message in s.left_out.values()]
 
@@ -162,7 +173,7 @@ def check_domains(dataset: Dataset, roles: tuple[str, ...]) -> None:
     """Refuses a data set that lacks a domain which the model needs.
 
     Raises:
-        InputError: names the roles that are there and the ones that are needed.
+        InputError: it lacks one; the message names the roles that there are and those needed.
     """
     if set(roles) - set(dataset.train):
         advice = "A folder of two domains holds trainA, trainB and, for evaluation, testA, testB."

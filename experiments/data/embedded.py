@@ -1,10 +1,13 @@
-"""The data sets that come with the code; no download."""
+"""Opens the data sets that need no download, and suggests a name for a wrong one."""
+
+import os
 
 from core.errors import InputError
+from core.names import closest
 from experiments.data import faces, photos, seasons
 from experiments.data.dataset import Dataset, Source
 
-TRAIN_SCENES, TEST_SCENES = 2_000, 100  # per domain
+TRAIN_SCENES, TEST_SCENES = 2_000, 100  # scenes of each domain
 TRAIN_FACES, TEST_FACES = 10_000, 1_000
 EMBEDDED = {
     "seasons": "summer and winter landscapes, unpaired, with the true pairs as test set",
@@ -12,13 +15,18 @@ EMBEDDED = {
     "faces": "portraits with known factors, in the classes of their hair's colour",
     "photos": "photographs as content and textures as style, the ones that scikit-image brings",
 }
+CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_gan"
+    *("apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo"),
+    *("ukiyoe2photo", "vangogh2photo", "maps", "cityscapes", "facades", "iphone2dslr_flower"),
+)
 
 
 def open_embedded(name: str, size: int) -> Dataset:
     """Opens one of `EMBEDDED`.
 
     Args:
-        size: height and width at which it is drawn; the photos have their own.
+        name: the name of the data set.
+        size: height and width at which it is drawn, pixels; photos keep their own size.
 
     Raises:
         InputError: it cannot be drawn at this size.
@@ -27,13 +35,18 @@ def open_embedded(name: str, size: int) -> Dataset:
         return _photos()
     sizes = (faces if name == "faces" else seasons).SIZES
     if size not in sizes:
-        raise InputError(f"--dataset={name}: data.load_size={size}: it is drawn at {sizes[0]} to "
-                         f"{sizes[-1]} pixels. Change data.size and data.load_size.")  # fmt: skip
+        raise InputError(
+            f"--dataset={name}: data.load_size={size}: it is drawn at {sizes[0]} to "
+            f"{sizes[-1]} pixels. Change data.size and data.load_size."
+        )
     return _faces(size) if name == "faces" else _seasons(name, size)
 
 
 def _seasons(name, size):
-    """Training domains of different scenes, or of the same; test domains of the same ones."""
+    """Returns `seasons` or `seasons_paired`.
+
+    The training domains of `seasons` show different scenes. All other domains are pairs.
+    """
     paired = name == "seasons_paired"
 
     def source(split, domain, count, stride, offset):
@@ -66,10 +79,33 @@ def _faces(size):
 
 
 def _photos():
-    """The pictures of `experiments.data.photos`."""
-    sources = {
-        role: Source(f"photos {role}", len(names), lambda i, n=names: photos.read(n[i]),
-                     identity=" ".join(names))
-        for role, names in (("content", photos.CONTENT), ("style", photos.STYLE))
-    }  # fmt: skip
+    """Returns the data set of the pictures of `experiments.data.photos`."""
+
+    def source(role, names):
+        read, identity = (lambda i: photos.read(names[i])), " ".join(names)
+        return Source(f"photos {role}", len(names), read, identity=identity)
+
+    both = (("content", photos.CONTENT), ("style", photos.STYLE))
+    sources = {role: source(role, names) for role, names in both}
     return Dataset("photos", sources, sources)
+
+
+def suggestion(name: str) -> str:
+    """Returns a sentence: what an unknown `--dataset` may have meant, or what is expected."""
+    meant = []
+    if name and os.path.isdir(os.path.expanduser(name)):
+        meant.append(f"folder:{name}")
+    near = nearest_set(name.split("/")[-1])
+    if near:
+        meant.append(f"cycle_gan/{near}" if near in CYCLE_GAN else near)
+    if meant:
+        return f"Did you mean {' or '.join(map(repr, meant))}?"
+    return (
+        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH' or a TensorFlow Datasets name "
+        "such as 'cycle_gan/horse2zebra'."
+    )
+
+
+def nearest_set(name: str) -> str | None:
+    """Returns the embedded set or cycle_gan configuration with the most similar name, or None."""
+    return closest(name, (*EMBEDDED, *CYCLE_GAN), cutoff=0.6)

@@ -1,9 +1,9 @@
 """Procedural portraits with known factors: an embedded data set for GANs.
 
-A portrait follows from its `FACTORS` alone, each of them a number in [0, 1], and changes smoothly
-with every one of them; so what a GAN disentangles can be measured exactly. It is painted from the
-back to the front in a plane (y downwards), with edges softened over the width of a pixel, so it is
-the same at every size. The classes are the colours of the hair.
+A portrait is a function of its `FACTORS`, which are numbers in [0, 1], and changes smoothly with
+each of them. So it can be measured exactly what a GAN disentangles. A portrait is painted from back
+to front in a plane whose y points down. Edges are softened over the width of a pixel, so it is the
+same at every size. The classes are the colours of the hair.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.errors import InputError
 
 SPLITS = {"train": 0, "test": 1}
 SIZES = range(16, 257)
-_LEFT, _TOP, _WIDTH = -0.88, -0.86, 1.76  # what is seen of the plane
+_LEFT, _TOP, _WIDTH = -0.88, -0.86, 1.76  # the visible part of the plane
 _NECK = 0.5  # the height at which the head turns when it tilts
 HAIR = ("black", "brown", "red", "blond")  # classes: quarters of the factor hair_colour
 
@@ -63,8 +63,17 @@ _WHITE, _LIPS, _INSIDE, _LID, _IRIS, _PUPIL = _colours(
 
 
 def factors(index: int, *, split: str) -> np.ndarray:
-    """The factors of portrait `index` of `split`, in the order of `FACTORS`: float32 [15] in
-    [0, 1), independent and uniform. Those of other splits come from another random stream."""
+    """Returns the factors of a portrait in the order of `FACTORS`, float32 `[15]` in [0, 1).
+
+    They are independent and uniform. Each split has its own random stream.
+
+    Args:
+        index: the number of the portrait.
+        split: a key of `SPLITS`.
+
+    Raises:
+        InputError: the split does not exist.
+    """
     if split not in SPLITS:
         raise InputError(f"faces: got split {split!r}; expected one of {', '.join(SPLITS)}")
     if not isinstance(index, Integral) or index < 0:
@@ -72,16 +81,20 @@ def factors(index: int, *, split: str) -> np.ndarray:
     return np.random.default_rng([SPLITS[split], index]).random(len(FACTORS), np.float32)
 
 
-def label(factors: Sequence[float]) -> int:
-    """The class of a portrait: which quarter of [0, 1] its factor hair_colour is in."""
+def label(factors: Sequence[float] | np.ndarray) -> int:
+    """Returns the class of a portrait: the quarter of [0, 1] that its factor hair_colour is in."""
     return min(int(factors[FACTORS.index("hair_colour")] * len(HAIR)), len(HAIR) - 1)
 
 
-def draw(factors: Sequence[float], size: int) -> np.ndarray:
-    """The portrait with these factors: uint8 [size, size, 3].
+def draw(factors: Sequence[float] | np.ndarray, size: int) -> np.ndarray:
+    """Returns the portrait with these factors, uint8 `[size, size, 3]`.
+
+    Args:
+        factors: a number in [0, 1] for each of `FACTORS`.
+        size: height and width in pixels, one of `SIZES`.
 
     Raises:
-        InputError: not one number in [0, 1] for each of `FACTORS`, or a size not in `SIZES`.
+        InputError: the factors are not such numbers, or the size is not in `SIZES`.
     """
     values = np.asarray(factors, np.float64)
     if values.shape != (len(FACTORS),) or not ((values >= 0) & (values <= 1)).all():
@@ -113,7 +126,7 @@ def _grid(size):
 
 
 class _Face:
-    """Measures and colours that follow from the factors."""
+    """The measures and colours of a portrait, computed from its factors."""
 
     def __init__(self, f: Factors):
         self.yaw, self.tilt = 1.1 * (f.yaw - 0.5), 0.5 * (f.tilt - 0.5)
@@ -130,18 +143,21 @@ class _Face:
         self.clothes = _between(_CLOTHES, f.clothes)
 
     def place(self, azimuth: float, out: float = 1.02) -> tuple[float, float]:
-        """Where something on the turned head is seen, and how much narrower than from the front.
+        """Returns the x of a point on the turned head, and how much narrower it looks there.
 
         Args:
-            azimuth: on the head, 0 in the middle of the face.
-            out: distance from the axis of the head, in radii.
+            azimuth: the angle of the point on the head in radians, 0 in the middle of the face.
+            out: its distance from the axis of the head, in radii.
         """
         angle = azimuth + self.yaw
         return out * self.radius * math.sin(angle), math.cos(angle) / math.cos(azimuth)
 
 
 def _between(colours, share, bands=False):
-    """A colour of a row; with `bands`, each colour is the middle of as wide a band."""
+    """Returns the colour at a share of the way through a row of colours.
+
+    With `bands`, every colour is the middle of a band, and all bands have the same width.
+    """
     at = share * len(colours) - 0.5 if bands else share * (len(colours) - 1)
     at = min(max(at, 0), len(colours) - 1)
     low = min(int(at), len(colours) - 2)
@@ -150,13 +166,13 @@ def _between(colours, share, bands=False):
 
 @dataclass(frozen=True)
 class _Canvas:
-    """Coordinates, and the colours [3, H, W] of a picture or of a part of it, to paint on."""
+    """The colours `[3, H, W]` of a picture or a part of it to paint on, and its coordinates."""
 
     x: np.ndarray
     y: np.ndarray
     pixels: np.ndarray
-    pixel: float  # its width
-    turn: tuple[float, float] = (1.0, 0.0)  # cosine and sine; about the neck
+    pixel: float  # the width of a pixel
+    turn: tuple[float, float] = (1.0, 0.0)  # cosine and sine of the turn about the neck
 
     def turned(self, angle: float) -> _Canvas:
         cos, sin = math.cos(angle), math.sin(angle)
@@ -165,7 +181,7 @@ class _Canvas:
         return _Canvas(x, y, self.pixels, self.pixel, (cos, sin))
 
     def around(self, x: float, y: float, reach: float) -> _Canvas:
-        """The square part of the whole picture that goes `reach` to each side of a point."""
+        """Returns the square part of the picture that reaches `reach` to each side of a point."""
         (cos, sin), y, size = self.turn, y - _NECK, len(self.x)
         sides = []
         for middle in (sin * x + cos * y + _NECK - _TOP, cos * x - sin * y - _LEFT):
@@ -176,28 +192,32 @@ class _Canvas:
         return _Canvas(self.x[area], self.y[area], pixels, self.pixel, self.turn)
 
     def inside(self, distance: np.ndarray) -> np.ndarray:
-        """How much of each pixel is covered by what is where `distance` is negative."""
+        """Returns how much of each pixel a shape covers, from 0 to 1.
+
+        Args:
+            distance: the signed distance of each pixel to its edge, negative inside the shape.
+        """
         return np.minimum(np.maximum(0.5 - distance / self.pixel, 0), 1)
 
     def ellipse(self, x: float, y: float, width: float, height: float) -> np.ndarray:
-        """How much of each pixel is covered by an ellipse with these half axes."""
+        """Returns how much of each pixel an ellipse covers; width and height are half axes."""
         return self.inside(_oval((self.x - x) / width, (self.y - y) / height, width, height))
 
     def paint(self, cover: np.ndarray, colour: np.ndarray) -> None:
-        """Lays a colour, [3] or [3, H, W], over what is there."""
+        """Paints a colour, `[3]` or `[3, H, W]`, over the picture where `cover` says."""
         colour = colour if np.ndim(colour) == 3 else np.reshape(colour, (3, 1, 1))
         self.pixels[:] += cover * (colour - self.pixels)
 
 
 def _oval(u, v, width, height):
-    """About the distance to the ellipse where u^2 + v^2 = 1; u and v are in its half axes."""
+    """Returns the approximate distance to the ellipse u^2 + v^2 = 1; u, v are in half axes."""
     r = np.sqrt(u * u + v * v) + np.float32(1e-6)
     slope = np.sqrt((u / width) ** 2 + (v / height) ** 2) + np.float32(1e-6)
     return (r - 1) * r / slope
 
 
 def _lit(colour, light, u, v, ambient=0.5):
-    """A colour [3] on a ball that is seen at (u, v), in radii, under a light."""
+    """Returns how a colour `[3]` looks on a lit ball at (u, v), which are in radii."""
     depth = np.sqrt(np.maximum(1 - u * u - v * v, 0))
     shine = np.maximum(0.5 + 0.5 * (light[0] * u + light[1] * v + light[2] * depth), 0)
     dark = colour * np.array([0.52, 0.40, 0.42], np.float32)
@@ -206,14 +226,14 @@ def _lit(colour, light, u, v, ambient=0.5):
 
 
 def _paint_background(canvas, face):
-    """Lighter behind the head, and on the side from which the light comes."""
+    """Paints a background that is lighter behind the head and on the side of the light."""
     glow = np.exp(-1.2 * ((canvas.x - 0.6 * face.light[0]) ** 2 + (canvas.y + 0.3) ** 2))
     shade = (0.62 + 0.43 * glow)[None]
     canvas.pixels[:] = face.background[:, None, None] * shade + 0.10 * glow
 
 
 def _paint_body(canvas, face):
-    """Shoulders, the neck in the shadow of the head, and a collar."""
+    """Paints shoulders, the neck in the shadow of the head, and a collar."""
     shoulders = canvas.inside(_oval(canvas.x / 0.86, (canvas.y - 1.1) / 0.56, 0.86, 0.56))
     u = canvas.x / 0.95
     canvas.paint(shoulders, _lit(face.clothes, face.light, u, 0.6 * (canvas.y - 1.0), 0.3))
@@ -229,7 +249,7 @@ def _paint_body(canvas, face):
 
 
 def _paint_head(canvas, face):
-    """Ears, and an egg whose narrower end, the chin, turns with the face."""
+    """Paints ears, and an egg whose narrower end, the chin, turns with the face."""
     x, y, turned = canvas.x, canvas.y, math.sin(face.yaw)
     bare = min(max(1.4 - 2 * face.length, 0), 1)  # long hair covers the ears
     for side in (-1, 1):
@@ -269,7 +289,7 @@ def _paint_eye(canvas, face, side):
 
 
 def _paint_brow(canvas, face, side):
-    """An arch that is thinner outside; its inner end falls or rises."""
+    """Paints an arch that is thinner at its outer end; its inner end falls or rises."""
     x, ratio = face.place(0.47 * side)
     y, width = -0.185 - 0.03 * face.brows, 0.125 * ratio
     brow = canvas.around(x, y, 0.25)
@@ -281,7 +301,7 @@ def _paint_brow(canvas, face, side):
 
 
 def _paint_nose(canvas, face):
-    """A ridge, lit from one side, that ends in a ball over two nostrils."""
+    """Paints a ridge, lit from one side, that ends in a ball over two nostrils."""
     root, tip = face.place(0, 0.95)[0], face.place(0, 1.28)[0]
     nose = canvas.around(tip, 0.04, 0.3)
     t = (nose.y + 0.08) / 0.22  # 0 between the eyes .. 1 at the tip
@@ -326,7 +346,7 @@ def _paint_mouth(canvas, face):
 
 
 def _hair(canvas, face, cover):
-    """Hair: lit as a ball, with a band of shine and strands."""
+    """Paints hair that is lit like a ball, with a band of shine and strands."""
     u, v = canvas.x / (face.radius + 0.1), (canvas.y + 0.15) / 0.66
     colour = _lit(face.hair, face.light, 0.9 * u, 0.9 * v, 0.42)
     strands = np.sin(26 * u + 3 * v) * np.sin(9 * u - 2 * v + 1)
@@ -335,7 +355,7 @@ def _hair(canvas, face, cover):
 
 
 def _paint_back_hair(canvas, face):
-    """What is behind the head: round when short, falling over the shoulders when long."""
+    """Paints the hair behind the head: round if short, down over the shoulders if long."""
     at, wide = -0.06 * math.sin(face.yaw), face.radius + 0.07
     x, y = canvas.x - at, canvas.y
     low = 0.22 + 0.36 * min(3 * face.length, 1)  # below the ears
@@ -349,7 +369,7 @@ def _paint_back_hair(canvas, face):
 
 
 def _paint_front_hair(canvas, face):
-    """From the crown to the hairline, which turns with the face."""
+    """Paints the hair from the crown to the hairline, which turns with the face."""
     x, y, turned = canvas.x, canvas.y, math.sin(face.yaw)
     wide = face.radius + 0.06
     crown = _oval((x + 0.03 * turned) / wide, (y + 0.15) / 0.575, wide, 0.575)

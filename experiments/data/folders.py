@@ -1,4 +1,4 @@
-"""Folders of pictures: one domain, two domains, or pairs."""
+"""Opens folders of pictures as data sets: one domain, two domains, or pairs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,28 +18,30 @@ def open_folder(
     paired_test: bool,
     report: Callable[[str], None],
 ) -> Dataset:
-    """Opens "folder:PATH", by what is in it.
+    """Opens "folder:PATH". What the folder holds decides how.
 
     - `trainA`, `trainB` (and `testA`, `testB`): two domains.
-    - nothing but `train`, `test` or `val`: for a model of two domains, pictures of A and B side by
-      side, paired; for others, one domain with a test set. `val` stands in for `test`.
-    - any other: all pictures below are one domain, for training and testing. Pictures in folders of
-      their own are in classes.
+    - Only `train`, `test` or `val`: for a model of two domains, each picture is a pair, A and B
+      side by side. For other models, it is one domain with a test set. `val` can replace `test`.
+    - Anything else: all pictures in it are one domain, for training and testing. If each lies in
+      one of several subfolders, these are the classes.
 
     Args:
-        name: as given to `--dataset`.
-        two: the model takes two domains.
-        paired: files of the same name in trainA and trainB belong together, and in testA and testB.
-        paired_test: those in testA and testB.
-        report: takes a line about an image that is left out, or a test set that is missing.
+        name: the name given to `--dataset`.
+        two: whether the model takes two domains.
+        paired: whether files of the same name in trainA and trainB belong together, and those in
+            testA and testB.
+        paired_test: whether files of the same name in testA and testB belong together.
+        report: called with a line about an image that is left out or a missing test set.
 
     Raises:
-        InputError: a missing or empty folder, names without a partner.
+        InputError: a folder is missing or empty, or a name has no partner.
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
-        raise InputError(f"--dataset={name}: no folder '{root}' ({root.absolute()}). Give an "
-                         "existing folder.")  # fmt: skip
+        raise InputError(
+            f"--dataset={name}: no folder '{root}' ({root.absolute()}). Give an existing folder."
+        )
     if (root / "trainA").is_dir() or (root / "trainB").is_dir():
         return _two_domains(name, root, paired, paired_test, report)
     splits = [p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
@@ -79,9 +81,11 @@ def _say_no_test(name, missing, instead, report):
 
 
 def _check_names(root, kind, key):
-    """Refuses folders of two domains whose files do not have the same names."""
-    a, b = ([p.relative_to(f).with_suffix("") for p in pictures.find(f)]
-            for f in (root / f"{kind}A", root / f"{kind}B"))  # fmt: skip
+    """Refuses the folders of two domains if their files do not have the same names."""
+    a, b = (
+        [p.relative_to(f).with_suffix("") for p in pictures.find(f)]
+        for f in (root / f"{kind}A", root / f"{kind}B")
+    )
     if a != b:
         odd = sorted(set(a) ^ set(b)) or a
         shown = ", ".join(f"'{path}'" for path in odd[:3]) + (", …" if len(odd) > 3 else "")
@@ -92,7 +96,7 @@ def _check_names(root, kind, key):
 
 
 def _pairs(root, kind, report):
-    """Sources of two domains with one picture of each scene in both, of one size."""
+    """Returns the sources of two domains that are pairs; both pictures of a pair have one size."""
     files = {role: _find(root / f"{kind}{role}") for role in "AB"}
     _check_names(root, kind, "paired")
 
@@ -113,12 +117,12 @@ def _pairs(root, kind, report):
 
 
 def _side_by_side(name, train, test, report):
-    """Both domains in each picture: A is its left half, B its right one."""
+    """Returns a data set of pairs: A is the left half of each picture, B the right half."""
     if test == train:
         _say_no_test(name, "test or val", "train", report)
     sources = [_halves(train, report)]
     sources.append(sources[0] if test == train else _halves(test, report))
-    return Dataset(name, *sources, truth=True, paired=True)
+    return Dataset(name, sources[0], sources[1], truth=True, paired=True)
 
 
 def _halves(folder, report):
@@ -134,34 +138,40 @@ def _halves(folder, report):
             )
         return picture[:, : width // 2] if role == "A" else picture[:, width // 2 :]
 
-    found = {r: _source(folder, files, report, lambda i, r=r: read(r, i)) for r in "AB"}
-    height, width = found["A"].load(0).shape[:2]
+    halves = {r: _source(folder, files, report, lambda i, r=r: read(r, i)) for r in "AB"}
+    height, width = halves["A"].load(0).shape[:2]
     if 2 * width <= height:
-        report(f"{folder}: has pictures of {2 * width}x{height} pixels, taken for A and B side by "
-               f"side, {width}x{height} each.")  # fmt: skip
-    return found
+        report(
+            f"{folder}: has pictures of {2 * width}x{height} pixels, taken for A and B side by "
+            f"side, {width}x{height} each."
+        )
+    return halves
 
 
 def _pictures(folder, report):
-    """A source of all pictures below `folder`, refused if there is none that can be read."""
+    """Returns a source of all pictures below `folder`; refuses it if none can be read."""
     source = _source(folder, _find(folder), report)
-    source.load(0)  # refuses a folder in which every file is damaged, now and not in mid-training
+    source.load(0)  # refuses a folder of damaged files now, not during training
     return source
 
 
 def _find(folder):
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is missing. Two domains need the folders trainA and trainB "
-                         "(testA and testB if there is a test set).")  # fmt: skip
+        raise InputError(
+            f"'{folder}' is missing. Two domains need the folders trainA and trainB "
+            "(testA and testB if there is a test set)."
+        )
     files = pictures.find(folder)
     if not files:
-        raise InputError(f"'{folder}' holds no pictures ({', '.join(sorted(pictures.EXTENSIONS))})"
-                         ". Put some in, or give another folder.")  # fmt: skip
+        raise InputError(
+            f"'{folder}' holds no pictures ({', '.join(sorted(pictures.EXTENSIONS))})"
+            ". Put some in, or give another folder."
+        )
     return files
 
 
 def _source(folder, files, report, read=None):
-    """A source of files, in classes where each lies in one of several folders of `folder`."""
+    """Returns a source of files. If each lies in one of several subfolders, these are classes."""
     names = [path.relative_to(folder) for path in files]
     classes = sorted({name.parts[0] for name in names})
     in_classes = len(classes) > 1 and all(len(name.parts) > 1 for name in names)
@@ -178,13 +188,15 @@ def _source(folder, files, report, read=None):
 
 
 def _state(folder, files):
-    """Where the files lie, and the size of each, when it was written and when it was changed in
-    any way, such as made readable."""
-    found = [str(folder.resolve())]
+    """Returns text with the folder, and the size and the times of each file.
+
+    The times say when its content was written and when anything changed, such as its permissions.
+    """
+    lines = [str(folder.resolve())]
     for path in files:
         try:
             stat = path.stat()
-            found.append(f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}")
-        except OSError:  # a broken link, which reading reports
-            found.append("")
-    return "\0".join(found)
+            lines.append(f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}")
+        except OSError:  # a broken link, which is reported when it is read
+            lines.append("")
+    return "\0".join(lines)

@@ -1,6 +1,6 @@
-"""Photographs and textures that scikit-image brings: no download.
+"""Photographs and textures that come with scikit-image and need no download.
 
-Free to use, see the README.txt beside them. Many more are needed to train a stylizer well.
+They are free to use, see the README.txt beside them. Training a stylizer well needs many more.
 """
 
 import numpy as np
@@ -11,6 +11,6 @@ STYLE = ("immunohistochemistry", "hubble_deep_field", "retina", "brick", "grass"
 
 
 def read(name: str) -> np.ndarray:
-    """A picture by its name in `skimage.data`: uint8 `[H, W, 3]`; grey ones as grey RGB."""
+    """Returns a picture by its name in `skimage.data`, uint8 `[H, W, 3]`, grey ones as RGB too."""
     picture = getattr(data, name)()
     return np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture[..., :3]

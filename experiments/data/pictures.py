@@ -1,25 +1,26 @@
-"""Find, read, fit and write picture files with Pillow; no Keras.
+"""Finds, reads, fits and writes picture files with Pillow; does not import Keras.
 
-A *picture* is a uint8 RGB array [H, W, 3]; *images* are floats in [-1, 1], as the networks see.
+A *picture* is a uint8 RGB array [H, W, 3]. *Images* are floats in [-1, 1], as networks take them.
 """
 
-import difflib
 import io
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFont, ImageOps
 
 from core.errors import InputError
+from core.files import write_whole
+from core.names import closest
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # no EPS: Pillow would run Ghostscript
-MAX_PIXELS = 2**28  # or `PIL.Image.MAX_IMAGE_PIXELS`, which stays as it is, where that is lower
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # EPS would run Ghostscript
+MAX_PIXELS = 2**28  # a lower `PIL.Image.MAX_IMAGE_PIXELS` takes precedence
 MODES = ("stretch", "crop", "pad")
 BICUBIC = Image.Resampling.BICUBIC
 TITLE_SIZE = 14
@@ -31,61 +32,68 @@ _ADVICE = {  # the first that fits
     Image.UnidentifiedImageError: f"Not one of {', '.join(FORMATS)}, or damaged: convert it",
     Exception: "Truncated or corrupted? Restore the file or leave it out",
 }
-# What Pillow warns of in damaged files is either an error below or harmless. Filtered for good:
-# `catch_warnings` around each read is not safe in the threads of a pipeline.
+# What Pillow warns about in damaged files is either an error below or harmless. The warnings are
+# turned off for the whole process, because `catch_warnings` is not safe in a pipeline's threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def find(folder: str | os.PathLike) -> list[Path]:
-    """All picture files below `folder` (maybe none), sorted by their relative POSIX path.
+    """Returns all picture files below `folder` (maybe none), sorted by their relative POSIX path.
 
-    Chosen by suffix alone, in any case. Hidden files and folders, `._*` and `__MACOSX` are
-    skipped, linked folders not entered; linked files count, broken ones too (`read` reports them).
+    Only the suffix decides, in upper or lower case. Hidden files and folders, `._*` and `__MACOSX`
+    are skipped. Linked folders are not entered. Linked files count, even broken links, which `read`
+    reports.
 
-    `InputError` where `folder`, or a folder below it, cannot be listed.
+    Raises:
+        InputError: `folder`, or a folder below it, cannot be listed.
     """
-    folder, found, errors = Path(folder), [], []
+    folder = Path(folder)
+    paths: list[Path] = []
+    errors: list[OSError] = []
     for place, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = [name for name in folders if name[0] != "." and name != "__MACOSX"]
-        found += [Path(place, name) for name in files if name[0] != "."]
+        paths += [Path(place, name) for name in files if name[0] != "."]
     if errors:
         raise InputError(f"Cannot list pictures: {errors[0]}. Give a folder that can be read.")
-    found = [path for path in found if path.suffix.lower() in EXTENSIONS]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    paths = [path for path in paths if path.suffix.lower() in EXTENSIONS]
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture file as uint8 RGB [H, W, 3], whatever its suffix.
+    """Reads a picture file as uint8 RGB `[H, W, 3]`, whatever its suffix.
 
-    The first frame or page, turned as its EXIF orientation says, alpha composited on white.
-    16-bit grey is scaled by 1/257; float files in [0, 1] by 255, others clipped to [0, 255].
-    Colour profiles are not applied.
+    It reads the first frame or page, turns it as its EXIF orientation says, and puts transparent
+    pixels on white. 16-bit grey is scaled by 1/257. Float files in [0, 1] are scaled by 255, other
+    float files clipped to [0, 255]. Colour profiles are not applied.
 
     Raises:
-        InputError: missing, not a regular file, unreadable, empty, not a picture, more than
-            `MAX_PIXELS` (or Pillow's own limit), truncated or corrupted. JPEG has no checksum:
-            flipped bits in its pixel data may pass.
+        InputError: the file is missing, unreadable, empty, not a regular file, not a picture,
+            truncated or corrupted, or has more than `MAX_PIXELS` (or Pillow's own limit). JPEG has
+            no checksum, so flipped bits in its pixel data may go unnoticed.
     """
     path = Path(path)
     try:
-        if path.stat().st_size == 0:  # also keeps `open` from waiting for a pipe
+        if path.stat().st_size == 0:  # also avoids waiting for a pipe
             raise EOFError("an empty file, 0 bytes")
         with path.open("rb") as file:
             return _decode(_open(file))
-    except Exception as error:  # damaged files make Pillow's decoders raise about anything
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise _cannot_read(f"the picture {path}", error) from error
 
 
 def shape(path: str | os.PathLike) -> tuple[int, int]:
-    """Height and width of what `read` would return, from the header alone; `InputError` as there,
-    but for damaged pixels."""
+    """Returns height and width of what `read` would return, from the header alone.
+
+    Raises:
+        InputError: see `read`. Damaged pixels are not noticed.
+    """
     path = Path(path)
     try:
         if path.stat().st_size == 0:
             raise EOFError("an empty file, 0 bytes")
         with path.open("rb") as file:
             image, turned = _open(file), False
-            with suppress(Exception):  # as `_decode`
+            with suppress(Exception):  # see `_decode`
                 turned = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
             return (image.width, image.height) if turned else (image.height, image.width)
     except Exception as error:  # as in `read`
@@ -93,39 +101,42 @@ def shape(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """As `read`, from the bytes of a file; `name` is for the message."""
+    """Returns the picture in the bytes of a file, like `read`; `name` is for messages."""
     try:
         return _decode(_open(io.BytesIO(data)))
-    except Exception as error:  # as in `read`
+    except Exception as error:  # see `read`
         raise _cannot_read(name, error) from error
 
 
 def _cannot_read(name, error):
     advice = next(text for kind, text in _ADVICE.items() if isinstance(error, kind))
-    found = str(error) or type(error).__name__
-    return InputError(f"Cannot read {name}: {found}. {advice}.")
+    reason = str(error) or type(error).__name__
+    return InputError(f"Cannot read {name}: {reason}. {advice}.")
 
 
 def fit(
     picture: np.ndarray, size: int | tuple[int, int], mode: str, resample: int = BICUBIC
 ) -> np.ndarray:
-    """Resizes a picture, uint8 [H, W, 3], to uint8 [height, width, 3], with antialiasing.
+    """Returns a picture resized with antialiasing, uint8 `[height, width, 3]`.
 
     Args:
-        size: an edge length, or (height, width).
-        mode: "stretch" ignores the aspect (CycleGAN's `resize_and_crop`). "crop" keeps it and
-            cuts off what sticks out. "pad" keeps all and fills up by reflection (the edge pixel
-            is not repeated). Both are centred; an odd padding is larger below or at the right.
+        picture: uint8 `[H, W, 3]`.
+        size: one length for both sides, or (height, width), pixels.
+        mode: "stretch" changes the aspect ratio (CycleGAN's `resize_and_crop`). "crop" keeps it and
+            cuts off what is too long. "pad" keeps it and fills up by reflection (the edge pixel is
+            not repeated). Both are centred; if the padding is odd, there is more below or at the
+            right.
         resample: a Pillow filter.
 
     Raises:
-        InputError: unknown mode, impossible size or not a picture.
+        InputError: the mode is unknown, the size is impossible, or it is not a picture.
     """
-    pair = (size, size) if np.ndim(size) == 0 else tuple(size)
+    given: Any = size
+    pair = (given, given) if np.ndim(given) == 0 else tuple(given)
     if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
         raise InputError(f"A picture size is a positive integer or (height, width), got {size!r}.")
     if mode not in MODES:
-        near = difflib.get_close_matches(str(mode).lower(), MODES, n=1, cutoff=0)[0]
+        near = closest(str(mode).lower(), MODES, cutoff=0)
         raise InputError(f"Unknown fit mode {mode!r}; did you mean {near!r}? Modes: {MODES}.")
     if mode == "pad":
         return _pad(_image(picture), *pair, resample)
@@ -134,15 +145,20 @@ def fit(
 
 
 def fit_side(picture: np.ndarray, size: int, side: Callable = min) -> np.ndarray:
-    """Resizes a picture, uint8 [H, W, 3], keeping its aspect: its shorter side becomes `size`
-    pixels, or its longer one with `side=max`."""
+    """Returns a picture resized with its aspect ratio kept, uint8 `[h, w, 3]`.
+
+    Args:
+        picture: uint8 `[H, W, 3]`.
+        size: the new length of a side, pixels.
+        side: which side that is: `min` for the shorter one, `max` for the longer one.
+    """
     scale = size / side(picture.shape[:2])
     shape = tuple(max(1, round(n * scale)) for n in picture.shape[:2])
     return fit(picture, shape, "stretch")
 
 
 def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
-    """Writes a picture [H, W, 3], uint8 or float in [0, 1], as PNG: all of it or nothing.
+    """Writes a picture `[H, W, 3]`, uint8 or float in [0, 1], as PNG: completely or not at all.
 
     Missing folders are made; an existing file is replaced.
 
@@ -151,39 +167,61 @@ def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
     """
     path, picture = Path(path), np.asarray(picture)
     if picture.dtype.kind == "f":
-        if not ((picture >= -1e-3) & (picture <= 1 + 1e-3)).all():  # give or take rounding; no NaN
-            raise InputError("Float pictures must lie in [0, 1]; convert [-1, 1] with `to_uint8`.")
+        if not ((picture >= -1e-3) & (picture <= 1 + 1e-3)).all():  # allows rounding, not NaN
+            raise InputError(
+                "Float pictures must lie in [0, 1]; convert [-1, 1] with `from_signed`."
+            )
         picture = np.rint(picture.astype(np.float32) * 255).astype(np.uint8)
-    image, temporary = _image(picture), path.parent / f".{uuid.uuid4().hex}.tmp"
+    image = _image(picture)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(temporary, "PNG")
-        os.replace(temporary, path)
+        write_whole(path, lambda file: image.save(file, "PNG"), durable=False)
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot write {path}: {error}. Choose another place.") from error
-    finally:
-        with suppress(OSError, ValueError):
-            temporary.unlink()
 
 
-def to_float(picture: np.ndarray) -> np.ndarray:
-    """uint8 [0, 255] of any shape -> float32 [-1, 1]; `InputError` for other types."""
+def to_signed(picture: np.ndarray) -> np.ndarray:
+    """Returns uint8 values of any shape as float32 in [-1, 1], the range of GANs.
+
+    Raises:
+        InputError: the values have another type.
+    """
     picture = np.asarray(picture)
     if picture.dtype != np.uint8:
-        raise InputError(f"to_float got {picture.dtype} values; give it uint8 pictures.")
+        raise InputError(f"to_signed got {picture.dtype} values; give it uint8 pictures.")
     return picture / np.float32(127.5) - np.float32(1)
 
 
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Float [-1, 1] of any shape -> uint8 [0, 255], clipped and rounded.
+def from_signed(images: np.ndarray) -> np.ndarray:
+    """Returns floats in [-1, 1] of any shape as uint8, clipped and rounded.
 
-    `InputError` for integers (converted already?) and NaN (did the training diverge?).
+    Raises:
+        InputError: the values are integers (already converted?) or NaN (did training diverge?).
     """
+    images = _floats(images, "from_signed", "[-1, 1]")
+    return np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def to_unit(picture: np.ndarray) -> np.ndarray:
+    """Returns uint8 values of any shape as float32 in [0, 1], the range of style transfer."""
+    return picture.astype(np.float32) / 255
+
+
+def from_unit(images: np.ndarray) -> np.ndarray:
+    """Returns floats in [0, 1] of any shape as uint8, clipped and rounded.
+
+    Raises:
+        InputError: the values are integers (already converted?) or NaN.
+    """
+    return np.rint(np.clip(_floats(images, "from_unit", "[0, 1]"), 0, 1) * 255).astype(np.uint8)
+
+
+def _floats(images, function, interval):
     images = np.asarray(images)
     if images.dtype.kind in "biu" or np.isnan(images.astype(np.float32)).any():
-        found = "NaN" if images.dtype.kind not in "biu" else f"{images.dtype} values"
-        raise InputError(f"to_uint8 got {found}; give it floats in [-1, 1].")
-    return np.rint((np.clip(images.astype(np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
+        received = "NaN" if images.dtype.kind not in "biu" else f"{images.dtype} values"
+        raise InputError(f"{function} got {received}; give it floats in {interval}.")
+    return images.astype(np.float32)
 
 
 def sheet(
@@ -193,21 +231,26 @@ def sheet(
     gap: int = 2,
     scale: int = 1,
 ) -> np.ndarray:
-    """A contact sheet, uint8 [height, width, 3]: rows of pictures on white.
+    """Returns a contact sheet: rows of pictures on white, uint8 `[height, width, 3]`.
 
-    Pictures are uint8 [H, W, 3] of one size, drawn `scale` times as large; short rows end in white.
-    `gap` pixels go around everything. Titles (ASCII: Pillow's font has little else) stand on top
-    and at the left; one that is wider than the pictures widens its column.
+    Args:
+        rows: pictures, uint8 `[H, W, 3]` of one size. A short row ends in white.
+        column_titles: titles on top, ASCII, since Pillow's font has little else. A title that is
+            wider than the pictures widens its column.
+        row_titles: titles at the left.
+        gap: pixels of white between and around the pictures.
+        scale: a whole number by which pictures are enlarged.
 
     Raises:
-        InputError: no pictures, several sizes, or titles that do not match in number.
+        InputError: there are no pictures, they have several sizes, or the number of titles is
+            wrong.
     """
     shapes = sorted({np.shape(picture) for row in rows for picture in row})
     counts = (row_titles, len(rows)), (column_titles, max(map(len, rows), default=0))
     unequal = any(titles is not None and len(titles) != count for titles, count in counts)
     if len(shapes) != 1 or gap < 0 or scale < 1 or unequal:
-        found = f"sizes {shapes}, {gap=}, {scale=} and titles for rows and columns {counts}"
-        raise InputError(f"A sheet needs pictures of one size and a title each; got {found}.")
+        given = f"sizes {shapes}, {gap=}, {scale=} and titles for rows and columns {counts}"
+        raise InputError(f"A sheet needs pictures of one size and a title each; got {given}.")
     grid = [[ImageOps.scale(_image(picture), scale, 0) for picture in row] for row in rows]
     if row_titles is not None:
         grid = [[_text(title), *row] for title, row in zip(row_titles, grid, strict=True)]
@@ -218,7 +261,7 @@ def sheet(
 
 
 def _open(file):
-    """Reads the header alone and checks the size it claims."""
+    """Opens an image: reads only the header and checks the size that it claims."""
     limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
     image = Image.open(file, formats=FORMATS)
     if not 0 < image.width * image.height <= limit:
@@ -228,7 +271,7 @@ def _open(file):
 
 def _decode(image):
     image.load()
-    with suppress(Exception):  # damaged EXIF next to good pixels: unturned, as viewers do
+    with suppress(Exception):  # damaged EXIF: the picture is not turned, as in viewers
         image = ImageOps.exif_transpose(image)
     if image.mode[0] in "FI":
         grey = _grey(np.asarray(image), image.info.get("transparency"))
@@ -240,7 +283,7 @@ def _decode(image):
 
 
 def _grey(values, transparent):
-    """Integers [0, 65535] or floats [H, W] -> uint8; the transparent value becomes white."""
+    """Returns integers in [0, 65535] or floats `[H, W]` as uint8, the transparent value white."""
     grey = np.nan_to_num(values / np.float64(257 if values.dtype.kind != "f" else 1))
     if values.dtype.kind == "f" and grey.min() >= 0 and grey.max() <= 1:
         grey *= 255
@@ -249,7 +292,7 @@ def _grey(values, transparent):
 
 
 def _image(picture):
-    """A Pillow image of a uint8 [H, W, 3] array."""
+    """Returns the Pillow image of a uint8 `[H, W, 3]` array."""
     picture = np.asarray(picture)
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
         raise InputError(f"A picture is uint8 [H, W, 3], got {picture.dtype} {picture.shape}.")
@@ -264,7 +307,8 @@ def _pad(image, height, width, resample):
 
 
 def _text(title):
-    font, title = ImageFont.load_default(TITLE_SIZE), " ".join(str(title).split())
+    font: Any = ImageFont.load_default(TITLE_SIZE)
+    title = " ".join(str(title).split())
     size = max(1, round(font.getbbox(title)[2])), sum(font.getmetrics())
     image = Image.new("RGB", size, "white")
     ImageDraw.Draw(image).text((0, 0), title, font=font, fill="black")
@@ -272,7 +316,7 @@ def _text(title):
 
 
 def _arrange(grid, gap):
-    """Each tile centred in a column and a row as wide and high as the largest tile in it."""
+    """Returns a picture of a grid of tiles; the largest tile sets the size of a row or column."""
     columns = range(max(map(len, grid)))
     widths = [max(row[c].width for row in grid if c < len(row)) for c in columns]
     heights = [max((tile.height for tile in row), default=0) for row in grid]

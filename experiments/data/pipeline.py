@@ -1,11 +1,11 @@
-"""Batches for training: decode, resize, crop, flip and normalise in tf.data, in parallel.
+"""Makes training batches: decodes, resizes, crops, flips and normalises in tf.data, in parallel.
 
-Item `i` of a run is a function of `(seed, i)` alone: which images, which crop, which flip. So the
-order does not depend on threads, and a run goes on at image `i` by starting there.
+The images, crops and flips of item `i` of a run depend only on `(seed, i)`. So the order does not
+depend on threads, and a run can go on at image `i` by starting there.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,67 +13,48 @@ import tensorflow as tf
 
 from core.errors import InputError
 from experiments.data import pictures
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source
 
-if keras.backend.backend() != "tensorflow":  # the accelerator is the other backend's
+# with JAX, TensorFlow only reads data: hide the accelerator from it before it starts
+if keras.backend.backend() != "tensorflow":
     tf.config.set_visible_devices([], "GPU")
 
-CACHE_BYTES = 2**30  # of decoded and resized images; what does not fit is decoded every time
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What is trained on and how an image becomes an input.
-
-    Sources: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, options/base_options.py:45-50 and
-    data/base_dataset.py:81-112 (stretch to `load_size`, random crop of `size`, flip).
-    """
-
-    # seasons | seasons_paired | faces | photos | folder:PATH | a TensorFlow Datasets name
-    dataset: str = "seasons"
-    size: int = 256  # of the crops that the networks see, pixels
-    load_size: int = 286  # to which images are resized before the crop, pixels
-    fit: str = "stretch"  # stretch | crop | pad: how an image becomes square; side: it does not
-    flip: bool = True  # mirror half of the images left to right
-    labels: bool = False  # the number of its class comes with each image
-    paired: bool = False  # training and test images of A and B with the same name are one scene
-    paired_test: bool = False  # test images of A and B with the same name are the same scene
-    threads: int = 0  # of the pipeline, 0 for as many as tf.data finds useful
-
-    def __post_init__(self):
-        if self.fit not in (*pictures.MODES, "side"):
-            raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}, side")
-        if not 8 <= self.size <= self.load_size:
-            raise ValueError(
-                f"size={self.size}, load_size={self.load_size}: expected 8 <= size <= load_size"
-            )
-        if self.threads < 0:
-            raise ValueError(f"threads={self.threads}: expected 0 or more")
+CACHE_BYTES = 2**30  # memory for decoded, resized images; the others are decoded every time
 
 
 def batches(
     dataset: Dataset, config: DataConfig, *, size: int, batch_size: int, start: int, seed: int
 ) -> Iterator[dict]:
-    """Endless training batches from image `start` of the run on.
+    """Yields training batches endlessly, from image `start` of the run on.
 
-    Domains are drawn independently ("unpaired"): the first goes through a new permutation every
-    epoch, the others are drawn with replacement, as official unaligned_dataset.py:51-56. Those of
-    a `paired` data set show the same item, with the same crop and flip.
+    Domains are drawn independently ("unpaired"). The first one goes through a new permutation every
+    epoch, and the others are drawn with replacement, as in the official unaligned_dataset.py:51-56.
+    The domains of a `paired` data set show the same item, with the same crop and flip.
 
-    A smaller `size` than the config's (a level of progressive growing) shows the same crops, every
-    pixel the mean of a square of theirs, as tkarras/progressive_growing_of_gans @ 2504c3f,
-    dataset_tool.py, add_image (without its rounding to integers).
+    A `size` below that of the config (a level of progressive growing) has the same crops; each
+    pixel is the mean of a square of their pixels, as in tkarras/progressive_growing_of_gans @
+    2504c3f, dataset_tool.py, add_image (but not rounded to integers).
+
+    Args:
+        dataset: the data set.
+        config: its settings.
+        size: height and width of the images, pixels.
+        batch_size: images in a batch.
+        start: the number of the first image.
+        seed: the seed of the order, crops and flips.
 
     Yields:
-        role -> float32 `[batch_size, size, size, 3]` in [-1, 1], and with `config.labels` "label"
-        -> int32 `[batch_size]` (TensorFlow tensors).
+        TensorFlow tensors by role, float32 `[batch_size, size, size, 3]` in [-1, 1]; and with
+        `config.labels` int32 `[batch_size]` under "label".
 
     Raises:
-        InputError: `size` is not that of the config, halved some times; no labels are there.
+        InputError: `size` is not `config.size`, halved some number of times, or labels are wanted
+            and there are none.
     """
     factor = _reduction(config, size)
     if config.labels:
-        dataset.labelled  # noqa: B018 refuses
+        dataset.check_labels()
     caches = _caches(dataset, config)
     epoch = dataset.epoch
     orders = {role: 0 if dataset.paired else order for order, role in enumerate(caches)}
@@ -96,7 +77,7 @@ def batches(
 
 
 def _reduction(config, size):
-    """How many pixels of a crop become one, along each side."""
+    """Returns how many pixels of a crop become one, along each side."""
     factor = config.size // max(1, size)
     if size < 1 or size * factor != config.size or factor & (factor - 1):
         raise InputError(
@@ -107,7 +88,7 @@ def _reduction(config, size):
 
 
 def _caches(dataset, config):
-    """What earlier stages have loaded is there already."""
+    """Returns the cache of each domain; it holds already what earlier stages have loaded."""
     train = dataset.train
     others = {r: [s for s in train.values() if s is not train[r]] for r in train}
     if config not in dataset.kept:
@@ -118,7 +99,7 @@ def _caches(dataset, config):
 
 
 def _index(i, size, epoch, order, seed):
-    """Which image of a domain item `i` shows."""
+    """Returns the index of the image that item `i` of the run shows of a domain."""
     if order == 0:
         key = tf.stack([tf.cast(seed, tf.int64), i // epoch])
         return tf.random.experimental.index_shuffle(i % epoch, key, epoch - 1) % size
@@ -130,7 +111,7 @@ def _key(seed, stream, i):
 
 
 def _image(cache, index, i, order, config, factor, seed):
-    """Loaded, cropped, flipped, reduced and normalised: float32 `[size, size, 3]`; its label."""
+    """Returns an image, cropped, flipped, reduced and normalised, and its label."""
     side = None if config.fit == "side" else config.load_size
     image, label = tf.numpy_function(cache, [index], (tf.uint8, tf.int32), stateful=False)
     image, label = tf.ensure_shape(image, (side, side, 3)), tf.ensure_shape(label, ())
@@ -150,14 +131,19 @@ def _image(cache, index, i, order, config, factor, seed):
 
 
 class _Cache:
-    """Index -> uint8 `[load_size, load_size, 3]` (or longer on one side), kept in memory as far as
-    the room goes, and the label of the image that it shows (0 without labels)."""
+    """Gives resized images by index, and keeps in memory as many as there is room for.
+
+    A call returns uint8 `[load_size, load_size, 3]` (or longer on one side) and the label of the
+    image, 0 without labels.
+    """
 
     def __init__(self, source: Source, config: DataConfig, partners: Sequence[Source]):
         self.source, self.config, self.size = source, config, source.size
         self.partners = partners
         self.room = CACHE_BYTES
-        self.images, self.error, self.told = {}, None, False
+        self.images: dict[int, tuple] = {}
+        self.error: InputError | None = None
+        self.told = False
 
     def __call__(self, index):
         index = int(index)
@@ -174,14 +160,15 @@ class _Cache:
             image = pictures.fit_side(image, config.load_size)
         else:
             image = pictures.fit(image, config.load_size, config.fit)
-        label = np.int32(self.source.label(shown) if config.labels else 0)
+        number: Any = self.source.label  # is there with `labels`, see `batches`
+        label = np.int32(number(shown) if config.labels else 0)
         if image.nbytes <= self.room:
             self.images[index] = image, label
             self.room -= image.nbytes
         return image, label
 
     def _tell_if_small(self, image):
-        """Once for a source: an image with fewer pixels than the crop has no detail to teach."""
+        """Reports, once for a source, an image that is smaller than the crop: it lacks detail."""
         height, width = image.shape[:2]
         if min(height, width) < self.config.size and not self.told:
             self.told = True
@@ -193,7 +180,7 @@ class _Cache:
 
 
 def _reraise(iterator, caches):
-    """tf.data wraps what a Python function raised: the reader's own message is shown instead."""
+    """Yields from a tf.data iterator; raises the reader's own error, which tf.data wraps."""
     try:
         yield from iterator
     except tf.errors.OpError:
@@ -206,14 +193,19 @@ def _reraise(iterator, caches):
 def test_images(
     dataset: Dataset, config: DataConfig, role: str, count: int, shift: float = 0.0
 ) -> np.ndarray:
-    """`count` test images of a domain, evenly spaced over it (all, where it has fewer), without
-    crop and flip: uint8 `[count, size, size, 3]`.
+    """Returns test images of a domain, evenly spaced, uint8 `[count, size, size, 3]`.
 
-    Damaged ones are dropped, where the data set has the truth in both domains, so that pairs stay
-    pairs: there are fewer then. The first good one stands in if none of the chosen is.
+    They are neither cropped at random nor flipped. If the test set has fewer than `count`, all are
+    returned. Damaged images are left out. If the data set has the truth in both domains, an image
+    is left out in both, so that pairs stay pairs. If none of the chosen images is good, the first
+    good one of the set is returned.
 
     Args:
-        shift: moves the choice by this fraction of the spacing, 0.5 gives others.
+        dataset: the data set.
+        config: its settings.
+        role: the domain.
+        count: how many images.
+        shift: moves the choice by this fraction of the spacing; 0.5 gives other images.
 
     Raises:
         InputError: no test image can be read.
@@ -224,7 +216,7 @@ def test_images(
     partners = [s for s in dataset.test.values() if s is not source] if dataset.truth else []
     spacing = max(1.0, source.size / count)
     chosen = sorted({int((i + shift) * spacing) for i in range(count)})
-    loaded = [source.get(i, partners) for i in chosen if i < source.size]
-    loaded = [image for image in loaded if image is not None] or [source.load(0, partners)]
-    fit = "crop" if config.fit == "side" else config.fit  # one size for all
+    tried = [source.get(i, partners) for i in chosen if i < source.size]
+    loaded = [image for image in tried if image is not None] or [source.load(0, partners)]
+    fit = "crop" if config.fit == "side" else config.fit  # all of one size
     return np.stack([pictures.fit(image, config.size, fit) for image in loaded])

@@ -1,15 +1,15 @@
 """Procedural landscapes in summer and in winter: an embedded data set for CycleGAN.
 
-A scene follows from `(split, index)` alone and is placed in the unit square (y downwards), so it
-is the same at every size. It is painted once, from the back to the front, into two maps,
+A scene is a function of `(split, index)` and is placed in the unit square, y pointing down, so it
+is the same at every size. It is painted once, from back to front, into two maps,
 
-    material (sky, meadow, wall, ...)  and  shade (0 = dark side, 1 = lit side),
+    material (sky, meadow, wall, ...)  and  shade (0 = dark side, 1 = lit side).
 
-and each season is one table from (material, shade) to a colour, times the light of the time of
-day. Geometry, shades and light are common to both seasons, so either picture determines the other:
-no season has a random colour of its own. What looks like a free choice shows in both: the colour
-of a roof follows from that of the walls, and its edges stay visible under the snow; the lightness
-of a ridge or of a crown is its shade, which makes it brighter or darker in both seasons.
+Each season is a table from (material, shade) to a colour, which is multiplied by the light of the
+time of day. Both seasons share geometry, shades and light, and neither has a random colour of its
+own, so each picture determines the other. Choices that seem free are visible in both seasons: the
+walls determine the colour of the roof, whose edges stay visible under the snow, and the shade of a
+ridge or a crown makes it brighter or darker in both.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ from core.errors import InputError
 SPLITS = {"train": 0, "test": 1}
 SIZES = range(32, 513)
 
-_PALETTE = (
+_PALETTE: tuple[tuple[str, ...], ...] = (
     # material      summer: dark, lit       winter: dark, lit
     ("sky",         "#1f6fd6", "#b4def8",   "#86a3d3", "#bccde8"),
     ("sun",         "#ffe07a", "#fffbe0",   "#ffe9a8", "#fffdf0"),
@@ -75,7 +76,7 @@ class _Light:
     glow_share: float
     lamps: float
     sun: tuple[float, float]
-    side: float  # from -1, the sun at the left, to 1
+    side: float  # where the sun is, from -1 (left) to 1 (right)
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ class _Thing:
     x: float  # where it stands
     y: float
     size: float
-    shadow: float  # its width
-    variant: tuple[float, ...]
+    shadow: float  # the width of its shadow
+    variant: tuple[Any, ...]  # numbers that its painter takes
 
 
 @dataclass(frozen=True)
 class _Canvas:
-    """The maps of material and shade of a scene, or views of a part of them, to paint on."""
+    """The maps of material and shade of a scene to paint on, or views of a part of them."""
 
     x: np.ndarray
     y: np.ndarray
@@ -103,7 +104,9 @@ class _Canvas:
         area = slice(y0, y1), slice(x0, x1)
         return _Canvas(self.x[:, x0:x1], self.y[y0:y1], self.material[area], self.shade[area])
 
-    def paint(self, inside: np.ndarray, material: str, shade: np.ndarray | float) -> None:
+    def paint(
+        self, inside: np.ndarray | np.bool_, material: str, shade: np.ndarray | float
+    ) -> None:
         np.copyto(self.material, np.uint8(_MATERIAL[material]), where=inside)
         np.copyto(self.shade, shade, where=inside, casting="same_kind")
 
@@ -112,7 +115,13 @@ class _Canvas:
 
 
 def draw(index: int, *, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scene `index` of `split` in summer and in winter: uint8 [size, size, 3], pixel-aligned."""
+    """Returns a scene in summer and in winter, uint8 `[size, size, 3]` each, pixel-aligned.
+
+    Args:
+        index: the number of the scene.
+        split: a key of `SPLITS`.
+        size: height and width, pixels.
+    """
     _check(index, split, size)
     rng = np.random.default_rng([SPLITS[split], index])
     finer = 3 if size <= 96 else 2
@@ -142,7 +151,7 @@ def _check(index: int, split: str, size: int) -> None:
 
 
 def _table(season: int, light: _Light) -> np.ndarray:
-    """The colour of (material * 256 + shade level) as the four bytes of one uint32."""
+    """Returns the colour of each (material * 256 + shade level), four bytes in one uint32."""
     colours = _RAMPS[season].copy()
     sky = colours[_MATERIAL["sky"]]
     sky += light.glow_share * _SHARE**2 * (240 * light.glow - sky)
@@ -191,7 +200,7 @@ def _paint_sky(canvas: _Canvas, rng: np.random.Generator, light: _Light) -> None
 
 
 def _paint_cloud(canvas: _Canvas, rng: np.random.Generator) -> None:
-    """Four puffs side by side with a flat base."""
+    """Paints four puffs side by side with a flat base."""
     x, y, size = rng.uniform((0.0, 0.06, 0.05), (1.0, 0.3, 0.085))
     middles = x + size * np.array([-1.5, -0.5, 0.55, 1.5])
     radii = size * np.array([0.55, 0.9, 1.0, 0.6]) * rng.uniform(0.8, 1.15, 4)
@@ -202,7 +211,11 @@ def _paint_cloud(canvas: _Canvas, rng: np.random.Generator) -> None:
 
 
 def _paint_ridges(canvas: _Canvas, rng: np.random.Generator, light: _Light) -> Callable:
-    """2 to 4 ridges, the farthest most jagged, and the meadow; returns its y at (x, depth)."""
+    """Paints 2 to 4 ridges, the farthest most jagged, and the meadow.
+
+    Returns:
+        A function from (x, depth) to the y of the meadow.
+    """
     texture = rng.uniform((4, 12, 0), (16, 45, 6.3), (3, 3)).astype(np.float32)
     middles = np.linspace(rng.uniform(0.33, 0.43), rng.uniform(0.6, 0.68), rng.integers(3, 6))
     for depth, middle in zip(np.linspace(0, 1, len(middles)), middles, strict=True):
@@ -213,7 +226,7 @@ def _paint_ridges(canvas: _Canvas, rng: np.random.Generator, light: _Light) -> C
 
 
 def _crest(rng: np.random.Generator, middle: float, roughness: float) -> Callable:
-    """A smooth random profile: the y above each x."""
+    """Returns a smooth random profile, a function from x to y."""
     frequency = np.array([[3], [7], [13], [24]]) * rng.uniform(0.7, 1.4, (4, 1))
     amplitude = np.array([0.05, 0.03, 0.014, 0.006]) * roughness * rng.uniform(0.3, 1.0, 4)
     phase = rng.uniform(0, 6.3, (4, 1))
@@ -221,7 +234,7 @@ def _crest(rng: np.random.Generator, middle: float, roughness: float) -> Callabl
 
 
 def _paint_ridge(canvas, crest, material, shade, texture, light) -> None:
-    """Lit where it slopes towards the sun, fading downwards, with a gentle texture."""
+    """Paints a ridge: lit where it slopes towards the sun, fading downwards, gently textured."""
     area = canvas.part(0, crest.min(), 1, 1)
     slope = np.gradient(crest) * crest.size * light.side
     below = area.y - crest.astype(np.float32)
@@ -258,7 +271,7 @@ def _paint_fence(canvas: _Canvas, rng: np.random.Generator) -> None:
 
 
 def _houses(rng: np.random.Generator, meadow: Callable) -> list[_Thing]:
-    """1 to 3 houses in slots next to each other, so that none hides another."""
+    """Returns 1 to 3 houses in slots next to each other, so that none hides another."""
     houses = []
     for slot in rng.permutation([0.2, 0.5, 0.8])[: rng.integers(1, 4)]:
         x, depth, scale = rng.uniform((slot - 0.05, 0.12, 0.9), (slot + 0.05, 0.5, 1.15))
@@ -269,7 +282,7 @@ def _houses(rng: np.random.Generator, meadow: Callable) -> list[_Thing]:
 
 
 def _tree(rng, meadow: Callable, houses: list[_Thing], lake: tuple | None) -> _Thing | None:
-    """A tree, moved behind any house that it would cover; none in the lake."""
+    """Returns a tree, moved behind any house that it would cover; None if it is in the lake."""
     x, depth, height, *variant = rng.uniform(
         (0, 0, 0.8, -0.15, 0.8, 3, 3, 0, 0), (1, 1, 1.2, 0.15, 1.15, 5, 5, 6.3, 6.3)
     )
@@ -292,7 +305,7 @@ def _paint_shadow(canvas: _Canvas, thing: _Thing, light: _Light) -> None:
 
 
 def _paint_conifer(canvas: _Canvas, tree: _Thing, light: _Light) -> None:
-    """Three tiers, each lit (or snowed on) at its top and dark below."""
+    """Paints three tiers, each lit (or covered with snow) at its top and dark below."""
     x, y, height, shade = tree.x, tree.y, tree.size, tree.variant[0]
     width = 0.24 * height * tree.variant[1]
     canvas.box("wood", 0.15, x - 0.15 * width, y - 0.14 * height, x + 0.15 * width, y)
@@ -304,7 +317,7 @@ def _paint_conifer(canvas: _Canvas, tree: _Thing, light: _Light) -> None:
 
 
 def _paint_broadleaf(canvas: _Canvas, tree: _Thing, light: _Light) -> None:
-    """A trunk and a lumpy crown, lit from above and from the side of the sun."""
+    """Paints a trunk and a lumpy crown, lit from above and from the side of the sun."""
     shade, stretch, across, down, phase, phase2 = tree.variant
     x, radius = tree.x, 0.3 * tree.size * stretch
     y, width = tree.y - tree.size + radius, 0.09 * radius + 0.02 * tree.size
@@ -317,7 +330,7 @@ def _paint_broadleaf(canvas: _Canvas, tree: _Thing, light: _Light) -> None:
 
 
 def _paint_house(canvas: _Canvas, house: _Thing, light: _Light) -> None:
-    """A gable with the door and a long wall with two windows, under one roof."""
+    """Paints a gable with the door and a long wall with two windows, under one roof."""
     wall, mirror = house.variant
     name, turn = _WALLS[wall], 0.25 * mirror * light.side
 

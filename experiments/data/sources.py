@@ -1,24 +1,20 @@
-"""Where images come from: embedded sets, folders, TensorFlow Datasets.
+"""Opens the data set that `--dataset` names: an embedded one, a folder, or TensorFlow Datasets.
 
-`--dataset` names one: "seasons", "seasons_paired", "faces" or "photos" (embedded), "folder:PATH",
-a TensorFlow Datasets name, or two of one domain with a comma.
+The name is "seasons", "seasons_paired", "faces" or "photos" (embedded), "folder:PATH", a TensorFlow
+Datasets name, or two names of one domain each, separated by a comma.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.errors import InputError
 from experiments.data.dataset import Dataset, Source, check_domains
-from experiments.data.embedded import EMBEDDED, open_embedded
+from experiments.data.embedded import EMBEDDED, nearest_set, open_embedded, suggestion
 from experiments.data.folders import open_folder
+from experiments.data.tfds import open_tfds
 
-__all__ = ["Dataset", "Source", "check_domains", "open_dataset", "suggestion"]
-CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_gan"
-    *("apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo"),
-    *("ukiyoe2photo", "vangogh2photo", "maps", "cityscapes", "facades", "iphone2dslr_flower"),
-)
+__all__ = ["Dataset", "Source", "check_domains", "open_dataset"]
 
 
 def open_dataset(
@@ -37,20 +33,21 @@ def open_dataset(
     Args:
         name: "seasons", "seasons_paired", "faces", "photos", "folder:PATH", a TensorFlow Datasets
             name, or several of one domain each, separated by commas.
-        size: height and width at which an embedded set is drawn.
-        roles: of the model: of the domains of a name with commas, in its order; "A" and "B" take
-            the pictures of a folder that has only train and test for pairs, side by side.
-        paired: the domains must be pairs; of a folder of two domains: the files in trainA and
-            trainB have the same names and belong together, and so in testA and testB.
-        paired_test: of a folder of two domains: those in testA and testB do, so that translation
-            has an exact error.
-        labels: the images must have classes.
-        download: fetch a TensorFlow Datasets set that is not there yet.
-        report: takes a line about an image that is left out, or a test set that is missing.
+        size: height and width at which an embedded set is drawn, pixels.
+        roles: the roles of the model. The domains of a name with commas get them in this order. If
+            they are "A" and "B", each picture of a folder with only train and test is a pair, A and
+            B side by side.
+        paired: whether the domains must be pairs. In a folder of two domains, files of the same
+            name in trainA and trainB, and in testA and testB, are then pairs.
+        paired_test: whether files of the same name in testA and testB of a folder are pairs, so
+            that a translation has an exact error.
+        labels: whether the images must have classes.
+        download: whether to download a TensorFlow Datasets set that is not there yet.
+        report: called with a line about an image that is left out or a missing test set.
 
     Raises:
-        InputError: unknown name, missing or empty folder, a set that cannot be downloaded, or one
-            without the pairs or the classes that were asked for.
+        InputError: the name is unknown, a folder is missing or empty, a set cannot be downloaded,
+            or it has no pairs or no classes although they are needed.
     """
     dataset = _open(name, size, roles, paired, paired_test, download, report)
     if paired and not dataset.paired:
@@ -60,16 +57,19 @@ def open_dataset(
             "and B side by side; or 'seasons_paired'."
         )
     if labels:
-        dataset.labelled  # noqa: B018 refuses
+        dataset.check_labels()
     return _single(dataset, roles[0]) if len(roles) == 1 else dataset
 
 
 def _single(dataset, role):
-    """The domain of that role, or the only one under its name, where there is such."""
-    found = role if role in dataset.train else "image"
-    if found not in dataset.train:
+    """Returns the data set with only the domain of the role, or else the domain "image".
+
+    A data set that has neither is returned unchanged.
+    """
+    domain = role if role in dataset.train else "image"
+    if domain not in dataset.train:
         return dataset
-    train, test = ({role: split[found]} for split in (dataset.train, dataset.test))
+    train, test = ({role: split[domain]} for split in (dataset.train, dataset.test))
     return replace(dataset, train=train, test=test)
 
 
@@ -82,37 +82,17 @@ def _open(name, size, roles, paired, paired_test, download, report):
     if name.startswith("folder:"):
         two = paired or "A" in roles
         return open_folder(name, two=two, paired=paired, paired_test=paired_test, report=report)
-    if "/" not in name and _nearest(name) in EMBEDDED:
+    if "/" not in name and nearest_set(name) in EMBEDDED:
         raise InputError(f"--dataset={name}: unknown. {suggestion(name)}")
-    from experiments.data.tfds import open_tfds  # slow to import, needed by few
-
     return open_tfds(name, download, report)
 
 
-def suggestion(name: str) -> str:
-    """What an unknown `--dataset` may have meant, else what is expected."""
-    found = [f"folder:{name}"] if name and os.path.isdir(os.path.expanduser(name)) else []
-    near = _nearest(name.split("/")[-1])
-    found += [f"cycle_gan/{near}" if near in CYCLE_GAN else near] if near else []
-    if found:
-        return f"Did you mean {' or '.join(map(repr, found))}?"
-    return (
-        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH' or a TensorFlow Datasets name "
-        "such as 'cycle_gan/horse2zebra'."
-    )
-
-
-def _nearest(name):
-    """The embedded set or the configuration of cycle_gan that is called most alike, or None."""
-    return next(iter(difflib.get_close_matches(name, (*EMBEDDED, *CYCLE_GAN), 1)), None)
-
-
 def _join(name, roles, parts):
-    """Data sets of one domain each as the roles of one."""
+    """Returns one data set whose roles are the domains of several data sets."""
     if len(parts) != len(roles):
+        wanted = f"{len(roles)} ({','.join(roles)})" if roles else "one"
         raise InputError(
-            f"--dataset={name}: names {len(parts)} data sets, this model takes "
-            f"{f'{len(roles)} ({chr(44).join(roles)})' if roles else 'one'}."
+            f"--dataset={name}: names {len(parts)} data sets, this model takes {wanted}."
         )
     for part in parts:
         if set(part.train) != {"image"}:

@@ -1,30 +1,37 @@
-"""TensorFlow Datasets as sources.
+"""Opens TensorFlow Datasets as sources of images.
 
-Encoded images are held in memory (horse2zebra: 0.1 GB), which makes every one reachable by its
-index: order, resuming and threads then work as for a folder.
+The encoded images are held in memory (horse2zebra: 0.1 GB), so that each can be read by its index.
+Order, resuming and threads then work as they do for a folder.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from core.errors import InputError, NotDownloadedError
 from experiments.data import pictures
 from experiments.data.dataset import Dataset, Source
-from experiments.data.sources import suggestion
+from experiments.data.embedded import suggestion
 
 MAX_BYTES = 8 * 2**30
 PAIR = {"A": "input_image", "B": "real_image"}  # role -> feature of a set of pairs
 
 
 def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) -> Dataset:
-    """Opens a TensorFlow Datasets name, downloading it if it is not there yet and `download`.
+    """Opens a data set of TensorFlow Datasets.
 
-    Splits trainA, trainB, testA, testB (the cycle_gan sets) become two domains, other sets one
-    domain of their "train" and "test" (or "train") images, or pairs where the features are
-    "input_image", A, and "real_image", B. A feature "label" gives the classes of one domain.
+    The splits trainA, trainB, testA and testB (of the cycle_gan sets) become two domains. Another
+    set becomes pairs if it has the features "input_image", for A, and "real_image", for B.
+    Otherwise the feature "image" becomes one domain, and a feature "label" gives its classes. The
+    test images are those of "test", or of "train" if there is no such split.
+
+    Args:
+        name: the name of the set.
+        download: whether to download a set that is not there yet.
+        report: called with a line about an image that is left out.
 
     Raises:
-        InputError: unknown name, no such features, none of these splits, too large to hold, or it
-            cannot be downloaded.
+        InputError: the name is unknown, the set has none of these features or splits, is too large
+            for memory, or cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -32,22 +39,25 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
     features = builder.info.features or {"image": None}
     paired = set(PAIR.values()) <= set(features)
     if not paired and "image" not in features:
-        raise InputError(f"--dataset={name}: has no feature 'image' but {', '.join(features)}. "
-                         "Choose another.")  # fmt: skip
+        raise InputError(
+            f"--dataset={name}: has no feature 'image' but {', '.join(features)}. Choose another."
+        )
     if download:
         _download(builder, name, report)
     elif not builder.is_prepared():
         raise NotDownloadedError(f"--dataset={name}: not downloaded yet; training does that.")
     splits = _splits(name, builder.info.splits)
     wanted = {s for roles in splits for s in roles.values()}
-    found = {s: _sources(tfds, builder, s, paired, report) for s in sorted(wanted)}
+    by_split = {s: _sources(tfds, builder, s, paired, report) for s in sorted(wanted)}
     if paired:
-        return Dataset(name, *(found[s["image"]] for s in splits), truth=True, paired=True)
-    return Dataset(name, *({r: found[s]["image"] for r, s in roles.items()} for roles in splits))
+        train, test = (by_split[s["image"]] for s in splits)
+        return Dataset(name, train, test, truth=True, paired=True)
+    train, test = ({r: by_split[s]["image"] for r, s in roles.items()} for roles in splits)
+    return Dataset(name, train, test)
 
 
 def _splits(name, splits):
-    """Role -> split, for training and for testing."""
+    """Returns the split of each role, for training and for testing."""
     if "trainA" in splits:
         train, test = ({role: f"{kind}{role}" for role in "AB"} for kind in ("train", "test"))
     else:
@@ -76,7 +86,7 @@ def _download(builder, name, report):
         report(f"downloading {name} (without a network this gives up after some minutes)")
     try:
         builder.download_and_prepare()
-    except Exception as error:  # every kind of network failure has a type of its own
+    except Exception as error:  # each kind of network failure has its own type
         raise InputError(
             f"--dataset={name}: is not in {builder.data_dir} and could not be downloaded "
             f"({type(error).__name__}: {_first_line(error)}). Check the network and run again, or "
@@ -90,10 +100,12 @@ def _first_line(error):
 
 
 def _sources(tfds, builder, split, paired, report):
-    """Role -> source of a split: "image", or those of `PAIR`."""
+    """Returns the sources of a split by role: "image", or the roles of `PAIR`."""
     roles = PAIR if paired else {"image": "image"}
     classes = () if paired else _classes(tfds, builder.info.features)
-    encoded, labels, total = {role: [] for role in roles}, [], 0
+    encoded: dict[str, list[bytes]] = {role: [] for role in roles}
+    labels: list[int] = []
+    total = 0
     decoders = {feature: tfds.decode.SkipDecoding() for feature in roles.values()}
     for example in builder.as_dataset(split=split, decoders=decoders, shuffle_files=False):
         for role, feature in roles.items():
@@ -109,22 +121,23 @@ def _sources(tfds, builder, split, paired, report):
     if not total:
         raise InputError(f"--dataset={builder.info.full_name}: split '{split}' is empty.")
     names = {role: f"{split} {role}" if paired else split for role in roles}
-    return {
-        role: Source(
-            names[role],
+
+    def source(name, found):
+        return Source(
+            name,
             len(found),
-            lambda i, found=found, name=names[role]: pictures.decode(found[i], f"{name}[{i}]"),
+            lambda i: pictures.decode(found[i], f"{name}[{i}]"),
             report=report,
-            identity=f"{builder.info.full_name} {names[role]}",
+            identity=f"{builder.info.full_name} {name}",
             label=labels.__getitem__ if classes else None,
             classes=classes,
         )
-        for role, found in encoded.items()
-    }
+
+    return {role: source(names[role], found) for role, found in encoded.items()}
 
 
 def _classes(tfds, features):
-    """The names of the classes that a feature "label" has."""
-    label = features["label"] if "label" in (features or ()) else None
+    """Returns the names of the classes of a feature "label"; none without such a feature."""
+    label: Any = features["label"] if "label" in (features or ()) else None
     known = isinstance(label, tfds.features.ClassLabel) and label.num_classes
     return tuple(label.names) if known else ()

@@ -1,9 +1,9 @@
 """Scores of generated and stylised pictures.
 
 The statistics below take features `[N, D]` of any network, or pictures, uint8 `[N, H, W, 3]`, and
-need NumPy and SciPy alone; `mutual_information_gap` and `linear_separability` take codes `[N, K]`
-and what is known of their pictures. What a published name such as `fid50k_full` means is in
-`experiments.metrics.protocols`.
+need only NumPy and SciPy. `mutual_information_gap` and `linear_separability` take codes `[N, K]`
+and what is known about their pictures. `experiments.metrics.protocols` defines what a published
+name such as `fid50k_full` means.
 """
 
 from experiments.metrics.disentanglement import linear_separability, mutual_information_gap

@@ -1,33 +1,40 @@
-"""What the statistics refuse, in one place: features, pictures and counts of other forms."""
+"""Checks the features, pictures and counts that the statistics are given."""
 
 import numbers
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from core.errors import InputError
+from experiments.metrics.polling import poll
 
-ROWS = 1000  # that are looked at together
+ROWS = 1000  # rows that are checked at a time
 LARGEST = float(np.finfo(np.float32).max)  # with larger ones the statistics overflow
 _FEATURES = "[N, D] of real numbers"
 _PICTURES = "uint8 [N, H, W, 3], one picture or more"
 
 
-def blocks(rows: np.ndarray, size: int, dtype=np.float64) -> Iterator[np.ndarray]:
-    """Some rows at a time, of another type: all that memory holds of features in a file."""
+def blocks(rows: np.ndarray, size: int, dtype: DTypeLike = np.float64) -> Iterator[np.ndarray]:
+    """Yields `size` rows at a time as `dtype`, so that memory holds only these of a file."""
     for start in range(0, len(rows), size):
+        poll()
         yield np.asarray(rows[start : start + size], dtype)
 
 
-def check_features(features, name: str, least: int) -> np.ndarray:
-    """Features `[N, D]` as they are, which may be in a file: memory holds a block.
+def check_features(features: ArrayLike, name: str, least: int) -> np.ndarray:
+    """Returns the features `[N, D]` unchanged, after checking them.
+
+    They may be in a file: memory holds one block of rows at a time.
 
     Args:
-        name: for messages.
-        least: the lowest N.
+        features: the features.
+        name: what to call them in messages.
+        least: the lowest N that is allowed.
 
     Raises:
-        InputError: another form, fewer than `least`, or NaN, infinity or numbers beyond `LARGEST`.
+        InputError: they have another form, there are fewer than `least`, or they hold NaN, infinity
+            or numbers beyond `LARGEST`.
     """
     features = _array(features, name, _FEATURES)
     if features.ndim != 2 or not features.shape[1] or features.dtype.kind not in "biuf":
@@ -35,16 +42,17 @@ def check_features(features, name: str, least: int) -> np.ndarray:
     if len(features) < least:
         raise InputError(f"{name}: got {len(features)} images, this needs {least} or more.")
     if not all(np.abs(block).max() <= LARGEST for block in blocks(features, ROWS)):
-        raise InputError(f"{name}: has NaN, infinity or numbers beyond {LARGEST:.1e}, expected "
-                         "finite features.")  # fmt: skip
+        raise InputError(
+            f"{name}: has NaN, infinity or numbers beyond {LARGEST:.1e}, expected finite features."
+        )
     return features
 
 
-def check_pictures(images, name: str) -> np.ndarray:
-    """Pictures, uint8 `[N, H, W, 3]`.
+def check_pictures(images: ArrayLike, name: str) -> np.ndarray:
+    """Returns the pictures, uint8 `[N, H, W, 3]`, after checking their form and type.
 
     Raises:
-        InputError: another form or type, or none.
+        InputError: they have another form or type, or there are none.
     """
     images = _array(images, name, _PICTURES)
     right = images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] == 3
@@ -53,19 +61,24 @@ def check_pictures(images, name: str) -> np.ndarray:
     return images
 
 
-def check_whole(least: int, **counts) -> None:
-    """Whole numbers by name.
+def check_whole(least: int, **counts: int) -> None:
+    """Refuses counts that are not whole numbers in range.
+
+    Args:
+        least: the lowest that is allowed.
+        counts: the numbers by name.
 
     Raises:
-        InputError: one of them is another number, or outside `least` to 2^32 - 1.
+        InputError: one of them is not a whole number from `least` to 2^32 - 1.
     """
     for name, value in counts.items():
         if not isinstance(value, numbers.Integral) or not least <= value < 2**32:
-            raise InputError(f"{name}={value}: expected a whole number, {least} or more (below "
-                             "2^32).")  # fmt: skip
+            raise InputError(
+                f"{name}={value}: expected a whole number, {least} or more (below 2^32)."
+            )
 
 
-def _array(values, name, expected):
+def _array(values, name, expected) -> np.ndarray:
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -73,5 +86,6 @@ def _array(values, name, expected):
 
 
 def _refused(array, name, expected):
-    return InputError(f"{name}: got an array of shape {array.shape} and type {array.dtype}, "
-                      f"expected {expected}.")  # fmt: skip
+    return InputError(
+        f"{name}: got an array of shape {array.shape} and type {array.dtype}, expected {expected}."
+    )

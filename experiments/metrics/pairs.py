@@ -1,4 +1,4 @@
-"""Scores of pictures that belong together: a result and its truth, content or style."""
+"""Scores of pairs of pictures: a result with its true counterpart, its content or its style."""
 
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -15,12 +15,12 @@ from nst.losses import content_loss, gram, squared_error, style_loss
 
 
 def absolute_error(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean absolute difference in 8-bit levels of uint8 `[N, H, W, 3]`."""
+    """Returns the mean absolute difference of uint8 `[N, H, W, 3]`, in 8-bit levels."""
     return float(np.abs(a.astype(np.float32) - b).mean())
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of uint8 `[N, H, W, 3]`, mean over the N images.
+    """Returns the peak signal-to-noise ratio in dB of uint8 `[N, H, W, 3]`, mean over N images.
 
     Equal images count as 100 dB.
     """
@@ -29,26 +29,32 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004) of uint8 `[N, H, W, 3]`, mean over the N images."""
+    """Returns the SSIM (Wang et al. 2004) of uint8 `[N, H, W, 3]`, mean over the N images."""
     options = {"channel_axis": -1, "gaussian_weights": True, "use_sample_covariance": False}
     pairs = zip(a, b, strict=True)
     return float(np.mean([structural_similarity(x, y, sigma=1.5, **options) for x, y in pairs]))
 
 
-def perceptual_distance(a: Iterable[np.ndarray], b: Iterable[np.ndarray], distance: Distance):
-    """Mean distance, such as LPIPS, over pairs of pictures of one size.
+def perceptual_distance(
+    a: Iterable[np.ndarray], b: Iterable[np.ndarray], distance: Distance
+) -> float:
+    """Returns a distance such as LPIPS, mean over pairs of pictures.
 
     Args:
-        a, b: uint8 `[H, W, 3]` each, the pairs by order.
+        a: the first picture of each pair, uint8 `[H, W, 3]`, all of one size.
+        b: the second ones, likewise.
+        distance: a function from two batches of pictures to `[N]`.
 
     Raises:
-        InputError: not as many, none, or pictures of several sizes.
+        InputError: there are none, not as many of both, or they have several sizes.
     """
     total, count = 0.0, 0
     for x, y in zip_longest(in_batches(a), in_batches(b)):
         if x is None or y is None or x.shape != y.shape:
-            raise InputError("pairs: the pictures are not as many of both kinds, or not of one "
-                             "size. Give pairs of one size.")  # fmt: skip
+            raise InputError(
+                "pairs: the pictures are not as many of both kinds, or not of one "
+                "size. Give pairs of one size."
+            )
         total += float(distance(np.float32(x) / 255, np.float32(y) / 255).sum(dtype=np.float64))
         count += len(x)
     if not count:
@@ -57,12 +63,13 @@ def perceptual_distance(a: Iterable[np.ndarray], b: Iterable[np.ndarray], distan
 
 
 def content_term(trunk: Model, result: np.ndarray, content: np.ndarray, scaling: str) -> float:
-    """Content loss of a stylised picture against its content, sum over the trunk's taps.
+    """Returns the content loss of a stylised picture, summed over the trunk's taps.
 
     Args:
-        trunk: of `nst.features.perceptual`.
-        result, content: uint8 `[H, W, 3]` of one size.
-        scaling: of `nst.losses.CONTENT_SCALINGS`.
+        trunk: a `nst.features.feature_network`.
+        result: the stylised picture, uint8 `[H, W, 3]`.
+        content: its content, of the same size.
+        scaling: a key of `nst.losses.CONTENT_SCALINGS`.
     """
     pairs = zip(_features(trunk, result), _features(trunk, content), strict=True)
     terms = (content_loss(squared_error(x, y), int(np.prod(x.shape)), scaling) for x, y in pairs)
@@ -70,12 +77,13 @@ def content_term(trunk: Model, result: np.ndarray, content: np.ndarray, scaling:
 
 
 def style_term(trunk: Model, result: np.ndarray, style: np.ndarray, scaling: str) -> float:
-    """Gram loss of a stylised picture against its style, sum over the trunk's taps.
+    """Returns the Gram loss of a stylised picture, summed over the trunk's taps.
 
     Args:
-        trunk: of `nst.features.perceptual`.
-        result, style: uint8 `[H, W, 3]`, of any sizes.
-        scaling: of `nst.losses.STYLE_SCALINGS`.
+        trunk: a `nst.features.feature_network`.
+        result: the stylised picture, uint8 `[H, W, 3]`.
+        style: its style, uint8 `[h, w, 3]` of any size.
+        scaling: a key of `nst.losses.STYLE_SCALINGS`.
     """
     pairs = zip(_features(trunk, result), _features(trunk, style), strict=True)
     terms = (style_loss(gram(x), gram(y), scaling) for x, y in pairs)
@@ -93,26 +101,30 @@ def art_fid(
     network: Extractor,
     distance: Distance,
 ) -> float:
-    """(1 + Fréchet distance of stylised pictures and styles) (1 + distance to the contents).
+    """Returns (1 + Fréchet distance to the styles) (1 + mean distance to the contents).
 
-    It is ArtFID with the extractor "art" and LPIPS of AlexNet; with others it needs another name.
+    With the extractor "art" and the LPIPS of AlexNet it is ArtFID. With others it is another
+    metric and needs another name.
 
     Args:
-        stylised, contents: uint8 `[H, W, 3]` each, of one size, the pairs by order; read twice
-            (give lists, not iterators).
-        styles: likewise, any number from two on.
+        stylised: the results, uint8 `[H, W, 3]` of one size. They are read twice, so give a list
+            and not an iterator.
+        contents: the content of each result, of the same size.
+        styles: the style pictures, uint8 `[H, W, 3]` of one size, two or more.
+        network: gives the features for the Fréchet distance.
+        distance: the distance of a result to its content.
 
     Raises:
-        InputError: too few, not as many contents as results, or pictures of several sizes.
+        InputError: there are too few, not as many contents as results, or several sizes.
 
     Source: Wright & Ommer 2022 (https://arxiv.org/abs/2207.12280), equation 8;
     matthias-wright/art-fid, art_fid/art_fid.py (mode "art_fid").
     """
     away = perceptual_distance(stylised, contents, distance)
-    found = []
+    both = []
     for images, title in ((styles, "styles"), (stylised, "stylised")):
         moments = Moments()
         for batch in progress(in_batches(images), title, None):
             moments.add(network.run(batch)["features"])
-        found.append(moments)
-    return (1 + frechet_distance(*found)) * (1 + away)
+        both.append(moments)
+    return (1 + frechet_distance(*both)) * (1 + away)

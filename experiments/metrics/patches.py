@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance between the patches of two sets of pictures, scale by scale."""
+"""Sliced Wasserstein distance (SWD) between the patches of two sets of pictures, by scale."""
 
 import zlib
 from collections.abc import Iterable
@@ -10,106 +10,114 @@ from scipy.ndimage import correlate1d
 from core.errors import InputError
 from experiments.metrics.checks import blocks, check_features, check_pictures, check_whole
 
-PATCH, PATCHES = 7, 128  # pixels of a side; of each picture and scale
-SMALLEST = 16  # pixels of the last scale
-TAPS = np.float32([1, 4, 6, 4, 1]) / 16
+PATCH, PATCHES = 7, 128  # side of a patch in pixels; patches of each picture and scale
+SMALLEST = 16  # height and width at the last scale, pixels
+TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 ROWS = 2**15  # patches that are projected together
 CHUNK = 16  # directions whose projections are in memory together
 
 
 def swd(real: np.ndarray, generated: np.ndarray) -> dict[int, float]:
-    """Distance at each scale of the Laplacian pyramid, times 1000.
+    """Returns the SWD at each scale of the Laplacian pyramid, times 1000.
 
-    Patches lie where the content of a picture says, so neither the order of the pictures nor
-    batches matter, and equal sets have 0.
+    The positions of the patches are drawn with a seed that the picture itself gives. So neither the
+    order of the pictures nor the batches matter, and equal sets have 0.
 
     Args:
-        real, generated: uint8 `[N, H, W, 3]`, as many.
+        real: real pictures, uint8 `[N, H, W, 3]`.
+        generated: as many generated pictures, of the same size.
 
     Returns:
-        `{H: distance, H / 2: ..., 16: ...}`: coarse scales tell of shapes, fine ones of texture.
+        `{H: distance, H / 2: ..., 16: ...}`. Coarse scales compare shapes, fine ones texture.
 
     Raises:
-        InputError: not as many, of another type or different sizes, or a size that is not 16, 32,
-            64, ...
+        InputError: there are not as many of both, they have another type or different sizes, or
+            their size is not 16, 32, 64, ...
 
     Source: Karras et al. 2018 (https://arxiv.org/abs/1710.10196), section 5;
     tkarras/progressive_growing_of_gans @ 2504c3f, metrics/sliced_wasserstein.py.
     """
     real, generated = check_pictures(real, "SWD"), check_pictures(generated, "SWD")
     if real.shape != generated.shape:
-        raise InputError(f"SWD: got pictures of shapes {real.shape} and {generated.shape}, "
-                         "expected as many of one size.")  # fmt: skip
+        raise InputError(
+            f"SWD: got pictures of shapes {real.shape} and {generated.shape}, "
+            "expected as many of one size."
+        )
     descriptors = [patches(real), patches(generated)]
     return {size: distance(*(d[size] for d in descriptors)) for size in descriptors[0]}
 
 
 def distance(real: np.ndarray, generated: np.ndarray) -> float:
-    """Of the patches of one scale, float32 `[M, 147]`, times 1000.
+    """Returns the SWD between patches of one scale, times 1000.
 
-    Each colour of all patches together has mean 0 and deviation 1 first. They may be in files:
-    memory holds `ROWS` of them, and M projections on `CHUNK` directions.
+    First, each colour is normalised to mean 0 and deviation 1 over all patches. The patches may be
+    in files: memory holds `ROWS` of them, and M projections on `CHUNK` directions.
+
+    Args:
+        real: patches of real pictures, float32 `[M, 147]`.
+        generated: as many of generated pictures.
 
     Raises:
-        InputError: not as many, none, or patches of one colour.
+        InputError: there are none, not as many of both, or all have a single colour.
     """
     return 1000 * _sliced(*(_normalised(x) for x in _checked(real, generated)))
 
 
 def scales(size: int) -> list[int]:
-    """`[size, size / 2, ..., 16]`.
+    """Returns the sizes of the scales: `[size, size / 2, ..., 16]`.
 
     Raises:
-        InputError: a size that is not 16, 32, 64, ...
+        InputError: the size is not 16, 32, 64, ...
     """
     if size < SMALLEST or size & (size - 1):
-        raise InputError(f"SWD: got pictures of {size} pixels, expected a power of two, "
-                         f"{SMALLEST} or more.")  # fmt: skip
+        raise InputError(
+            f"SWD: got pictures of {size} pixels, expected a power of two, {SMALLEST} or more."
+        )
     return [size >> i for i in range((size // SMALLEST).bit_length())]
 
 
 def patches(images: Iterable[np.ndarray]) -> dict[int, np.ndarray]:
-    """The patches of pictures at every scale.
+    """Returns the patches of pictures at every scale.
 
     Args:
-        images: uint8 `[size, size, 3]` each.
+        images: pictures, uint8 `[size, size, 3]` each.
 
     Returns:
-        `{size: float32 [N * 128, 147], ..., 16: ...}`, 75 kB a picture and scale.
+        `{size: float32 [N * 128, 147], ..., 16: ...}`, 75 kB for each picture and scale.
     """
-    found = {}
+    by_size: dict[int, list[np.ndarray]] = {}
     for image in images:
         if image.shape[0] != image.shape[1]:
             raise InputError(f"SWD: got a picture of shape {image.shape}, expected square ones.")
-        random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image)))
+        random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image).data))
         for level in laplacian_pyramid(image[None], len(scales(image.shape[0]))):
-            found.setdefault(len(level[0]), []).append(_cut(level[0], random))
-    return {size: np.concatenate(parts) for size, parts in found.items()}
+            by_size.setdefault(len(level[0]), []).append(_cut(level[0], random))
+    return {size: np.concatenate(parts) for size, parts in by_size.items()}
 
 
 def _cut(level, random):
-    """`[128, 147]`: patches wholly inside, as rows of colours."""
+    """Returns random patches that lie inside a level, `[128, 147]`, one colour after the other."""
     windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH, PATCH), (0, 1))
     rows, columns = random.integers(0, len(windows), (2, PATCHES))
     return windows[rows, columns].reshape(PATCHES, -1)
 
 
 class _Rows(NamedTuple):
-    """Rows `[M, D]`, and the mean and the deviation that are taken out of them, `[D]`."""
+    """Rows `[M, D]`, and the mean and deviation, `[D]`, that normalise them."""
 
     rows: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray
 
     def along(self, lines):
-        """Where they are along lines `[L, D]`, float32 `[L, M]`, sorted."""
+        """Returns the projections of the rows on lines `[L, D]`: float32 `[L, M]`, sorted."""
         lines = lines / self.deviation
         parts = [lines @ (block - self.mean).T for block in blocks(self.rows, ROWS, np.float32)]
         return np.sort(np.concatenate(parts, axis=1))
 
 
 def _normalised(descriptors):
-    """Each colour of all patches together to mean 0 and deviation 1."""
+    """Returns the patches with what normalises each colour to mean 0 and deviation 1."""
     count, width = descriptors.shape
     pixels = width // 3
     mean = descriptors.mean(0, np.float64).reshape(3, pixels).mean(1).repeat(pixels)
@@ -123,27 +131,32 @@ def _normalised(descriptors):
 def sliced_wasserstein(
     a: np.ndarray, b: np.ndarray, repeats: int = 4, directions: int = 128, seed: int = 0
 ) -> float:
-    """1-Wasserstein distance along random directions, mean over all of them.
+    """Returns the 1-Wasserstein distance along random directions, mean over all directions.
 
     Args:
-        a, b: `[M, D]`, as many.
-        repeats, directions: `repeats` times `directions` random directions.
-        seed: of `numpy.random.RandomState`, which draws them.
+        a: the first set, `[M, D]`.
+        b: the second set, of the same shape.
+        repeats: how many times directions are drawn.
+        directions: how many directions are drawn each time.
+        seed: the seed of the `numpy.random.RandomState` that draws them.
 
     Raises:
-        InputError: of different shapes, none, not finite, or options that are no such numbers.
+        InputError: the sets are empty, of different shapes or not finite, or an option is not a
+            whole number in range.
     """
     check_whole(0, seed=seed)
     check_whole(1, repeats=repeats, directions=directions)
-    whole = (_Rows(x, np.float32(0), np.float32(1)) for x in _checked(a, b))
-    return _sliced(*whole, repeats, directions, seed)
+    first, second = (_Rows(x, np.float32(0), np.float32(1)) for x in _checked(a, b))
+    return _sliced(first, second, repeats, directions, seed)
 
 
 def _checked(a, b):
     a, b = (check_features(x, "sliced Wasserstein distance", 1) for x in (a, b))
     if a.shape != b.shape:
-        raise InputError(f"sliced Wasserstein distance: got arrays of shapes {a.shape} and "
-                         f"{b.shape}, expected [M, D] twice.")  # fmt: skip
+        raise InputError(
+            f"sliced Wasserstein distance: got arrays of shapes {a.shape} and "
+            f"{b.shape}, expected [M, D] twice."
+        )
     return a, b
 
 
@@ -160,13 +173,14 @@ def _sliced(a, b, repeats=4, directions=128, seed=0):
 
 
 def laplacian_pyramid(images: np.ndarray, levels: int) -> list[np.ndarray]:
-    """What each scale adds to the coarser ones, and the coarsest.
+    """Returns the Laplacian pyramid: what each scale adds to the coarser ones, and the coarsest.
 
     Args:
-        images: `[N, H, W, 3]`, in levels of 0 to 255; heights and widths can be halved.
+        images: pictures `[N, H, W, 3]` in [0, 255], whose sides can be halved `levels - 1` times.
+        levels: how many scales.
 
     Returns:
-        float32 `[N, H, W, 3]`, `[N, H / 2, W / 2, 3]`, ...
+        Arrays float32 `[N, H, W, 3]`, `[N, H / 2, W / 2, 3]`, ...
 
     Source: Burt & Adelson 1983, "The Laplacian pyramid as a compact image code".
     """

@@ -3,28 +3,29 @@
 | name | network | generated | real | statistic |
 |---|---|---|---|---|
 | `fid50k_full` | inception | 50,000 | all for training | Fréchet distance |
-| `fid50k`, `fid5k` | inception | 50,000, 5,000 | the first as many for training | the same |
+| `fid50k`, `fid5k` | inception | 50,000, 5,000 | the first 50,000, 5,000 for training | the same |
 | `fid_test` | inception | as many as real, or all there are | all for testing | the same |
 | `kid50k_full`, `kid50k`, `kid5k` | inception | likewise | likewise | kernel distance, 100 x 1000 |
 | `is50k`, `is5k` | inception | 50,000, 5,000 | none | Inception Score, 10 splits |
 | `pr50k3_full`, `pr50k3` | vgg16 | 50,000 | all, 50,000 for training | precision, recall, k = 3 |
 | `swd16k`, `swd2k` | none | 16,384, 2,048 | as many for training | sliced Wasserstein x 1000 |
 | `ms_ssim10k`, `ms_ssim1k` | none | 10,000, 1,000 pairs | none | MS-SSIM of a pair |
-| `fd_hed50k_full`, `fd_hed5k`, `fd_hed_test` | hed | as of `fid…` | likewise | the same |
-| `kd_hed50k_full`, `kd_hed5k` | hed | as of `kid…` | likewise | kernel distance |
+| `fd_hed50k_full`, `fd_hed5k`, `fd_hed_test` | hed | as for `fid…` | as for `fid…` | the same |
+| `kd_hed50k_full`, `kd_hed5k` | hed | as for `kid…` | as for `kid…` | kernel distance |
 | `pr_hed5k` | hed | 5,000 | 5,000 for training | precision, recall, k = 3 |
 | `ppl_zfull` ... | LPIPS | 50,000 steps | none | `experiments.metrics.path_length` |
 | `sep_faces_z` ... | attributes | 10,000 | none | `experiments.metrics.separability` |
 
 Networks: `experiments.metrics.features`. Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d,
-metrics/metric_main.py, for what it has; Karras et al. 2018 (https://arxiv.org/abs/1710.10196),
-section 5 and appendix B, for SWD and MS-SSIM. Pictures are not mirrored; generated ones are not
-truncated, and noise inputs are drawn for each.
+metrics/metric_main.py, for the metrics that it has; Karras et al. 2018
+(https://arxiv.org/abs/1710.10196), section 5 and appendix B, for SWD and MS-SSIM. Pictures are not
+mirrored. Generated pictures are not truncated, and each has its own random noise inputs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
@@ -62,10 +63,10 @@ class Protocol(NamedTuple):
 
     Attributes:
         statistic: a key of `_STATISTICS`.
-        network: see `experiments.metrics.features`; empty for none.
-        generated: how many pictures are made; None: as many as there are real ones.
-        real: how many real ones are taken; None: all; 0: the metric needs none.
-        split: of the real ones.
+        network: one of `experiments.metrics.features.EXTRACTORS`; empty for none.
+        generated: how many pictures are made; None for as many as there are real ones.
+        real: how many real pictures are taken; None for all, 0 if the metric needs none.
+        split: the split of the real pictures, "train" or "test".
     """
 
     statistic: str
@@ -102,28 +103,44 @@ NAMES = (*PROTOCOLS, *PATHS, *SEPARABILITIES)
 
 
 def check_name(name: str) -> None:
-    """Refuses a metric that there is not.
+    """Refuses the name of a metric that does not exist.
 
     Raises:
-        InputError: names the nearest one.
+        InputError: it does not exist; the message names the nearest one.
     """
     if name not in NAMES:
-        raise InputError(f"metric '{name}': there is no such metric.{hint(name, NAMES)} All: "
-                         f"{', '.join(NAMES)}.")  # fmt: skip
+        raise InputError(
+            f"metric '{name}': there is no such metric.{hint(name, NAMES)} All: {', '.join(NAMES)}."
+        )
 
 
 def split_of(name: str) -> str | None:
-    """Of the real pictures that a metric needs: "train", "test", or None if it needs none."""
+    """Returns the split of a metric's real pictures, "train" or "test"; None if it needs none."""
     check_name(name)
     protocol = PROTOCOLS.get(name)
     return protocol.split if protocol and protocol.real != 0 else None
 
 
 def value_names(name: str) -> list[str]:
-    """What `compute` calls the values of a metric (those of single scales left out)."""
+    """Returns the names of the values that `compute` gives, without those of single scales."""
     check_name(name)
     protocol = PROTOCOLS.get(name)
     return [name + end for end in (_ENDS.get(protocol.statistic, ("",)) if protocol else ("",))]
+
+
+def better(value: str) -> int:
+    """Returns 1 if higher numbers are better for a value of a metric, -1 if lower ones are.
+
+    Args:
+        value: one of `value_names`, or the value of a single scale, such as "swd2k_32".
+
+    Returns:
+        1, -1, or 0 if neither is better: for deviations, and for MS-SSIM (noise has the lowest).
+    """
+    name = next((n for n in sorted(NAMES, key=len, reverse=True) if value.startswith(n)), "")
+    if not name or value.endswith("_std"):
+        return 0
+    return _BETTER[PROTOCOLS[name].statistic] if name in PROTOCOLS else -1
 
 
 def check(
@@ -131,21 +148,25 @@ def check(
     size: int,
     reals: Reals | None = None,
     *,
-    algorithm=None,
+    algorithm: Any = None,
     made: int | None = None,
     folder: str | Path | None = None,
 ) -> int:
     """Refuses, before the work, what `compute` would refuse.
 
     Args:
-        size: height and width of the generated pictures.
-        reals, algorithm, made, folder: as of `compute`.
+        name: one of `NAMES`.
+        size: height and width of the generated pictures, pixels.
+        reals: see `compute`.
+        algorithm: see `compute`.
+        made: see `compute`.
+        folder: see `compute`.
 
     Returns:
-        How many pictures are made.
+        How many pictures `compute` will make.
 
     Raises:
-        InputError: as `compute`; but for real pictures that turn out not to be readable.
+        InputError: see `compute`. Real pictures that cannot be read are not noticed here.
     """
     check_name(name)
     if name in PATHS:
@@ -173,30 +194,31 @@ def compute(
     generate: Generate,
     reals: Reals | None = None,
     *,
-    algorithm=None,
+    algorithm: Any = None,
     made: int | None = None,
     folder: str | Path | None = None,
     cache: str | Path | None = None,
 ) -> dict[str, float]:
-    """One metric.
+    """Returns the values of one metric.
 
     Args:
         name: one of `NAMES`.
-        generate: numbers from 0 on -> their pictures, uint8 `[N, H, W, 3]`: seeds, or indices of
-            test pictures to be translated or stylised.
-        reals: of the split `split_of(name)`.
-        algorithm: for path lengths and separability: what `experiments.tasks.generation` lists.
-        made: how many pictures `generate` has at most, None for any number; a `_test` metric
-            takes that many.
-        folder: of published files, see `experiments.metrics.published.find`.
-        cache: folder for the features of real pictures.
+        generate: a function from whole numbers, counted from 0, to their pictures, uint8
+            `[N, H, W, 3]`. The numbers are seeds, or indices of test pictures to be translated or
+            stylised.
+        reals: the real pictures of the split `split_of(name)`.
+        algorithm: a `gan.latent.LatentGAN`; only path lengths and separability need it.
+        made: how many pictures `generate` can make, None for any number. A `_test` metric takes
+            that many.
+        folder: the folder of published files, see `experiments.metrics.published.find`.
+        cache: the folder that keeps the features of real pictures; None keeps none.
 
     Returns:
-        `{name: value}`, or several values whose names begin with it.
+        `{name: value}`, or several values whose names begin with `name`.
 
     Raises:
-        InputError: an unknown name, too few pictures, pictures of several sizes, a network whose
-            file cannot be had, or no room for features.
+        InputError: the name is unknown, there are too few pictures, they have several sizes, the
+            file of a network is not available, or the disk has no room for the features.
     """
     check_name(name)
     if name in PATHS:
@@ -206,27 +228,29 @@ def compute(
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
     network = extractor(protocol.network, folder) if protocol.network else None
-    job = _Job(name, protocol, generate, count, reals, network, cache and Path(cache))
+    place = None if cache is None else Path(cache)
+    job = _Job(name, protocol, generate, count, reals, network, place)
     return {f"{name}{end}": float(x) for end, x in _STATISTICS[protocol.statistic](job).items()}
 
 
-class _Job(NamedTuple):
+@dataclass(frozen=True)
+class _Job:
     name: str
     protocol: Protocol
     generate: Generate
     count: int
     reals: Reals | None
-    network: object
+    network: Any  # an Extractor; None for a statistic without one
     cache: Path | None
 
     def images(self) -> Iterator[np.ndarray]:
-        """The generated pictures, in batches."""
+        """Yields the generated pictures in batches, uint8 `[N, H, W, 3]`."""
         chunks = (range(i, min(i + BATCH, self.count)) for i in range(0, self.count, BATCH))
         single = (image for chunk in chunks for image in self.generate(chunk))
         return progress(in_batches(single), self.name, self.count)
 
     def rows(self, output: str = "features") -> np.ndarray:
-        """Features of the generated pictures, float32 `[N, D]`, read from a file."""
+        """Returns the features of the generated pictures, float32 `[N, D]`, read from a file."""
         rows = Rows()
         for batch in self.images():
             rows.add(self.network.run(batch)[output])
@@ -234,7 +258,7 @@ class _Job(NamedTuple):
 
 
 def _count(name, protocol, reals, made):
-    """How many pictures are made, when it is known that there are enough of both kinds."""
+    """Returns how many pictures are made, after checking that there are enough of both kinds."""
     if protocol.real != 0 and reals is None:
         raise InputError(f"{name}: needs real images of the {protocol.split} split.")
     there = reals.count if reals else 0
@@ -247,7 +271,7 @@ def _count(name, protocol, reals, made):
 
 
 def _lacking(protocol, there, made):
-    """What is missing with so many real images and so many that can be made (None: any number)."""
+    """Returns what is missing, as text, given how many real images there are and can be made."""
     least = {"kernel": SUBSET, "precision_recall": 4, "frechet": 2}.get(protocol.statistic, 1)
     real = max(protocol.real or 0, least)
     if protocol.real != 0 and there < real:
@@ -259,16 +283,16 @@ def _lacking(protocol, there, made):
 
 
 def _others(protocol, there, made):
-    """The metrics of the same statistic and network that do with what there is."""
-    found = []
+    """Returns the metrics of the same statistic and network for which there are enough images."""
+    names = []
     for name, other in PROTOCOLS.items():
         if other[:2] != protocol[:2]:
             continue
         if other.split == protocol.split and not _lacking(other, there, made):
-            found.append(name)
+            names.append(name)
         elif other.split != protocol.split and not _lacking(other, 2, made):
-            found.append(f"{name} (with 2 images or more in the {other.split} split)")
-    return found
+            names.append(f"{name} (with 2 images or more in the {other.split} split)")
+    return names
 
 
 def _frechet(job):
@@ -303,10 +327,12 @@ def _swd(job):
     reals = _patches(real.batches(job.reals, job.protocol.real, "real"))
     generated = _patches(job.images())
     if set(reals) != set(generated):
-        raise InputError(f"{job.name}: real images have {max(reals)} pixels, generated ones "
-                         f"{max(generated)}, expected one size.")  # fmt: skip
-    found = {f"_{s}": patches.distance(reals[s].array(), generated[s].array()) for s in reals}
-    return found | {"_mean": float(np.mean(list(found.values())))}
+        raise InputError(
+            f"{job.name}: real images have {max(reals)} pixels, generated ones "
+            f"{max(generated)}, expected one size."
+        )
+    scales = {f"_{s}": patches.distance(reals[s].array(), generated[s].array()) for s in reals}
+    return scales | {"_mean": float(np.mean(list(scales.values())))}
 
 
 def _patches(batches):
@@ -320,9 +346,9 @@ def _patches(batches):
 
 
 def _ms_ssim(job):
-    """Of pictures 0 and 1, 2 and 3, ..."""
+    """Returns the mean MS-SSIM of pictures 0 and 1, 2 and 3, and so on."""
     total = 0.0
-    for batch in job.images():  # of an even number
+    for batch in job.images():  # each has an even number of pictures
         total += ms_ssim(batch[::2], batch[1::2]) * (len(batch) // 2)
     return {"": total / (job.count // 2)}
 
@@ -332,6 +358,14 @@ _ENDS = {
     "precision_recall": ("_precision", "_recall"),
     "inception_score": ("_mean", "_std"),
     "swd": ("_mean",),
+}
+_BETTER = {
+    "frechet": -1,
+    "kernel": -1,
+    "precision_recall": 1,
+    "inception_score": 1,
+    "swd": -1,
+    "ms_ssim": 0,
 }
 _STATISTICS = {
     "frechet": _frechet,

@@ -1,8 +1,7 @@
-"""The real pictures that generated ones are held against, and their features, taken once."""
+"""The real pictures that generated ones are compared with, and their features, computed once."""
 
 import hashlib
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,22 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.files import write_whole
 from experiments.data import pictures
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset
-from experiments.data.pipeline import DataConfig
 from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 
 
 @dataclass(frozen=True)
 class Reals:
-    """Pictures of a split of a data set.
+    """The pictures of a split of a data set.
 
     Attributes:
-        read: gives them from the first one on, uint8 `[size, size, 3]`.
+        read: a function that yields them from the first one on, uint8 `[size, size, 3]`.
         count: how many there are at most (damaged ones are left out when they are read).
-        key: which they are, at which size: for the name of a file, and for a record.
-        state: see `Source`: for the name of a file, too, but not for a record.
+        key: text that says which pictures they are and at which size; part of the name of the
+            cached file, and of a record.
+        state: see `experiments.data.dataset.Source`; part of the name of the cached file only.
     """
 
     read: Callable[[], Iterable[np.ndarray]]
@@ -36,9 +37,12 @@ class Reals:
 
 
 def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> Reals:
-    """The pictures of a domain, whole, without mirroring, as `test_images` fits them.
+    """Returns the pictures of a domain, not mirrored, and resized as `test_images` does it.
 
     Args:
+        dataset: the data set.
+        config: says at which size and how pictures are fitted.
+        role: the domain.
         split: "train" or "test".
     """
     source = getattr(dataset, split)[role]
@@ -56,58 +60,65 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
 
 
 def batches(reals: Reals, count: int | None, title: str) -> Iterator[np.ndarray]:
-    """The first `count` pictures (None: all), stacked, with a bar.
+    """Yields the first `count` pictures (None for all) in batches, with a progress bar.
 
     Raises:
-        InputError: at the end: fewer pictures can be read, or none.
+        InputError: after the last batch, if fewer pictures could be read, or none.
     """
-    total, found = count or reals.count, 0
+    total, seen = count or reals.count, 0
     for batch in progress(in_batches(islice(reals.read(), count)), title, total):
-        found += len(batch)
+        seen += len(batch)
         yield batch
-    if found < (count or 1):
-        raise InputError(f"only {found:,} of {total:,} real images can be read. Restore those that "
-                         "were left out, or put others in their place.")  # fmt: skip
+    if seen < (count or 1):
+        raise InputError(
+            f"only {seen:,} of {total:,} real images can be read. Restore those that "
+            "were left out, or put others in their place."
+        )
 
 
 def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path | None) -> Moments:
-    """Of the features of the first `count` pictures, from the cache if they are there.
+    """Returns the moments of the features of the first `count` pictures, from the cache if there.
+
+    Args:
+        reals: the pictures.
+        extractor: the network.
+        count: how many pictures; None for all.
+        cache: the folder that keeps the moments; None keeps none.
 
     Raises:
         InputError: fewer pictures can be read, or the cache cannot be written.
     """
     path = _path(reals, extractor, count, cache, "npz")
-    found = _stored(path, _read_moments)
-    if found is None or not _enough(found.count, count):
-        found = Moments()
+    result = _stored(path, _read_moments)
+    if result is None or not _enough(result.count, count):
+        result = Moments()
         for batch in batches(reals, count, "real"):
-            found.add(extractor.run(batch)["features"])
-        numbers = {"count": found.count, "mean": found.mean, "scatter": found.scatter}
+            result.add(extractor.run(batch)["features"])
+        numbers = {"count": result.count, "mean": result.mean, "scatter": result.scatter}
         _store(path, lambda file: np.savez(file, **numbers))
-    return found
+    return result
 
 
 def features(
     reals: Reals, extractor: Extractor, count: int | None, cache: Path | None
 ) -> np.ndarray:
-    """The features of the first `count` pictures, float32 `[N, D]`, read from a file.
+    """Returns the features of the first `count` pictures, float32 `[N, D]`, read from a file.
 
-    Raises:
-        InputError: as `moments`.
+    The arguments and errors are those of `moments`.
     """
     path = _path(reals, extractor, count, cache, "npy")
-    found = _stored(path, lambda path: np.load(path, mmap_mode="r"))
-    if found is None or found.shape[1:] != (extractor.length,) or not _enough(len(found), count):
+    values = _stored(path, lambda path: np.load(path, mmap_mode="r"))
+    if values is None or values.shape[1:] != (extractor.length,) or not _enough(len(values), count):
         rows = Rows(path and path.parent)
         for batch in batches(reals, count, "real"):
             rows.add(extractor.run(batch)["features"])
-        found = rows.array()
-        _store(path, lambda file: np.save(file, found))
-    return found
+        values = rows.array()
+        _store(path, lambda file: np.save(file, values))
+    return values
 
 
 def _path(reals, extractor, count, cache, suffix):
-    """In the cache's folder, which is made. The name changes with the pictures."""
+    """Returns the cached file, whose name changes with the pictures, and makes its folder."""
     if cache is None:
         return None
     folder = Path(cache).expanduser()
@@ -122,12 +133,12 @@ def _digest(text):
 
 
 def _stored(path, read):
-    """None where there is nothing, or a damaged file: of another length, or not NumPy's."""
+    """Returns what is stored in a file; None if it is missing, or damaged in any way."""
     if path is None:
         return None
     try:
         return read(path)
-    except Exception:  # NumPy raises about anything
+    except Exception:  # NumPy raises exceptions of many kinds
         return None
 
 
@@ -141,16 +152,8 @@ def _enough(found, count):
 
 
 def _store(path, write):
-    """All of it or nothing, whoever else is at it."""
+    """Writes a file completely or not at all, even if other processes write it too."""
     if path is None:
         return
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with writing(path.parent):
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, write)

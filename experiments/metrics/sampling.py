@@ -1,197 +1,248 @@
-"""Pictures by seed, from any algorithm that offers what `experiments.tasks.generation` lists.
+"""Makes pictures by seed, with any `gan.latent.LatentGAN`.
 
-A seed stands for a z: `numpy.random.RandomState(seed)` draws it, as the official code of the
-StyleGANs does, whatever else is drawn. Labels go round (seed modulo classes) unless one is chosen.
+A seed stands for a z: `numpy.random.RandomState(seed)` draws it, as in the official code of the
+StyleGANs, so it does not depend on the other seeds. The label is the seed modulo the number of
+classes, unless one is chosen.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from core import engine
 from core.errors import InputError
+from core.tensors import to_numpy
 from experiments.data import pictures
-from experiments.training.imported import check_imported
+from gan.latent import LatentGAN
 
-BATCH = 8  # always: how numbers are rounded depends on the size of a batch
-MAX_SEEDS = 100_000
-
-
-def parse_seeds(text: str, flag: str = "--seeds") -> list[int]:
-    """`"0-3,7"` -> `[0, 1, 2, 3, 7]`.
-
-    Raises:
-        InputError: anything else, a seed above 2**32 - 1, or more than `MAX_SEEDS`.
-    """
-    seeds = []
-    for part in text.split(","):
-        first, dash, last = (piece.strip() for piece in part.partition("-"))
-        last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < 2**32):
-            raise InputError(f"{flag}={text}: expected numbers and ranges such as 0-3,7, each from "
-                             f"0 to {2**32 - 1}; '{part}' is none.")  # fmt: skip
-        if len(seeds) + int(last) - int(first) >= MAX_SEEDS:
-            raise InputError(f"{flag}={text}: more than {MAX_SEEDS:,} seeds. Give fewer at a time.")
-        seeds += range(int(first), int(last) + 1)
-    return seeds
+BATCH = 8  # pictures to look at, at a time; fixed, because rounding depends on it
+METRIC_BATCH = 32  # pictures for a metric, at a time
+MAX_SEED = 2**32 - 1
 
 
-def check_space(name: str, algorithm, space: str) -> None:
-    """Refuses a model that has no latents of a kind; `name` is of the metric in z or in w.
+def check_space(name: str, algorithm: Any, space: str) -> None:
+    """Refuses a model that has no latents of a kind.
+
+    Args:
+        name: the name of the metric that needs them, for the message.
+        algorithm: the model.
+        space: "z" or "w".
 
     Raises:
-        InputError: it makes no pictures from noise, or has no w.
+        InputError: the model makes no pictures from noise, or has no w.
     """
-    generator = getattr(algorithm, "generator", None)
-    if generator is None:
+    if not isinstance(algorithm, LatentGAN):
         raise InputError(f"{name}: this model makes no pictures from noise.")
-    if space == "w" and not hasattr(generator, "mapping"):
+    if space == "w" and not algorithm.has_mapping:
         raise InputError(f"{name}: this model has no w. Take {name.replace('_w', '_z')}.")
 
 
-def latents(algorithm, seeds: Sequence[int]) -> np.ndarray:
-    """The z of each seed, float32 `[N, latent_size]`.
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raises InputError if there are no seeds, or one is not from 0 to 2**32 - 1."""
+    if not len(seeds):
+        raise InputError("seeds: expected at least one.")
+    if bad := [seed for seed in seeds if not 0 <= seed <= MAX_SEED]:
+        raise InputError(f"seed {bad[0]}: expected 0 to {MAX_SEED}.")
+
+
+def latents(algorithm: LatentGAN, seeds: Sequence[int]) -> np.ndarray:
+    """Returns the z of each seed, float32 `[N, latent_size]`.
 
     Raises:
-        InputError: a seed that is not from 0 to 2**32 - 1.
+        InputError: there are no seeds, or one is out of range.
     """
-    if bad := [seed for seed in seeds if not 0 <= seed < 2**32]:
-        raise InputError(f"seed {bad[0]}: expected 0 to {2**32 - 1}.")
-    size = algorithm.latent_size
-    uniform = getattr(algorithm, "latent", "normal") == "uniform"
+    check_seeds(seeds)
+    size, uniform = algorithm.latent_size, algorithm.latent == "uniform"
     draws = (np.random.RandomState(seed) for seed in seeds)
-    return np.float32([d.uniform(-1, 1, size) if uniform else d.randn(size) for d in draws])
+    rows = [d.uniform(-1, 1, size) if uniform else d.randn(size) for d in draws]
+    return np.array(rows, np.float32)
 
 
-def labels(algorithm, seeds: Sequence[int], label: int | None = None) -> tuple[np.ndarray, ...]:
-    """What a generator takes beside z: `()`, or int32 `[N]`, `label` or one after the other.
+def labels(
+    algorithm: LatentGAN, seeds: Sequence[int], label: int | None = None
+) -> tuple[np.ndarray, ...]:
+    """Returns what a generator takes beside z: a tuple that is empty, or has int32 `[N]`.
+
+    Args:
+        algorithm: the model.
+        seeds: the seeds that labels are wanted for.
+        label: the class of all pictures; None for the seed modulo the number of classes.
 
     Raises:
-        InputError: a label of a model without classes, or one that it does not have.
+        InputError: the model has no classes, or not this one.
     """
     classes = algorithm.classes
     if label is not None and not 0 <= label < classes:
-        found = f"has the classes 0 to {classes - 1}" if classes else "was trained without classes"
-        raise InputError(f"--label={label}: this model {found}.")
+        has = f"has the classes 0 to {classes - 1}" if classes else "was trained without classes"
+        raise InputError(f"--label={label}: this model {has}.")
     if not classes:
         return ()
-    return (np.int32([seed % classes if label is None else label for seed in seeds]),)
+    return (np.array([seed % classes if label is None else label for seed in seeds], np.int32),)
 
 
-def generate(
-    algorithm,
-    seeds: Sequence[int],
-    *,
-    truncation: float | None = None,
-    cutoff: int | None = None,
-    label: int | None = None,
-    noise: str = "const",
-) -> np.ndarray:
-    """Pictures of seeds, uint8 `[N, H, W, 3]`, the same for a seed whatever the others are.
+def check_truncation(algorithm: LatentGAN, psi: float | None, cutoff: int | None = None) -> None:
+    """Refuses a truncation that is not finite, or that the model does not take.
 
     Args:
-        algorithm: offers what `experiments.tasks.generation` lists.
-        truncation: psi, of a style-based model; None: 1.
-        cutoff: truncate this many of the first layers; None: all.
-        label: the class of all.
-        noise: of models with noise inputs: "const", or "random", which also depends on the others.
+        algorithm: the model.
+        psi: the truncation; below 1, pictures are nearer to the average one. None for none.
+        cutoff: how many of the first layers are truncated; None for all.
 
     Raises:
-        InputError: no seeds, a psi that is not finite or that the model does not take, or a class
-            that it does not have.
+        InputError: the truncation cannot be used; the message says what is expected.
     """
-    if not len(seeds):
-        raise InputError("seeds: expected at least one.")
-    if truncation is None and (noise == "const" or not hasattr(algorithm.generator, "mapping")):
-        classes = labels(algorithm, seeds, label)
-        return generate_from(algorithm, latents(algorithm, seeds), classes)
-    check_truncation(algorithm.generator, truncation, cutoff)
-    styles = ws(algorithm, seeds, truncation, cutoff, label)
-    return synthesize(algorithm.generator, styles, noise, seeds[0])
-
-
-def generate_from(algorithm, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
-    """Pictures, uint8 `[N, H, W, 3]`, of z `[N, latent_size]` and what `labels` gives."""
-    generator = algorithm.generator
-    return _pictures(lambda *rows: generator(*rows, training=False), z, *classes)
-
-
-def check_truncation(generator, psi: float | None, cutoff: int | None = None) -> None:
-    """Refuses a psi that is not finite, or one for a generator without styles, and a cutoff alone
-    or below 1."""
     if cutoff is not None and (psi is None or cutoff < 1):
         raise InputError(f"--truncation_cutoff={cutoff}: expected 1 or more, with --truncation.")
     if psi is not None and not math.isfinite(psi):
         raise InputError(f"--truncation={psi}: expected a number, such as 0.7.")
-    if psi is not None and not has_styles(generator):
-        raise InputError(f"--truncation={psi}: this model has no styles to truncate. Leave it out, "
-                         "or take a style-based model.")  # fmt: skip
+    if psi is not None and not algorithm.has_styles:
+        raise InputError(
+            f"--truncation={psi}: this model has no styles to truncate. Leave it out, or take a "
+            "style-based model."
+        )
 
 
-def has_styles(generator) -> bool:
-    """Whether a generator is style-based."""
-    return hasattr(generator, "mapping") and generator.synthesis.use_styles
+class Sampler:
+    """Makes pictures with a generator, which is compiled once.
 
-
-def ws(
-    algorithm,
-    seeds: Sequence[int],
-    truncation: float | None = None,
-    cutoff: int | None = None,
-    label: int | None = None,
-) -> np.ndarray:
-    """The styles of seeds, float32 `[N, layers, w_dim]`.
-
-    Args:
-        cutoff: truncate this many of the first layers, None for all. (The published pictures of
-            StyleGAN have psi 0.7 in 8.)
+    The picture of a seed does not depend on the other seeds.
     """
-    options = {} if truncation is None else {"truncation_psi": truncation}
-    options |= {} if cutoff is None else {"truncation_cutoff": cutoff}
-    mapping = algorithm.generator.mapping
-    inputs = (latents(algorithm, seeds), *labels(algorithm, seeds, label))
-    return in_batches(lambda *rows: mapping(*rows, **options), *inputs)
+
+    def __init__(self, algorithm: LatentGAN, batch: int = BATCH):
+        """Takes the generator of a model as it is now.
+
+        Args:
+            algorithm: the model. Make another sampler after it has been trained further.
+            batch: pictures at a time; rounding depends on it.
+        """
+        self.algorithm, self.batch = algorithm, batch
+        self._generator: Any = algorithm.generator
+        self._variables = algorithm.sampling_network.variables
+        self._compiled: dict[Any, Any] = {}
+
+    def pictures(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation: float | None = None,
+        cutoff: int | None = None,
+        label: int | None = None,
+        noise: str = "const",
+    ) -> np.ndarray:
+        """Returns the pictures of seeds, uint8 `[N, H, W, 3]`.
+
+        Args:
+            seeds: whole numbers from 0 to 2**32 - 1.
+            truncation: psi of the truncation trick, for a style-based model; None for 1.
+            cutoff: truncates only this many of the first layers; None for all.
+            label: the class of all pictures; None for the seed modulo the number of classes.
+            noise: "const" or "random", for models with noise inputs. Random noise also depends on
+                the other seeds.
+
+        Raises:
+            InputError: there are no seeds, psi is not finite, or the model does not take a
+                truncation or does not have this class.
+        """
+        check_seeds(seeds)
+        if truncation is None and (noise == "const" or not self.algorithm.has_mapping):
+            return self.from_z(latents(self.algorithm, seeds), labels(self.algorithm, seeds, label))
+        check_truncation(self.algorithm, truncation, cutoff)
+        ws = self.ws(seeds, truncation=truncation, cutoff=cutoff, label=label)
+        return self.from_ws(ws, noise, seeds[0])
+
+    def from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
+        """Returns the pictures, uint8 `[N, H, W, 3]`, of z `[N, latent_size]` and `labels`."""
+        return pictures.from_signed(self.raw_from_z(z, classes))
+
+    def raw_from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
+        """Returns the pictures of `from_z` as float32, nominally in [-1, 1]."""
+        make = self._once("generator", lambda *rows: self._generator(*rows, training=False))
+        return self.in_batches(make, z, *classes)
+
+    def ws_of(
+        self,
+        z: np.ndarray,
+        classes: tuple[np.ndarray, ...] = (),
+        *,
+        truncation: float | None = None,
+        cutoff: int | None = None,
+    ) -> np.ndarray:
+        """Returns the styles of z, float32 `[N, layers, w_dim]`; see `from_z` and `pictures`."""
+        options: dict[str, Any] = {} if truncation is None else {"truncation_psi": truncation}
+        options |= {} if cutoff is None else {"truncation_cutoff": cutoff}
+        make = self._once(
+            ("mapping", truncation, cutoff), lambda *rows: self._generator.mapping(*rows, **options)
+        )
+        return self.in_batches(make, z, *classes)
+
+    def ws(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation: float | None = None,
+        cutoff: int | None = None,
+        label: int | None = None,
+    ) -> np.ndarray:
+        """Returns the styles of seeds, float32 `[N, layers, w_dim]`.
+
+        The arguments are those of `pictures`. (The published pictures of StyleGAN have psi 0.7 in
+        8 layers.)
+        """
+        z, classes = latents(self.algorithm, seeds), labels(self.algorithm, seeds, label)
+        return self.ws_of(z, classes, truncation=truncation, cutoff=cutoff)
+
+    def from_ws(self, ws: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
+        """Returns the pictures of styles, uint8 `[N, H, W, 3]`.
+
+        Args:
+            ws: the styles, `[N, layers, w_dim]`.
+            noise: "const", "random" or "none".
+            seed: the seed of random noise.
+        """
+        return pictures.from_signed(self.raw_from_ws(ws, noise, seed))
+
+    def raw_from_ws(self, ws: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
+        """Returns the pictures of `from_ws` as float32, nominally in [-1, 1]."""
+        synthesis, draws = self._generator.synthesis, None
+        if noise == "random":
+            draws = self._draws()
+            draws.state.assign(keras.random.SeedGenerator(seed).state)
+        make = self._once(
+            ("synthesis", noise), lambda rows: synthesis(rows, noise=noise, seed=draws)
+        )
+        return self.in_batches(make, ws)
+
+    def _draws(self):
+        """Returns the seed generator of random noise; compiled functions refer to this one."""
+        if "draws" not in self._compiled:
+            self._compiled["draws"] = keras.random.SeedGenerator(0)
+        return self._compiled["draws"]
+
+    def _once(self, key, function):
+        """Returns the compiled function, which is compiled when it is first asked for."""
+        if key not in self._compiled:
+            draws = [self._compiled["draws"].state] if "draws" in self._compiled else []
+            self._compiled[key] = engine.compile(function, [*self._variables, *draws])
+        return self._compiled[key]
+
+    def in_batches(self, make: Callable, *arrays: np.ndarray) -> np.ndarray:
+        """Returns `make` of all rows as float32, calling it with `batch` rows at a time.
+
+        The last batch is filled up by repeating the last row.
+        """
+        parts = []
+        for start in range(0, len(arrays[0]), self.batch):
+            rows = [array[start : start + self.batch] for array in arrays]
+            missing = self.batch - len(rows[0])
+            full = [np.concatenate([r, np.repeat(r[-1:], missing, axis=0)]) for r in rows]
+            made = to_numpy(make(*full))
+            parts.append(made[: len(rows[0])])
+        return np.concatenate(parts)
 
 
-def synthesize(generator, styles: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
-    """Pictures, uint8 `[N, H, W, 3]`, of `ws [N, layers, w_dim]`; `seed` is of random noise."""
-    drawn = keras.random.SeedGenerator(seed)
-    return _pictures(lambda rows: generator.synthesis(rows, noise=noise, seed=drawn), styles)
-
-
-def _pictures(make, *arrays):
-    return pictures.to_uint8(in_batches(make, *arrays))
-
-
-def in_batches(make: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """`make` of all rows as float32, `BATCH` at a time; the last row fills up the last batch."""
-    parts = []
-    for start in range(0, len(arrays[0]), BATCH):
-        rows = [array[start : start + BATCH] for array in arrays]
-        missing = BATCH - len(rows[0])
-        full = [np.concatenate([r, np.repeat(r[-1:], missing, axis=0)]) for r in rows]
-        parts.append(_to_numpy(make(*full))[: len(rows[0])])
-    return np.concatenate(parts)
-
-
-def _to_numpy(tensor):
-    return keras.ops.convert_to_numpy(tensor).astype(np.float32)
-
-
-def styling(flags) -> tuple[float | None, int | None, int | None]:
-    """The flags that `ws` takes after the seeds."""
-    return flags.truncation, flags.truncation_cutoff, flags.label
-
-
-def chosen_seeds(run, flags, default: str, name: str = "seeds") -> list[int]:
-    """The seeds of a flag, when this and what they are used with has been checked.
-
-    Raises:
-        InputError: seeds, psi or label that cannot be used.
-    """
-    seeds = parse_seeds(getattr(flags, name) or default, f"--{name}")
-    check_imported(run, "G", "pictures")
-    check_truncation(run.algorithm.generator, flags.truncation, flags.truncation_cutoff)
-    labels(run.algorithm, seeds[:1], flags.label)
-    return seeds
+def generate(algorithm: LatentGAN, seeds: Sequence[int], **options: Any) -> np.ndarray:
+    """Returns the pictures of a few seeds, uint8 `[N, H, W, 3]`, see `Sampler.pictures`."""
+    return Sampler(algorithm).pictures(seeds, **options)

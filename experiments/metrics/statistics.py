@@ -1,14 +1,15 @@
-"""Distances of two sets of features, `[N, D]`, whatever network they are from. In float64."""
+"""Distances between two sets of features `[N, D]` of any network, computed in float64."""
 
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import rel_entr
 
 from core.errors import InputError
 from experiments.metrics.checks import blocks, check_features, check_whole
 
-ROWS = 1000  # of a block of distances
+ROWS = 1000  # rows of distances that are computed at a time
 
 
 class Moments:
@@ -18,19 +19,19 @@ class Moments:
     variances": batches and their order change no more than rounding.
 
     Attributes:
-        count: features so far.
-        mean: `[D]`.
-        scatter: `[D, D]`, the summed outer products of the deviations from the mean.
+        count: how many features were added.
+        mean: their mean, `[D]`.
+        scatter: the summed outer products of their deviations from the mean, `[D, D]`.
     """
 
     def __init__(self, count: int = 0, mean=0.0, scatter=0.0):
         self.count, self.mean, self.scatter = count, mean, scatter
 
     def add(self, features: np.ndarray) -> None:
-        """Takes a batch, `[N, D]`.
+        """Adds a batch of features, `[N, D]`.
 
         Raises:
-            InputError: not of this form, of another D than before, or not finite.
+            InputError: they have another form, another D than before, or are not finite.
         """
         x = checked(features, "features", 1)
         if self.count and x.shape[1] != len(self.mean):
@@ -44,32 +45,34 @@ class Moments:
 
     @property
     def covariance(self) -> np.ndarray:
-        """`[D, D]`, divided by N - 1.
+        """Returns the covariance `[D, D]`, divided by N - 1.
 
         Raises:
-            InputError: fewer than two features.
+            InputError: there are fewer than two features.
         """
         if self.count < 2:
             raise InputError(f"a covariance needs 2 images or more, got {self.count}.")
         return self.scatter / (self.count - 1)
 
 
-def checked(features, name: str, least: int) -> np.ndarray:
-    """Features as float64 `[N, D]`; `InputError` as `check_features`."""
+def checked(features: ArrayLike, name: str, least: int) -> np.ndarray:
+    """Returns features as float64 `[N, D]`; arguments and errors are those of `check_features`."""
     return np.asarray(check_features(features, name, least), np.float64)
 
 
-def frechet_distance(real, generated) -> float:
-    """Squared Fréchet distance of the two normal distributions with the features' moments.
+def frechet_distance(real: ArrayLike | Moments, generated: ArrayLike | Moments) -> float:
+    """Returns the squared Fréchet distance of two normal distributions with the features' moments.
 
-    |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)). The last trace is the sum of the singular
-    values of L1' L2 with C = L L', which needs no root of a matrix that may be singular.
+    It is |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)). The last trace is computed as the sum
+    of the singular values of L1' L2 with C = L L', which needs no root of a matrix that may be
+    singular.
 
     Args:
-        real, generated: `[N, D]`, two or more, or the `Moments` of such.
+        real: features of two or more real pictures, `[N, D]`, or their `Moments`.
+        generated: those of generated pictures; N may differ.
 
     Raises:
-        InputError: too few, of different D, or not finite.
+        InputError: there are too few, their D differs, or they are not finite.
 
     Source: Heusel et al. 2017 (https://arxiv.org/abs/1706.08500), equation 6;
     toshas/torch-fidelity, torch_fidelity/metric_fid.py (covariances divided by N - 1).
@@ -92,37 +95,47 @@ def _moments(features, name):
 
 def _same_length(a, b):
     if a.shape[-1] != b.shape[-1]:
-        raise InputError(f"real features have {a.shape[-1]} numbers, generated {b.shape[-1]}: take "
-                         "both from the same network.")  # fmt: skip
+        raise InputError(
+            f"real features have {a.shape[-1]} numbers, generated {b.shape[-1]}: take "
+            "both from the same network."
+        )
 
 
 def _factor(covariance):
-    """L with L L' = C, without the columns that are rounding (fewer images than dimensions)."""
+    """Returns L with L L' = C, without columns that are only rounding errors.
+
+    There are such columns where there are fewer images than dimensions.
+    """
     values, vectors = np.linalg.eigh(covariance)
     kept = values > values.max() * len(values) * np.finfo(np.float64).eps
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def kernel_distance(
-    real, generated, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    real: ArrayLike,
+    generated: ArrayLike,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 2020,
 ) -> tuple[float, float]:
-    """Squared maximum mean discrepancy with the kernel (x'y / D + 1)^3, unbiased.
+    """Returns the squared maximum mean discrepancy (MMD) with the kernel (x'y / D + 1)^3.
 
-    Unbiased: two samples of one distribution have 0 on average, which is also what a set has with
-    itself (single subsets are then a little below or above it).
+    The estimate is unbiased: for two samples of one distribution it is 0 on average, and single
+    subsets lie a little below or above 0.
 
     Args:
-        real, generated: `[N, D]`; only the rows of one subset at a time are copied.
-        subsets: over which the mean is taken.
-        subset_size: rows of each, drawn without replacement.
-        seed: of the draws, `numpy.random.RandomState`, generated before real.
+        real: features of real pictures, `[N, D]`. Only one subset of rows at a time is copied.
+        generated: features of generated pictures, `[M, D]`.
+        subsets: the number of subsets that the mean is taken over.
+        subset_size: how many rows a subset has, drawn without replacement.
+        seed: the seed of the `numpy.random.RandomState` that draws them, generated before real.
 
     Returns:
         Mean and standard deviation over the subsets.
 
     Raises:
-        InputError: fewer features than a subset has, of different D, not finite, or options that
-            are no such numbers.
+        InputError: there are fewer features than a subset needs, their D differs, they are not
+            finite, or an option is not a whole number in range.
 
     Source: Bińkowski et al. 2018 (https://arxiv.org/abs/1801.01401), section 4; draws as
     toshas/torch-fidelity, torch_fidelity/metric_kid.py, whose defaults these are.
@@ -134,13 +147,15 @@ def kernel_distance(
     _same_length(real, generated)
     for name, features in (("real", real), ("generated", generated)):
         if len(features) < subset_size:
-            raise InputError(f"{name}: got {len(features)} images, this needs {subset_size} or "
-                             "more, as many as a subset has.")  # fmt: skip
-    random, found = np.random.RandomState(seed), []
+            raise InputError(
+                f"{name}: got {len(features)} images, this needs {subset_size} or "
+                "more, as many as a subset has."
+            )
+    random, distances = np.random.RandomState(seed), []
     for _ in range(subsets):
         chosen = [x[random.choice(len(x), subset_size, replace=False)] for x in (generated, real)]
-        found.append(_discrepancy(*np.float64(chosen)))
-    return float(np.mean(found)), float(np.std(found))
+        distances.append(_discrepancy(*np.asarray(chosen, np.float64)))
+    return float(np.mean(distances)), float(np.std(distances))
 
 
 def _discrepancy(x, y):
@@ -155,28 +170,34 @@ def _kernel(x, y):
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def precision_recall(real, generated, neighborhood: int = 3) -> tuple[float, float]:
-    """Shares of generated features in the real manifold, and of real ones in the generated one.
+def precision_recall(
+    real: ArrayLike, generated: ArrayLike, neighborhood: int = 3
+) -> tuple[float, float]:
+    """Returns precision and recall.
 
-    A manifold is the union of balls around its features, each as wide as the distance to its
-    `neighborhood`-th nearest other one.
+    Precision is the share of generated features in the manifold of the real ones, and recall the
+    share of real features in the manifold of the generated ones. A manifold is the union of balls
+    around its features. The radius of a ball is the distance to the `neighborhood`-th nearest other
+    feature.
 
     Args:
-        real, generated: `[N, D]`. They may be in files: memory holds some rows of them, and
-            `ROWS` x N distances.
-        neighborhood: a whole number from 1 on.
+        real: features of real pictures, `[N, D]`. They may be in a file: memory holds some of the
+            rows, and `ROWS` x N distances.
+        generated: features of generated pictures, `[M, D]`, likewise.
+        neighborhood: k, a whole number from 1 on.
 
     Raises:
-        InputError: not more than `neighborhood`, of different D, not finite, or no such number.
+        InputError: there are not more than `neighborhood` features, their D differs, they are not
+            finite, or `neighborhood` is not such a number.
 
-    Source: Kynkäänniemi et al. 2019 (https://arxiv.org/abs/1904.06991), section 2; in the details
+    Source: Kynkäänniemi et al. 2019 (https://arxiv.org/abs/1904.06991), section 2; details as in
     toshas/torch-fidelity, torch_fidelity/metric_prc.py.
     """
     check_whole(1, neighborhood=neighborhood)
     real = check_features(real, "real", neighborhood + 1)
     generated = check_features(generated, "generated", neighborhood + 1)
     _same_length(real, generated)
-    middle = real.mean(0, np.float64)  # smaller numbers, less rounding
+    middle = real.mean(0, np.float64)  # subtracted: smaller numbers are rounded less
     precision = _covered(generated, real, middle, neighborhood)
     return precision, _covered(real, generated, middle, neighborhood)
 
@@ -184,13 +205,13 @@ def precision_recall(real, generated, neighborhood: int = 3) -> tuple[float, flo
 def _covered(probes, manifold, middle, neighborhood):
     distances = _distances(manifold, manifold, middle)
     nearest = [np.partition(d, neighborhood, axis=1)[:, neighborhood] for d in distances]
-    radii = np.concatenate(nearest)  # each is its own nearest
+    radii = np.concatenate(nearest)  # number 0 is the distance to itself
     inside = [(d <= radii).any(1) for d in _distances(probes, manifold, middle)]
     return float(np.concatenate(inside).mean())
 
 
 def _distances(a, b, middle) -> Iterator[np.ndarray]:
-    """Squared distances of all rows of `a`, some at a time, to those of `b`."""
+    """Yields the squared distances of rows of `a`, some at a time, to all rows of `b`."""
     for x in blocks(a, ROWS):
         yield np.hstack([_squared_distances(x - middle, y - middle) for y in blocks(b, ROWS)])
 
@@ -200,19 +221,20 @@ def _squared_distances(x, y):
     return np.maximum(squares - 2 * x @ y.T, 0)
 
 
-def inception_score(probabilities, splits: int = 10) -> tuple[float, float]:
-    """exp of the mean divergence of the pictures' classes from the classes of all.
+def inception_score(probabilities: ArrayLike, splits: int = 10) -> tuple[float, float]:
+    """Returns the Inception Score: exp(mean KL divergence of p(class | picture) from p(class)).
 
     Args:
-        probabilities: `[N, classes]`, rows sum to 1, in the order in which pictures were made.
-        splits: parts that are scored by themselves.
+        probabilities: p(class | picture), `[N, classes]`, in the order in which pictures were made.
+            Each row sums to 1.
+        splits: how many parts the rows are divided into; each is scored alone.
 
     Returns:
         Mean and standard deviation over the splits.
 
     Raises:
-        InputError: fewer than `splits`, rows that are not probabilities, or `splits` is no whole
-            number from 1 on.
+        InputError: there are fewer rows than `splits`, a row is not probabilities, or `splits` is
+            not a whole number from 1 on.
 
     Source: Salimans et al. 2016 (https://arxiv.org/abs/1606.03498), section 4.
     """
@@ -220,8 +242,10 @@ def inception_score(probabilities, splits: int = 10) -> tuple[float, float]:
     probabilities = check_features(probabilities, "probabilities", 1)
     count, scores = len(probabilities), []
     if count < splits:
-        raise InputError(f"probabilities: got {count} images in {splits} splits, this needs one or "
-                         "more for each split.")  # fmt: skip
+        raise InputError(
+            f"probabilities: got {count} images in {splits} splits, this needs one or "
+            "more for each split."
+        )
     for i in range(splits):
         part = np.float64(probabilities[i * count // splits : (i + 1) * count // splits])
         if (part < 0).any() or np.abs(part.sum(1) - 1).max() > 1e-3:

@@ -1,1 +1,1 @@
-"""Kinds of work: translation, generation, stylization, optimisation, video."""
+"""The tasks that models do: translation, generation, stylization, optimisation, video."""

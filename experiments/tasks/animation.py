@@ -1,33 +1,29 @@
-"""A walk through the pictures of a generator, as GIF or MP4."""
+"""Writes a walk through the pictures of a generator as GIF or MP4."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
 from experiments.data import clips, files
-from experiments.metrics.sampling import (
-    chosen_seeds,
-    generate_from,
-    has_styles,
-    labels,
-    latents,
-    styling,
-    synthesize,
-    ws,
-)
+from experiments.metrics.sampling import labels, latents
+from experiments.model import Run, Say
+from experiments.tasks.seeds import chosen_seeds, controls, sampler
 
 FRAMES, FPS = 120, 25
 
 
-def interpolate_mode(run, flags, say) -> int:
-    """`--mode=interpolate`: from seed to seed and back to the first one.
+def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=interpolate`, a walk from seed to seed and back; returns the exit status.
 
-    In w along a spline for a style-based model; in z along great circles, or along lines where z is
-    uniform, for others.
+    For a style-based model the walk is a spline through w. For others it goes through z, along
+    great circles, or along lines if z is uniform.
     """
-    seeds = chosen_seeds(run, flags, "0-5")
+    seeds = chosen_seeds(run, flags, flags.seeds or "0-5")
     frames = FRAMES if flags.frames is None else flags.frames
     fps = FPS if flags.fps is None else flags.fps
     if len(seeds) < 2 or frames < 2:
@@ -38,40 +34,56 @@ def interpolate_mode(run, flags, say) -> int:
         raise InputError(f"--fps={fps:g}: expected a number from 1 to {limit} for {target.suffix}.")
     gif = target.suffix.lower() == ".gif"
     write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
-    made = _walk(run.algorithm, seeds, frames, flags)
+    made = walk(run, seeds, frames, **controls(flags))
     clips.write_whole(target, lambda path: write(path, made, fps))
     say(f"written: {target}, {frames} frames")
     return 0
 
 
-def _walk(algorithm, seeds, frames, flags):
-    """uint8 `[frames, H, W, 3]`."""
-    if has_styles(algorithm.generator):
-        points = ws(algorithm, seeds, *styling(flags))
-        return synthesize(algorithm.generator, spline(points, frames))
-    straight = getattr(algorithm, "latent", "normal") == "uniform"
-    z = arcs(latents(algorithm, seeds), frames, straight)
-    # one class all along: there is nothing between two
-    return generate_from(algorithm, z, labels(algorithm, [0] * frames, flags.label))
+def walk(
+    run: Run, seeds: Sequence[int], frames: int, *, label: int | None = None, **truncation: Any
+) -> np.ndarray:
+    """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, 3]`.
+
+    Args:
+        run: the run of a trained generator.
+        seeds: two or more seeds. The walk begins at the first one and ends just before it.
+        frames: how many pictures, evenly timed.
+        label: the class of all pictures.
+        truncation: see `experiments.metrics.sampling.Sampler.ws`.
+    """
+    made, algorithm = sampler(run), run.algorithm
+    if algorithm.has_styles:
+        points = made.ws(seeds, label=label, **truncation)
+        return made.from_ws(spline(points, frames))
+    z = arcs(latents(algorithm, seeds), frames, algorithm.latent == "uniform")
+    # one class for all pictures: there is nothing between two classes
+    return made.from_z(z, labels(algorithm, [0] * frames, label))
 
 
 def spline(points: np.ndarray, frames: int) -> np.ndarray:
-    """A closed smooth curve through `points [K, ...]`, evenly timed: float32 `[frames, ...]`, of
-    which the first is the first point."""
+    """Returns a closed smooth curve through points, evenly timed, float32 `[frames, ...]`.
+
+    Args:
+        points: the points, `[K, ...]`; the curve begins at the first one.
+        frames: how many places on the curve.
+    """
     closed = np.concatenate([points, points[:1]])
     curve = CubicSpline(np.arange(len(closed)), closed, bc_type="periodic")
     return np.float32(curve(np.arange(frames) * len(points) / frames))
 
 
 def arcs(points: np.ndarray, frames: int, straight: bool = False) -> np.ndarray:
-    """A closed walk through `points [K, D]`, evenly timed: float32 `[frames, D]`.
+    """Returns a closed walk through points, evenly timed, float32 `[frames, D]`.
 
     Args:
-        straight: along lines. Otherwise along arcs, on which normal z keep their usual length
-            (White 2016, https://arxiv.org/abs/1609.04468).
+        points: the points, `[K, D]`; the walk begins at the first one.
+        frames: how many places on the walk.
+        straight: walk along lines. Otherwise the walk follows arcs, on which normal z keep their
+            usual length (White 2016, https://arxiv.org/abs/1609.04468).
     """
     places = np.arange(frames) * len(points) / frames
-    return np.float32([_between(points, place, straight) for place in places])
+    return np.array([_between(points, place, straight) for place in places], np.float32)
 
 
 def _between(points, place, straight):

@@ -1,126 +1,142 @@
-"""The figures of the StyleGAN paper: mixed styles, truncation, and what noise changes.
+"""Makes figures of the StyleGAN paper: mixed styles, truncation, and what noise changes.
 
 Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), Figures 3, 4 and 8.
 """
 
-import keras
+from typing import Any
+
 import numpy as np
+from absl.flags import FlagValues
 from scipy.ndimage import uniform_filter
 
 from core.errors import InputError
 from experiments.data import files, pictures
-from experiments.metrics.sampling import (
-    BATCH,
-    chosen_seeds,
-    has_styles,
-    in_batches,
-    styling,
-    synthesize,
-    ws,
-)
+from experiments.metrics.sampling import Sampler
+from experiments.model import Run, Say
+from experiments.tasks.seeds import chosen_seeds, controls, sampler
 
 STYLES = (("coarse", 0, 4), ("middle", 4, 8), ("fine", 8, None))  # 4-8, 16-32 and 64 px and above
 PSIS = (1.0, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0)
-REALISATIONS, CROPS = 100, 4  # of noise
+REALISATIONS, CROPS = 100, 4  # realisations of noise: how many are drawn, how many are shown
 
 
-def styled(run, mode: str):
-    """The generator of a style-based model.
-
-    Raises:
-        InputError: it has no styles.
-    """
-    if not has_styles(run.algorithm.generator):
-        raise InputError(f"--mode={mode}: this {run.config.model} has no styles. Give the "
-                         "--run_dir of a style-based model.")  # fmt: skip
-    return run.algorithm.generator
+def _check_styles(run, mode):
+    if not run.algorithm.has_styles:
+        raise InputError(
+            f"--mode={mode}: this {run.config.model} has no styles. Give the --run_dir of a "
+            "style-based model."
+        )
 
 
-def mix_mode(run, flags, say) -> int:
-    """`--mode=mix`: rows of A's pictures with coarse, middle or fine styles of B, the columns.
+def mix_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=mix`; returns the exit status.
+
+    The sheet has a row for each picture of A and a column for each picture of B. A cell is A's
+    picture with the coarse, middle or fine styles of B.
 
     Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), Figure 3.
     """
-    generator = styled(run, "mix")
-    seeds = chosen_seeds(run, flags, "0-2"), chosen_seeds(run, flags, "3-8", "seeds_b")
+    _check_styles(run, "mix")
+    seeds_a = chosen_seeds(run, flags, flags.seeds or "0-2")
+    seeds_b = chosen_seeds(run, flags, flags.seeds_b or "3-8", "--seeds_b")
     target = files.output_file(flags.output, "mix")
-    a, b = (ws(run.algorithm, s, *styling(flags)) for s in seeds)
-    own = synthesize(generator, a)
-    rows, titles = [[np.full_like(own[0], 255), *synthesize(generator, b)]], [""]
+    made = sampler(run)
+    a, b = (made.ws(seeds, **controls(flags)) for seeds in (seeds_a, seeds_b))
+    own = made.from_ws(a)
+    rows, titles = [[np.full_like(own[0], 255), *made.from_ws(b)]], [""]
     for name, first, end in STYLES:
         if first >= a.shape[1]:
             continue
-        for seed, styles, picture in zip(seeds[0], a, own, strict=True):
+        for seed, styles, picture in zip(seeds_a, a, own, strict=True):
             mixed = np.repeat(styles[None], len(b), axis=0)
             mixed[:, first:end] = b[:, first:end]
-            rows.append([picture, *synthesize(generator, mixed)])
+            rows.append([picture, *made.from_ws(mixed)])
             titles.append(f"A {seed}, {name} of B")
-    columns = ["A", *(f"B {seed}" for seed in seeds[1])]
+    columns = ["A", *(f"B {seed}" for seed in seeds_b)]
     _write_figure(target, say, rows, columns, titles)
     return 0
 
 
-def truncation_mode(run, flags, say) -> int:
-    """`--mode=truncation`: a row for each seed, a column for each psi; psi 0 is the mean.
+def truncation_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=truncation`; returns the exit status.
+
+    The sheet has a row for each seed and a column for each psi. At psi 0 all pictures are the mean.
 
     Source: Karras et al. 2019, Figure 8.
     """
-    generator = styled(run, "truncation")
-    seeds = chosen_seeds(run, flags, "0-3")
+    _check_styles(run, "truncation")
+    seeds = chosen_seeds(run, flags, flags.seeds or "0-3")
     target = files.output_file(flags.output, "truncation")
-    columns = [
-        synthesize(generator, ws(run.algorithm, seeds, psi, label=flags.label)) for psi in PSIS
-    ]
+    made = sampler(run)
+    columns = [made.from_ws(made.ws(seeds, truncation=psi, label=flags.label)) for psi in PSIS]
     rows = [list(row) for row in zip(*columns, strict=True)]
     titles = [f"psi {psi:g}" for psi in PSIS], [f"seed {seed}" for seed in seeds]
     _write_figure(target, say, rows, *titles)
     return 0
 
 
-def noise_mode(run, flags, say) -> int:
-    """`--mode=noise`: a row for each seed: the picture, its part that noise changes most under some
-    realisations of noise, and the standard deviation of every pixel over a hundred.
+def noise_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=noise`; returns the exit status.
+
+    The sheet has a row for each seed: the picture, the part that noise changes most with several
+    realisations of noise, and the standard deviation of every pixel over a hundred realisations.
 
     Source: Karras et al. 2019, Figure 4.
     """
-    generator = styled(run, "noise")
-    if not generator.synthesis.use_noise:
+    _check_styles(run, "noise")
+    if not run.algorithm.has_noise:
         raise InputError(f"--mode=noise: this {run.config.model} was trained without noise inputs.")
-    seeds = chosen_seeds(run, flags, "0-2")
+    seeds = chosen_seeds(run, flags, flags.seeds or "0-2")
     target = files.output_file(flags.output, "noise")
-    styles = ws(run.algorithm, seeds, *styling(flags))
-    found = [_realisations(generator, style) for style in styles]
-    top = max(float(deviation.max()) for _, deviation in found) or 1.0
+    made = sampler(run)
+    styles = made.ws(seeds, **controls(flags))
+    noisy = [realisations(made, style) for style in styles]
+    top = max(float(deviation.max()) for _, deviation in noisy) or 1.0
     rows = []
-    for picture, (examples, deviation) in zip(synthesize(generator, styles), found, strict=True):
-        grey = pictures.to_uint8(2 * deviation / top - 1)
-        crops = _crops(examples, deviation)
+    for picture, (examples, deviation) in zip(made.from_ws(styles), noisy, strict=True):
+        grey = pictures.from_signed(2 * deviation / top - 1)
+        crops = most_varied(examples, deviation)
         rows.append([picture, *crops, np.repeat(grey[..., None], 3, axis=2)])
-    columns = ["picture", *[""] * CROPS, f"std, white {top:.1f}"]
-    columns[1] = "realisations"
+    columns = ["picture", "realisations", *[""] * (CROPS - 1), f"std, white {top:.1f}"]
     _write_figure(target, say, rows, columns, [f"seed {seed}" for seed in seeds])
     return 0
 
 
-def _realisations(generator, style):
-    """Some pictures of one w under different noise, uint8 `[CROPS, H, W, 3]`, and the standard
-    deviation of each pixel over `REALISATIONS`, mean square over the channels, 8-bit levels."""
-    seed = keras.random.SeedGenerator(0)
-    many = np.repeat(style[None], REALISATIONS, axis=0)
-    total = squares = 0.0
-    examples = None
-    for start in range(0, REALISATIONS, BATCH):
-        rows = many[start : start + BATCH]
-        made = in_batches(lambda r: generator.synthesis(r, noise="random", seed=seed), rows)
-        examples = pictures.to_uint8(made[:CROPS]) if examples is None else examples
-        made = np.clip(made, -1, 1).astype(np.float64) * 127.5
-        total, squares = total + made.sum(0), squares + np.square(made).sum(0)
-    variance = squares / REALISATIONS - np.square(total / REALISATIONS)
+def realisations(
+    made: Sampler, style: np.ndarray, count: int = REALISATIONS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what noise changes in the picture of one w.
+
+    Args:
+        made: the sampler.
+        style: the styles of the picture, `[layers, w_dim]`.
+        count: how many realisations of noise are drawn.
+
+    Returns:
+        Pictures with different noise, uint8 `[CROPS, H, W, 3]`, and the standard deviation of each
+        pixel over all realisations, `[H, W]`, in 8-bit levels (root mean square over the channels).
+    """
+    many = np.repeat(style[None], count, axis=0)
+    total = squares = np.float64(0)
+    examples: Any = None  # of the first batch
+    for start in range(0, count, made.batch):
+        images = made.raw_from_ws(many[start : start + made.batch], "random", seed=start)
+        examples = pictures.from_signed(images[:CROPS]) if examples is None else examples
+        levels = np.clip(images, -1, 1).astype(np.float64) * 127.5
+        total, squares = total + levels.sum(0), squares + np.square(levels).sum(0)
+    variance = squares / count - np.square(total / count)
     return examples, np.sqrt(np.maximum(variance.mean(2), 0))
 
 
-def _crops(examples, deviation):
-    """A quarter of the edge, where the deviation is largest, enlarged to the picture's size."""
+def most_varied(examples: np.ndarray, deviation: np.ndarray) -> list[np.ndarray]:
+    """Returns the part of each picture where all vary most, enlarged to the size of the picture.
+
+    The part is a square with a quarter of the picture's side.
+
+    Args:
+        examples: pictures, uint8 `[N, H, H, 3]`.
+        deviation: how much each pixel varies, `[H, H]`.
+    """
     size = len(deviation)
     edge = max(1, size // 4)
     middle = np.unravel_index(uniform_filter(deviation, edge).argmax(), deviation.shape)

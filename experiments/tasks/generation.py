@@ -1,72 +1,155 @@
-"""What the models share that make pictures from noise: sheets, scores, pictures by seed, figures.
+"""The task of making pictures from noise: sheets, scores, and pictures by seed.
 
-Such an algorithm offers
-
-    generator(z), generator(z, labels)  pictures `[N, H, W, 3]`, nominally in [-1, 1], of
-                                        z `[N, latent_size]` and int32 `[N]`; with the averaged
-                                        weights, if there are any; called with training=False
-    latent_size                         numbers in a z
-    latent                              how they are distributed: "uniform" (from -1 to 1) or
-                                        "normal", which it is where an algorithm does not say
-    classes                             how many the labels distinguish, 0 without labels
-
-and a style-based one, whose generator has a `mapping`, also
-
-    generator.mapping(z, [labels,] truncation_psi=1.0)   `ws [N, layers, w_dim]`
-    generator.synthesis(ws, noise="const", seed=None)    pictures; noise "const", "random" (drawn
-                                                         from a `SeedGenerator`) or "none"
-    generator.synthesis.use_styles, .use_noise           what it has of both
+Its algorithms are of the class `gan.latent.LatentGAN`.
 """
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from core.errors import InputError
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
-from experiments.metrics.sampling import BATCH, chosen_seeds, generate, styling
+from experiments.metrics import protocols
+from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
+from experiments.metrics.separability import DATASET, SEPARABILITIES
+from experiments.metrics.subject import Subject
+from experiments.model import Mode, Run, Say, Task
 from experiments.tasks.animation import interpolate_mode
 from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
+from experiments.tasks.seeds import TRUNCATION, chosen_seeds, controls, counted_seeds, sampler
+from experiments.training.config import RunConfig
 from experiments.training.imported import check_imported
 
-ROLES = ("image",)
-SHEET = 8  # rows and columns of the sheet in training
+SHEET = 8  # rows and columns of the sheet that training writes
 GRID = 64  # pictures in the grid of --mode=sample, at most
+COMMON = ("output", "seeds", "label", "checkpoint")
 
 
-def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
-    """`{"samples": picture}`: pictures of the same z all through training, a class a column if
-    there are few, and a row of test images."""
-    columns = algorithm.classes if 2 <= algorithm.classes <= 2 * SHEET else SHEET
-    images = list(generate(algorithm, range(SHEET * columns)))
-    rows = [images[i : i + columns] for i in range(0, len(images), columns)]
-    rows.append(list(test_images(dataset, config.data, "image", columns)))
-    titles = ["generated", *[""] * (SHEET - 1), "real"]
-    scale = max(1, 128 // config.data.size)
-    return {"samples": pictures.sheet(rows, row_titles=titles, scale=scale)}
+class Generation(Task):
+    """One domain, and a generator that makes pictures like those of the domain."""
+
+    title = "Make pictures from noise"
+    roles = ("image",)
+    benchmark = {"data.dataset": "faces"}
+    better = {"colour_distance": -1}
+
+    @property
+    def uses(self) -> dict[str, Mode]:
+        return {
+            "sample": Mode(
+                "a picture for each seed, and a grid of them",
+                sample_mode,
+                takes=(*COMMON, "count", *TRUNCATION),
+                needs=("output",),
+            ),
+            "mix": Mode(
+                "styles of some pictures in others (style-based models)",
+                mix_mode,
+                takes=(*COMMON, "seeds_b", *TRUNCATION),
+                needs=("output",),
+            ),
+            "interpolate": Mode(
+                "a walk from seed to seed, as GIF or MP4",
+                interpolate_mode,
+                takes=(*COMMON, "frames", "fps", *TRUNCATION),
+                needs=("output",),
+            ),
+            "truncation": Mode(
+                "pictures under several psi (style-based models)",
+                truncation_mode,
+                takes=COMMON,
+                needs=("output",),
+            ),
+            "noise": Mode(
+                "what the noise inputs change (style-based models)",
+                noise_mode,
+                takes=(*COMMON, *TRUNCATION),
+                needs=("output",),
+            ),
+        }
+
+    def check_ready(self, run: Run) -> None:
+        """Refuses a run of imported networks without the generator."""
+        check_imported(run, "G", "pictures")
+
+    def evaluate(self, run: Run, dataset: Any) -> dict[str, float]:
+        """Returns simple scores of `config.eval_images` generated pictures and as many test images.
+
+        `diversity/generated` and `diversity/real` are values of `diversity`; after a collapse, the
+        first is much lower. `colour_distance` is that of the function `colour_distance`. None of
+        them measures whether pictures look real.
+        """
+        config, count = run.config, max(2, run.config.eval_images)
+        fakes = sampler(run).pictures(range(count))
+        reals = test_images(dataset, config.data, "image", count)
+        return {
+            "diversity/generated": diversity(fakes),
+            "diversity/real": diversity(reals),
+            "colour_distance": colour_distance(fakes, reals),
+        }
+
+    def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
+        """Returns `{"samples": sheet}`: generated pictures and a row of test images.
+
+        The z of the pictures are the same throughout training. If there are few classes, each has a
+        column.
+        """
+        classes, data = run.algorithm.classes, run.config.data
+        columns = classes if 2 <= classes <= 2 * SHEET else SHEET
+        images = list(sampler(run).pictures(range(SHEET * columns)))
+        rows = [images[i : i + columns] for i in range(0, len(images), columns)]
+        rows.append(list(test_images(dataset, data, "image", columns)))
+        titles = ["generated", *[""] * (SHEET - 1), "real"]
+        scale = max(1, 128 // data.size)
+        return {"samples": pictures.sheet(rows, row_titles=titles, scale=scale)}
+
+    def subject(self, run: Run, dataset: Any) -> Subject:
+        return Generated(run, dataset)
+
+    def sample(self, run: Run, seeds: int | Sequence[int] = 16, **controls: Any) -> np.ndarray:
+        """Returns pictures of a trained run, uint8 `[N, H, W, 3]`.
+
+        Args:
+            run: the run.
+            seeds: the seeds, or how many of the first seeds.
+            controls: the options of `experiments.metrics.sampling.Sampler.pictures`.
+        """
+        self.check_ready(run)
+        seeds = range(seeds) if isinstance(seeds, int) else seeds
+        return sampler(run).pictures(seeds, **controls)
 
 
-def evaluate(algorithm, dataset, config) -> dict[str, float]:
-    """Simple scores of `config.eval_images` generated pictures and as many test images.
+class LabelledGeneration(Generation):
+    """Generation by a model that may be told the classes of its pictures."""
 
-    `diversity/generated`, `diversity/real`: see `diversity`; the first is much lower after a
-    collapse. `colour_distance`: see `colour_distance`. Neither sees whether pictures look real.
-    """
-    fakes = generate(algorithm, range(max(2, config.eval_images)))
-    reals = test_images(dataset, config.data, "image", max(2, config.eval_images))
-    return {
-        "diversity/generated": diversity(fakes),
-        "diversity/real": diversity(reals),
-        "colour_distance": colour_distance(fakes, reals),
-    }
+    def check_data(self, config: RunConfig, dataset: Any) -> None:
+        """Refuses a data set with another number of classes than `algorithm.classes`.
+
+        Raises:
+            InputError: the numbers differ; the message names both.
+        """
+        expected = config.algorithm.classes
+        there = len(dataset.labelled.classes) if expected else 0
+        if there != expected:
+            raise InputError(
+                f"--dataset={dataset.name}: has {there} classes, algorithm.classes is {expected}. "
+                f"Give --set algorithm.classes={there}."
+            )
 
 
 def diversity(images: np.ndarray) -> float:
-    """Root mean square difference of two pictures in 8-bit levels (0 to 255), mean over all pairs
-    of uint8 `[N, H, W, 3]`; 0 for a single picture."""
+    """Returns the root mean square difference of two pictures, mean over all pairs.
+
+    It is in 8-bit levels (0 to 255), and 0 for a single picture.
+
+    Args:
+        images: the pictures, uint8 `[N, H, W, 3]`.
+    """
     flat = images.reshape(len(images), -1).astype(np.float32) - 127.5
     squares = np.square(flat).sum(1)
     distances = squares[:, None] + squares - 2 * flat @ flat.T
@@ -76,49 +159,34 @@ def diversity(images: np.ndarray) -> float:
 
 
 def colour_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """How far the red, green and blue of all pixels of `a` are from those of `b`: the
-    1-Wasserstein distance of their histograms in 8-bit levels, mean over the three.
+    """Returns how far the colours of two sets of pictures are apart, in 8-bit levels.
+
+    It is the 1-Wasserstein distance between the histograms of all pixels, mean over red, green and
+    blue.
 
     Args:
-        a, b: uint8 `[N, H, W, 3]`, not necessarily as many.
+        a: the first set, uint8 `[N, H, W, 3]`.
+        b: the second set, uint8 `[M, h, w, 3]`.
     """
-    cumulative = [
-        np.stack([np.cumsum(np.bincount(x[..., c].ravel(), minlength=256)) / x[..., c].size
-                  for c in range(3)]) for x in (a, b)
-    ]  # fmt: skip
-    return float(np.abs(cumulative[0] - cumulative[1]).sum(1).mean())
+    first, second = (_cumulative(images) for images in (a, b))
+    return float(np.abs(first - second).sum(1).mean())
 
 
-def check_ready(run) -> None:
-    """Refuses to make pictures with a generator that was not imported."""
-    check_imported(run, "G", "pictures")
+def _cumulative(images):
+    """Returns the cumulative histogram of each channel, `[3, 256]`, whose last value is 1."""
+    channels = [images[..., c].ravel() for c in range(3)]
+    return np.stack([np.cumsum(np.bincount(x, minlength=256)) / x.size for x in channels])
 
 
-def sample(
-    run,
-    seeds: int | Sequence[int] = 16,
-    *,
-    truncation: float | None = None,
-    cutoff: int | None = None,
-    label: int | None = None,
-) -> np.ndarray:
-    """Pictures of a trained run: `generate` for seeds, or for the first so many."""
-    check_ready(run)
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
-    return generate(run.algorithm, seeds, truncation=truncation, cutoff=cutoff, label=label)
-
-
-def sample_mode(run, flags, say) -> int:
-    """`--mode=sample`: `seed0000.png` for each seed, and `grid.png` of the first ones."""
-    if flags.count is not None and (flags.count < 1 or flags.seeds):
-        raise InputError(f"--count={flags.count}: expected 1 or more, or --seeds in its place.")
-    seeds = chosen_seeds(run, flags, f"0-{(flags.count or 16) - 1}")
+def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=sample`: writes `seed0000.png` and so on, and `grid.png`."""
+    seeds = chosen_seeds(run, flags, counted_seeds(flags))
     files.check_folder(flags.output)
-    images, folder = [], Path(flags.output).expanduser()
+    images: list[np.ndarray] = []
+    folder = Path(flags.output).expanduser()
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
-        truncation, cutoff, label = styling(flags)
-        made = generate(run.algorithm, batch, truncation=truncation, cutoff=cutoff, label=label)
+        made = sampler(run).pictures(batch, **controls(flags))
         for seed, picture in zip(batch, made, strict=True):
             pictures.write_png(folder / f"seed{seed:04}.png", picture)
         images += list(made[: GRID - len(images)])
@@ -129,10 +197,33 @@ def sample_mode(run, flags, say) -> int:
     return 0
 
 
-MODES = {
-    "sample": sample_mode,
-    "mix": mix_mode,
-    "interpolate": interpolate_mode,
-    "truncation": truncation_mode,
-    "noise": noise_mode,
-}
+class Generated(Subject):
+    """Pictures from noise, made by the averaged generator if there is one."""
+
+    names = protocols.NAMES
+
+    def values(self, name: str) -> list[str]:
+        return protocols.value_names(name)
+
+    def check(self, name: str, folder: str | Path | None) -> dict[str, Any]:
+        check_imported(self.run, "G", f"--metrics={name}")
+        reals = self.reals(name, "image")
+        size, algorithm = self.config.data.size, self.algorithm
+        count = protocols.check(name, size, reals, algorithm=algorithm, folder=folder)
+        if name in SEPARABILITIES and self.config.data.dataset != DATASET:
+            raise InputError(
+                f"--metrics={name}: judges portraits of {DATASET}, this run is of "
+                f"{self.config.data.dataset}."
+            )
+        return {"seeds": f"0-{count - 1}"} | ({"real": reals.key} if reals else {})
+
+    def measure(self, name: str, folder: str | Path | None, cache: Path) -> dict[str, float]:
+        made = Sampler(self.algorithm, METRIC_BATCH)
+        return protocols.compute(
+            name,
+            lambda seeds: made.pictures(seeds, noise="random"),
+            self.reals(name, "image"),
+            algorithm=self.algorithm,
+            folder=folder,
+            cache=cache,
+        )

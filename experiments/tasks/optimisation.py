@@ -1,157 +1,244 @@
-"""What the models share that optimise one picture: no data set, a result at the end."""
+"""The tasks of optimising a single picture, without a data set: style transfer and texture."""
 
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
+from core.errors import InputError
 from experiments.data import files, pictures
-from experiments.tasks.stylization import (
-    digest_pixels,
-    features_weights,
-    levels,
-    read,
-    to_uint8,
-    to_unit,
-)
+from experiments.data.styles import PictureConfig, digest_pixels, read, read_mask
+from experiments.metrics import picture_scores
+from experiments.metrics.picture_scores import TERMS
+from experiments.metrics.subject import Subject
+from experiments.model import Run, Say, Task
+from experiments.tasks.stylization import StyledPictures
+from experiments.tasks.vgg import features_weights
 from experiments.training.config import CADENCE, RunConfig, flatten
 from nst.colour import match_histogram
-from nst.controls import colour_result
+from nst.controls import check_masks, colour_result, colour_style, style_shares
 from nst.features import check_size, check_taps
 from nst.gatys.algorithm import Gatys
-from nst.weights import digest
+from nst.gatys.objective import Level
 
-ROLES = ()  # no data set
-# flags of the runner that are settings here
-OPTIONS = {
-    "content": "data.content",
-    "style": "data.style",
-    "style_weights": "data.style_weights",
-    "mask": "data.mask",
-    "size": "data.size",
-    "colours": "data.colours",
-    "weights": "algorithm.weights",
-}
-SHEET_SIDE = 512  # pixels, at most
+SHEET_SIDE = 512  # longer side of a picture on a sheet, pixels, at most
 
 
-def build(config: RunConfig, *, epoch: int, budget: int, kind: type[Gatys] = Gatys) -> Gatys:
-    """The algorithm with its pictures; `epoch` does not matter, `kind` is its class.
+class Texture(Task):
+    """Optimises noise to a texture like that of a picture."""
+
+    title = "Make more of a texture"
+    options = {
+        "style": "data.style",
+        "style_weights": "data.style_weights",
+        "mask": "data.mask",
+        "longer_side": "data.size",
+        "size": "data.size",
+        "colours": "data.colours",
+        "vgg_weights": "algorithm.weights",
+    }
+    writes = True
+    better = {"objective/": -1}
+    benchmark = {"algorithm.optimizer": "adam"}  # an iteration of L-BFGS is one step or several
+
+    def run_name(self, config: RunConfig, preset: RunConfig) -> str:
+        """Returns `<preset>-<pictures>`, and a hash of the settings that differ from the preset."""
+        own, usual = flatten(config), flatten(preset)
+        changed = {k: v for k, v in own.items() if k not in CADENCE and v != usual[k]}
+        mark = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]
+        return f"{config.preset}-{config.data.label}" + (f"-{mark}" if changed else "")
+
+    def batches(self, dataset: Any, config: Any, **_: Any) -> Iterator[dict]:
+        """Yields empty batches endlessly, since the algorithm holds its pictures."""
+        while True:
+            yield {}
+
+    def fingerprint(self, run: Run) -> dict[str, str]:
+        """Returns digests of the pictures and of VGG's weights."""
+        digests = {name: digest_pixels(read(name)) for name in run.config.data.names}
+        return digests | {"weights": run.algorithm.digest}
+
+    def prepare(self, flags: FlagValues, config: RunConfig) -> None:
+        """Refuses an output that cannot be written."""
+        if flags.output:
+            target = files.output_file(flags.output, config.data.label)
+            originals = [Path(name).expanduser() for name in config.data.names]
+            files.check_overwrites(flags.output, [target], originals)
+
+    def finish(self, run: Run, flags: FlagValues, say: Say) -> None:
+        """Writes the result to `result.png` of the run directory, and to `--output`."""
+        picture = result(run)
+        targets = [run.run_dir / "result.png"]
+        if flags.output:
+            targets.append(files.output_file(flags.output, run.config.data.label))
+        for target in targets:
+            pictures.write_png(target, picture)
+        height, width = run.algorithm.picture().shape[:2]
+        size = f"{picture.shape[1]}x{picture.shape[0]}"
+        if (height, width) != picture.shape[:2]:
+            size += f", from {width}x{height}; --longer_side=0 optimises at the content's size"
+        say(f"{targets[-1]}: {size}")
+
+    def evaluate(self, run: Run, dataset: Any) -> dict[str, float]:
+        """Returns the loss and its parts for the picture as it is now."""
+        total, logs, _ = run.algorithm.level.evaluate()
+        parts = {name.replace("loss/", "objective/"): value for name, value in logs.items()}
+        return {"objective/total": total} | parts
+
+    def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
+        """Returns "picture", the picture as it is now, and "transfer", beside its sources."""
+        algorithm = run.algorithm
+        contents = [] if algorithm.content is None else [algorithm.content]
+        picture = pictures.from_unit(algorithm.picture())
+        row = [pictures.from_unit(x) for x in (*contents, *algorithm.styles)] + [picture]
+        titles = ["content"] * len(contents) + ["style"] * len(algorithm.styles) + ["result"]
+        scale = min(1.0, SHEET_SIDE / max(picture.shape[:2]))
+        shape = tuple(round(n * scale) for n in picture.shape[:2])
+        row = [pictures.fit(x, shape, "crop") for x in row]
+        return {"picture": picture, "transfer": pictures.sheet([row], titles)}
+
+    def subject(self, run: Run, dataset: Any) -> Subject:
+        return Optimised(run, dataset)
+
+
+class StyleOptimisation(Texture):
+    """Transfers the style of a picture to the content of another by optimisation."""
+
+    title = "Give one photograph the style of one painting, without training"
+    options = {"content": "data.content", **Texture.options}
+    compared = "styles"
+    optimises = True
+    benchmark = {**Texture.benchmark, "data.content": "photos:astronaut"}
+
+
+def build(config: RunConfig, epoch: int, budget: int, kind: type[Gatys] = Gatys) -> Gatys:
+    """Returns the algorithm of a configuration, with its pictures.
+
+    Args:
+        config: the configuration.
+        epoch: not used.
+        budget: the total number of iterations.
+        kind: the class of the algorithm.
 
     Raises:
-        InputError: a picture, mask or weights file that cannot be used.
-        ValueError: layers that the network does not have.
+        InputError: a picture, mask or weights file cannot be used.
+        ValueError: settings do not go together, or the network does not have a layer.
     """
     algorithm = config.algorithm
-    if config.batch_size != 1:
-        raise ValueError(f"batch_size={config.batch_size}: one picture is optimised; expected 1")
-    if not config.data.content and config.data.colours not in ("style", "histogram"):
-        raise ValueError(f"data.colours={config.data.colours}: without a content picture expected "
-                         "style or histogram")  # fmt: skip
-    sums = np.cumsum(algorithm.pyramid_images)
-    if len(sums) and budget <= sums[-1]:
-        raise ValueError(f"images={budget}: the coarser levels take {sums[-1]} iterations and "
-                         "nothing is left for the last; expected more")  # fmt: skip
-    if not config.data.content and ("content" in algorithm.terms() or algorithm.init == "content"):
-        raise ValueError("data.content: this configuration needs a content picture")
+    _check(config, budget)
     weights = features_weights(algorithm)
     taps = [tap for term in algorithm.terms().values() for tap in term]
     check_taps(weights.network, taps)
-    found = levels(config.data, algorithm.pyramid)
-    for level in found:
+    scales = levels(config.data, algorithm.pyramid)
+    for level in scales:
         what = f"'{config.data.content}'" if config.data.content else "the result"
         check_size(weights.network, taps, level.height, level.width, what)
         for name, style in zip(config.data.style, level.styles, strict=True):
             if seen := kind.style_taps(algorithm):
-                check_size(weights.network, seen, *style.shape[:2], f"'{name}'")
-    built = kind(algorithm, weights, found, seed=config.seed, xla=config.xla)
-    built.digest = digest(weights)
-    return built
+                height, width = style.shape[:2]
+                check_size(weights.network, seen, height, width, f"'{name}'")
+    return kind(algorithm, weights, scales, seed=config.seed, xla=config.xla)
 
 
-def fingerprint(run) -> dict[str, str]:
-    """What the pictures and the weights are, by content."""
-    data = run.config.data
-    names = [name for name in (data.content, *data.style, *data.mask) if name]
-    found = {name: digest_pixels(read(name)) for name in names}
-    return found | {"weights": run.algorithm.digest}
+def _check(config, budget):
+    """Raises ValueError if settings do not go together."""
+    algorithm, data = config.algorithm, config.data
+    if config.batch_size != 1:
+        raise ValueError(f"batch_size={config.batch_size}: one picture is optimised; expected 1")
+    if not data.content and data.colours not in ("style", "histogram"):
+        raise ValueError(
+            f"data.colours={data.colours}: without a content picture expected style or histogram"
+        )
+    coarse = sum(algorithm.pyramid_images)
+    if algorithm.pyramid_images and budget <= coarse:
+        raise ValueError(
+            f"images={budget}: the coarser levels take {coarse} iterations and nothing is left for "
+            "the last; expected more"
+        )
+    if not data.content and ("content" in algorithm.terms() or algorithm.init == "content"):
+        raise ValueError("data.content: this configuration needs a content picture")
 
 
-def run_name(config: RunConfig, preset: RunConfig) -> str:
-    """`<preset>-<pictures>`, and a hash of the settings that are not the preset's."""
-    own, usual = flatten(config), flatten(preset)
-    changed = {k: v for k, v in own.items() if k not in CADENCE and v != usual[k]}
-    mark = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]
-    return f"{config.preset}-{config.data.label}" + (f"-{mark}" if changed else "")
+def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
+    """Returns the pictures at the sizes of the pyramid, and at the size of the result.
+
+    Args:
+        config: the pictures.
+        pyramid: longer sides of the coarser levels, pixels, increasing.
+
+    Raises:
+        InputError: a picture or mask cannot be used, or the sizes do not increase.
+    """
+    content: Any = read(config.content) if config.content else None
+    styles = [read(name) for name in config.style]
+    last = config.size or max(content.shape[:2])
+    if list(pyramid) != sorted(set(pyramid) - {last}) or any(size > last for size in pyramid):
+        raise InputError(
+            f"algorithm.pyramid={','.join(map(str, pyramid))}: expected increasing sizes below "
+            f"that of the result, {last}."
+        )
+    return [_level(config, content, styles, size) for size in (*pyramid, last)]
 
 
-def batches(dataset, config, *, size, batch_size, start, seed) -> Iterator[dict]:
-    """Nothing, endlessly: the algorithm has its pictures."""
-    while True:
-        yield {}
+def _level(config, content, styles, size):
+    shape = (size, size)
+    if content is not None:
+        content = pictures.to_unit(pictures.fit_side(content, size, max))
+        shape = content.shape[:2]
+    scaled = max(1, round(size * config.style_scale))
+    styles = [pictures.to_unit(pictures.fit_side(style, scaled, max)) for style in styles]
+    if content is not None:
+        styles = [colour_style(style, content, config.colours) for style in styles]
+    masks = np.stack([read_mask(name, shape) for name in config.mask]) if config.mask else None
+    if masks is not None:
+        check_masks(masks, len(styles))
+    shares = style_shares(len(styles), config.style_weights).tolist()
+    return Level(*shape, content, styles, shares, masks)
 
 
-def evaluate(algorithm: Gatys, dataset, config) -> dict[str, float]:
-    """The loss and its parts for the picture as it is."""
-    total, logs, _ = algorithm.level.evaluate()
-    return {"objective/total": total} | {
-        name.replace("loss/", "objective/"): value for name, value in logs.items()
-    }
+def result(run: Run) -> np.ndarray:
+    """Returns the finished picture, uint8 `[H, W, 3]`.
 
-
-def sheets(algorithm: Gatys, dataset, config) -> dict[str, np.ndarray]:
-    """`{"picture": as it is now, "transfer": beside what it is made from}`."""
-    level, picture = algorithm.level.level, to_uint8(algorithm.picture())
-    sources = [level.content] if level.content is not None else []
-    titles = ["content"] * len(sources) + ["style"] * len(level.styles) + ["result"]
-    row = [to_uint8(x) for x in (*sources, *level.styles)] + [picture]
-    scale = min(1.0, SHEET_SIDE / max(picture.shape[:2]))
-    shape = tuple(round(n * scale) for n in picture.shape[:2])
-    row = [pictures.fit(x, shape, "crop") for x in row]
-    return {"picture": picture, "transfer": pictures.sheet([row], titles)}
-
-
-def result(run) -> np.ndarray:
-    """The finished picture at the content's own size (a texture's: as it is), uint8 `[H, W, 3]`.
-
-    Enlarged where it was optimised smaller.
+    It has the size of the content file, and is enlarged if it was optimised at a smaller size. A
+    texture keeps its own size.
     """
     config = run.config.data
-    picture = to_uint8(run.algorithm.picture())
+    picture = pictures.from_unit(run.algorithm.picture())
     if not config.content:
-        source = to_unit(read(config.style[0]))
-        if config.colours == "histogram":
-            return to_uint8(match_histogram(to_unit(picture), source))
-        return picture
+        if config.colours != "histogram":
+            return picture
+        source = pictures.to_unit(read(config.style[0]))
+        return pictures.from_unit(match_histogram(pictures.to_unit(picture), source))
     content = read(config.content)
     if picture.shape != content.shape:
         picture = pictures.fit(picture, content.shape[:2], "stretch")
-    return to_uint8(colour_result(to_unit(picture), to_unit(content), config.colours))
+    unit = colour_result(pictures.to_unit(picture), pictures.to_unit(content), config.colours)
+    return pictures.from_unit(unit)
 
 
-def prepare(flags, config: RunConfig) -> None:
-    """What can be refused before the work: an output that cannot be written."""
-    if flags.output:
-        target = files.output_file(flags.output, config.data.label)
-        data = config.data
-        names = [
-            Path(name).expanduser() for name in (data.content, *data.style, *data.mask) if name
-        ]
-        files.check_overwrites(flags.output, [target], names)
+class Optimised(StyledPictures):
+    """The optimised picture, paired with each of its styles."""
 
+    def __init__(self, run: Run, dataset: Any):
+        super().__init__(run, dataset)
+        has_content = self.algorithm.content is not None
+        self.names = tuple(name for name in TERMS if has_content or name.startswith("style"))
 
-def finish(run, flags, say) -> None:
-    """Writes the result to `--output`, and beside the run's samples."""
-    picture = result(run)
-    targets = [run.run_dir / "result.png"]
-    if flags.output:
-        targets.append(files.output_file(flags.output, run.config.data.label))
-    for target in targets:
-        pictures.write_png(target, picture)
-    height, width = run.algorithm.picture().shape[:2]
-    size = f"{picture.shape[1]}x{picture.shape[0]}"
-    if (height, width) != picture.shape[:2]:
-        size += f", from {width}x{height}; --size=0 optimises at the content's size"
-    say(f"{targets[-1]}: {size}")
+    @cached_property
+    def rows(self) -> list[picture_scores.Stylised]:
+        content = self.algorithm.content
+        content = content if content is None else pictures.from_unit(content)
+        made = pictures.from_unit(self.algorithm.picture())
+        return [picture_scores.Stylised(made, content, style) for style in self.styles]
+
+    @cached_property
+    def styles(self) -> list[np.ndarray]:
+        return [pictures.from_unit(style) for style in self.algorithm.styles]
+
+    def count(self) -> int:
+        return 1

@@ -1,90 +1,113 @@
-"""What the translation models share: evaluation, sheets, translating pictures of any size."""
+"""The task of translating between two domains: scores, sheets, and pictures of any size."""
 
 import os
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
+from absl.flags import FlagValues
 
+from core import engine
 from core.errors import InputError
+from core.tensors import to_numpy
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
+from experiments.data.tiles import Network, tiled
+from experiments.metrics import protocols
 from experiments.metrics.pairs import absolute_error, psnr, ssim
+from experiments.metrics.picture_scores import PAIRS, better, pair_score
+from experiments.metrics.subject import Subject
+from experiments.model import Mode, Run, Say, Task
 from experiments.training.imported import check_imported
-from gan.cyclegan.networks import smallest_size
+from gan.translator import DIRECTIONS
 
-ROLES = ("A", "B")
-DIRECTIONS = ("AtoB", "BtoA")
 SHEET_ROWS = 6
-TILE, OVERLAP = 512, 64  # pixels, for pictures that do not fit in memory whole
-MEMINFO = "/proc/meminfo"
-BUDGET = 2**30  # bytes for a picture where the free memory is not known
+BATCH = 16
 
 
-def translate_mode(run, flags, say) -> int:
-    """`--mode=translate`: returns the exit status."""
-    algorithm = run.algorithm
-    written = translate_folder(
-        _translator(run, flags.direction),
-        flags.input,
-        flags.output,
-        multiple=algorithm.size_multiple,
-        smallest=algorithm.smallest_size,
-        channels=algorithm.width,
-        say=say,
-    )
-    say(f"{written} written to {flags.output}")
-    return 0
+class Translation(Task):
+    """Two domains, A and B, and a network for each direction."""
+
+    title = "Translate between two kinds of pictures"
+    roles = ("A", "B")
+    compared = "translation"
+    benchmark = {"data.dataset": "seasons"}
+    better = {"cycle_error/": -1, "psnr/": 1, "ssim/": 1, "l1/": -1}
+
+    @property
+    def uses(self) -> dict[str, Mode]:
+        return {
+            "translate": Mode(
+                "translate a picture or a folder of pictures, at their own size",
+                translate_mode,
+                takes=("input", "output", "direction", "checkpoint"),
+                needs=("input", "output"),
+            )
+        }
+
+    def check_ready(self, run: Run) -> None:
+        """Refuses a run of imported networks in which a direction is missing."""
+        for direction in run.algorithm.directions:
+            _check_imported(run, direction)
+
+    def evaluate(self, run: Run, dataset: Any) -> dict[str, float]:
+        """Returns scores on the test images.
+
+        There is always the cycle error: the mean absolute difference between an image and its
+        translation there and back, in 8-bit levels (0 to 255). If the test set has the true
+        counterparts, there are also PSNR (dB, mean over images, 8-bit images) and SSIM (Wang et al.
+        2004: Gaussian window of 11 pixels, sigma 1.5; mean over channels and images) of the
+        translation, and of doing nothing ("identity").
+        """
+        config, there, again = run.config, {}, {}
+        images = {r: test_images(dataset, config.data, r, config.eval_images) for r in self.roles}
+        for source, direction, back in (("A", "AtoB", "BtoA"), ("B", "BtoA", "AtoB")):
+            there[direction] = predict(translator(run, direction), images[source])
+            again[source] = predict(translator(run, back), there[direction])
+        scores = {f"cycle_error/{r}": absolute_error(again[r], images[r]) for r in self.roles}
+        if dataset.truth:
+            for direction, target in (("AtoB", "B"), ("BtoA", "A")):
+                scores[f"psnr/{direction}"] = psnr(there[direction], images[target])
+                scores[f"ssim/{direction}"] = ssim(there[direction], images[target])
+            scores["psnr/identity"] = psnr(images["A"], images["B"])
+            scores["ssim/identity"] = ssim(images["A"], images["B"])
+        return scores
+
+    def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
+        """Returns `{"translation": sheet}`: both directions side by side, on other test images."""
+        halves = [
+            self._half(run, dataset, "AtoB", "BtoA", 0),
+            self._half(run, dataset, "BtoA", "AtoB", 0.5),
+        ]
+        rows = zip(*halves[0][0], *halves[1][0], strict=False)
+        titles = halves[0][1] + halves[1][1]
+        scale = max(1, 128 // run.config.data.size)
+        return {"translation": pictures.sheet([list(r) for r in rows], titles, scale=scale)}
+
+    def _half(self, run, dataset, there, back, shift):
+        """Returns columns and titles: input, translation, the way back, and the truth if known."""
+        source, target, data = there[0], there[-1], run.config.data
+        images = test_images(dataset, data, source, SHEET_ROWS, shift)
+        translated = predict(translator(run, there), images)
+        columns = [images, translated, predict(translator(run, back), translated)]
+        titles = [source, f"{source} to {target}", "and back"]
+        if dataset.truth:
+            columns.append(test_images(dataset, data, target, SHEET_ROWS, shift))
+            titles.append("truth")
+        return columns, titles
+
+    def subject(self, run: Run, dataset: Any) -> Subject:
+        return Translated(run, dataset)
+
+    def translate(self, run: Run, picture: Any, direction: str = "AtoB") -> np.ndarray:
+        if isinstance(picture, (str, os.PathLike)):
+            picture = pictures.read(picture)
+        return _translated(run, usable_translator(run, direction), picture)
 
 
-MODES = {"translate": translate_mode}
-
-
-def translate_picture(run, picture, direction: str = "AtoB") -> np.ndarray:
-    """Translates a picture at its own size.
-
-    Args:
-        run: a trained translation model.
-        picture: a path, or uint8 `[H, W, 3]`.
-        direction: "AtoB" or "BtoA".
-
-    Returns:
-        uint8 `[H, W, 3]` of the same size.
-    """
-    if isinstance(picture, (str, os.PathLike)):
-        picture = pictures.read(picture)
-    algorithm = run.algorithm
-    network, limit = _translator(run, direction), max_pixels(algorithm.width)
-    return translate(
-        network, picture, algorithm.size_multiple, limit, smallest=algorithm.smallest_size
-    )
-
-
-def _translator(run, direction):
-    if direction not in DIRECTIONS:
-        raise InputError(f"--direction={direction}: expected one of {', '.join(DIRECTIONS)}")
-    if direction not in run.algorithm.directions:
-        (trained,) = run.algorithm.directions
-        raise InputError(
-            f"--direction={direction}: {run.run_dir} has learned {trained} alone. Give "
-            f"--direction={trained}, or train another run with --set algorithm.direction="
-            f"{direction}."
-        )
-    _check_imported(run, direction)
-    return run.algorithm.translator(direction)
-
-
-def check_ready(run) -> None:
-    """Refuses to evaluate a run of which not every direction was imported."""
-    for direction in run.algorithm.directions:
-        _check_imported(run, direction)
-
-
-def _check_imported(run, direction):
-    check_imported(run, run.algorithm.translator_name(direction), f"--direction={direction}")
-
-
-def check_patches(size: int, algorithm) -> None:
-    """Refuses images that are too small for the patch discriminator, with a ValueError."""
+def check_patches(size: int, algorithm: Any) -> None:
+    """Raises ValueError if images are too small for the patch discriminator."""
     smallest = 3 * 2**algorithm.n_layers
     if algorithm.discriminator == "patch" and size < smallest:
         raise ValueError(
@@ -94,92 +117,75 @@ def check_patches(size: int, algorithm) -> None:
         )
 
 
-def evaluate(algorithm, dataset, config) -> dict[str, float]:
-    """Scores on the test images.
+def translator(run: Run, direction: str) -> Network:
+    """Returns the compiled translator of a direction, the same one for every call.
 
-    Always the cycle error: mean absolute difference of an image and its way there and back, in
-    8-bit levels (0 to 255). Where the test set has the true counterparts also PSNR (dB, mean over
-    images, 8-bit images) and SSIM (Wang et al. 2004: Gaussian window of 11 pixels, sigma 1.5; mean
-    over channels and images) of the translation, and of doing nothing ("identity").
+    It takes float32 `[N, H, W, 3]` in [-1, 1] and returns an array of the same form.
     """
-    images = {r: test_images(dataset, config.data, r, config.eval_images) for r in ROLES}
-    there, again = {}, {}
-    for source, direction, back in (("A", "AtoB", "BtoA"), ("B", "BtoA", "AtoB")):
-        there[direction] = predict(algorithm.translator(direction), images[source])
-        again[source] = predict(algorithm.translator(back), there[direction])
-    scores = {f"cycle_error/{role}": absolute_error(again[role], images[role]) for role in ROLES}
-    if dataset.truth:
-        for direction, target in (("AtoB", "B"), ("BtoA", "A")):
-            scores[f"psnr/{direction}"] = psnr(there[direction], images[target])
-            scores[f"ssim/{direction}"] = ssim(there[direction], images[target])
-        scores["psnr/identity"] = psnr(images["A"], images["B"])
-        scores["ssim/identity"] = ssim(images["A"], images["B"])
-    return scores
+    return run.once(("translator", direction), lambda: _compiled(run.algorithm, direction))
 
 
-def predict(network, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
-    """Runs a translator on uint8 `[N, H, W, 3]` and returns the same."""
+def _compiled(algorithm, direction):
+    network = algorithm.translator(direction)
+    if not isinstance(network, keras.Model):  # it draws random numbers, as published
+        return lambda images: to_numpy(network(images, training=False))
+    compiled = engine.compile_by_shape(
+        lambda x: network(x, training=False), network.variables, any_size=True
+    )
+    return lambda images: to_numpy(compiled(images))
+
+
+def usable_translator(run: Run, direction: str) -> Network:
+    """Returns the `translator` of a direction, after checking that it can be used.
+
+    Raises:
+        InputError: the direction is unknown, was not learned, or has no imported weights.
+    """
+    if direction not in DIRECTIONS:
+        raise InputError(f"--direction={direction}: expected one of {', '.join(DIRECTIONS)}")
+    if direction not in run.algorithm.directions:
+        (learned,) = run.algorithm.directions
+        raise InputError(
+            f"--direction={direction}: {run.run_dir} has learned {learned} alone. Give "
+            f"--direction={learned}, or train another run with --set algorithm.direction="
+            f"{direction}."
+        )
+    _check_imported(run, direction)
+    return translator(run, direction)
+
+
+def _check_imported(run, direction):
+    check_imported(run, run.algorithm.translator_name(direction), f"--direction={direction}")
+
+
+def predict(network: Network, images: np.ndarray) -> np.ndarray:
+    """Returns the translations of uint8 `[N, H, W, 3]`, with the same shape and type."""
     parts = []
-    for i in range(0, len(images), batch_size):
-        part = pictures.to_float(images[i : i + batch_size])
-        parts.append(pictures.to_uint8(_to_numpy(network(part, training=False))))
+    for i in range(0, len(images), BATCH):
+        parts.append(pictures.from_signed(network(pictures.to_signed(images[i : i + BATCH]))))
     return np.concatenate(parts)
 
 
-def _to_numpy(tensor):
-    from keras import ops
-
-    return ops.convert_to_numpy(tensor).astype(np.float32)
-
-
-def sheets(algorithm, dataset, config) -> dict[str, np.ndarray]:
-    """`{"translation": picture}`: both directions side by side, each on test images of its own."""
-    halves = []
-    for shift, (source, target, there, back) in (
-        (0, ("A", "B", "AtoB", "BtoA")),
-        (0.5, ("B", "A", "BtoA", "AtoB")),
-    ):
-        images = test_images(dataset, config.data, source, SHEET_ROWS, shift)
-        translated = predict(algorithm.translator(there), images)
-        columns = [images, translated, predict(algorithm.translator(back), translated)]
-        titles = [source, f"{source} to {target}", "and back"]
-        if dataset.truth:
-            columns.append(test_images(dataset, config.data, target, SHEET_ROWS, shift))
-            titles.append("truth")
-        halves.append((columns, titles))
-    rows = zip(*halves[0][0], *halves[1][0], strict=False)
-    scale = max(1, 128 // config.data.size)
-    picture = pictures.sheet([list(r) for r in rows], halves[0][1] + halves[1][1], scale=scale)
-    return {"translation": picture}
+def _translated(run, network, picture):
+    """Returns the translation of a picture, uint8 `[H, W, 3]`, at its own size."""
+    algorithm = run.algorithm
+    images = tiled(
+        network,
+        pictures.to_signed(picture),
+        multiple=algorithm.size_multiple,
+        smallest=algorithm.smallest_size,
+        channels=algorithm.width,
+    )
+    return pictures.from_signed(images)
 
 
-def translate_folder(
-    network,
-    source: str,
-    output: str,
-    *,
-    multiple: int,
-    channels: int,
-    smallest: int | None = None,
-    say=print,
-) -> int:
-    """Translates a picture, or every picture below a folder, at its own size, as PNG.
+# --- --mode=translate
 
-    Args:
-        network: a translator.
-        source, output: a file or a folder, and the folder that takes `<name>.png`.
-        multiple, smallest: of the sizes that the network takes, see `translate`.
-        channels: of the network's widest full-size layer, for the memory estimate.
-        say: takes a line per picture and per one that is left out.
 
-    Returns:
-        How many were written.
-
-    Raises:
-        InputError: nothing to translate, nothing readable, the output cannot be written or would
-            overwrite an original. Nothing was written then.
-    """
-    targets = _targets(source, output)
+def translate_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Translates `--input` into the folder `--output`; returns the exit status."""
+    network = usable_translator(run, flags.direction)
+    targets = _targets(flags.input, flags.output)
     written, errors = 0, []
     for path, target in targets.items():
         try:
@@ -189,94 +195,107 @@ def translate_folder(
             say(f"left out: {error}")
             continue
         if not written:
-            files.check_folder(output)
-        translated = translate(network, picture, multiple, max_pixels(channels), smallest=smallest)
-        pictures.write_png(target, translated)
+            files.check_folder(flags.output)
+        pictures.write_png(target, _translated(run, network, picture))
         written += 1
         say(f"{path} -> {target}")
     if not written:
         raise InputError(
-            f"--input={source}: none of {len(targets)} pictures can be read: {errors[0]}"
+            f"--input={flags.input}: none of {len(targets)} pictures can be read: {errors[0]}"
         )
-    return written
+    say(f"{written} written to {flags.output}")
+    return 0
 
 
 def _targets(source, output):
-    """Picture -> the file that takes its translation; refused where that is an original."""
-    found, place = files.inputs("--input", source)
+    """Returns the file for the translation of each picture; refuses to overwrite a picture."""
+    originals, place = files.inputs("--input", source)
     folder = Path(output).expanduser()
-    targets = [folder / name for name in files.names(found, place)]
+    targets = [folder / name for name in files.names(originals, place)]
     if folder.exists() and folder.samefile(place):
-        originals = found if Path(source).expanduser().is_dir() else []
+        whole = Path(source).expanduser().is_dir()
         for target in targets:
-            if originals or target.exists():
+            if whole or target.exists():
                 raise InputError(
                     f"--output={output}: would overwrite {target}; give another folder."
                 )
-    files.check_overwrites(output, targets, found)
-    return dict(zip(found, targets, strict=True))
+    files.check_overwrites(output, targets, originals)
+    return dict(zip(originals, targets, strict=True))
 
 
-def max_pixels(channels: int) -> int:
-    """How large a picture may be translated whole: a quarter of the free memory (`BUDGET`, where
-    that is not known), at some eight float32 copies of the widest layer."""
-    return max(TILE**2, _budget() // (channels * 4 * 8))
+# --- metrics
 
 
-def _budget():
-    try:
-        lines = Path(MEMINFO).read_text().splitlines()
-        (free,) = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-        return int(free) * 1024 // 4
-    except (OSError, ValueError, IndexError):  # macOS has no such file
-        return BUDGET
+class Translated(Subject):
+    """Translated test images, compared with real test or training images of the target domain."""
+
+    names = (*(name for name in protocols.NAMES if protocols.split_of(name)), *PAIRS)
+
+    def values(self, name: str) -> list[str]:
+        names = [name] if name in PAIRS else protocols.value_names(name)
+        return [f"{value}/{d}" for d in self.algorithm.directions for value in names]
+
+    def better(self, value: str) -> int:
+        name = value.partition("/")[0]
+        return better(name) if name in PAIRS else protocols.better(name)
+
+    def check(self, name: str, folder: str | Path | None) -> dict[str, Any]:
+        self.run.task.check_ready(self.run)
+        if name in PAIRS:
+            _check_truth(name, self.dataset)
+            pair_score(name, folder)
+            return {"test": len(self._pairs("AtoB")[0])}
+        taken: dict[str, Any] = {}
+        size = self.config.data.size
+        for direction in self.algorithm.directions:
+            reals: Any = self.reals(name, direction[-1])  # every one of `names` needs them
+            made = len(self._sources(direction))
+            count = protocols.check(name, size, reals, made=made, folder=folder)
+            taken |= {f"test {direction}": count, f"real {direction}": reals.key}
+        return taken
+
+    def measure(self, name: str, folder: str | Path | None, cache: Path) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for direction in self.algorithm.directions:
+            one = self._measure(name, direction, folder, cache)
+            values |= {f"{key}/{direction}": value for key, value in one.items()}
+        return values
+
+    def _measure(self, name, direction, folder, cache):
+        network = translator(self.run, direction)
+        if name in PAIRS:
+            images, truth = self._pairs(direction)
+            return {name: pair_score(name, folder)(predict(network, images), truth)}
+        indices, source = self._sources(direction), self.dataset.test[direction[0]]
+
+        def translated(numbers):
+            images = (source.get(indices[i]) for i in numbers)
+            return predict(network, np.stack([self._fitted(image) for image in images]))
+
+        reals, made = self.reals(name, direction[-1]), len(indices)
+        return protocols.compute(name, translated, reals, made=made, folder=folder, cache=cache)
+
+    def _sources(self, direction):
+        """Returns the indices of the test images that can be read."""
+        source = self.dataset.test[direction[0]]
+        return [i for i in range(source.size) if source.get(i) is not None]
+
+    def _fitted(self, image):
+        data = self.config.data
+        return pictures.fit(image, data.size, "crop" if data.fit == "side" else data.fit)
+
+    def _pairs(self, direction):
+        """Returns the test images of both domains, `eval_images` of each, all in memory."""
+        config = self.config
+        return [
+            test_images(self.dataset, config.data, role, config.eval_images)
+            for role in (direction[0], direction[-1])
+        ]
 
 
-def translate(
-    network, picture: np.ndarray, multiple: int, max_pixels: int, *, smallest: int | None = None
-) -> np.ndarray:
-    """Translates one picture, uint8 `[H, W, 3]` of any size, at its size.
-
-    It is mirrored on to a size that the network takes. Whole if it has at most `max_pixels` pixels;
-    otherwise in tiles whose overlaps fade into each other. (Instance norm, and batch norm as in
-    training, see one tile at a time then, so tiles can differ a little in contrast.)
-
-    Args:
-        network: a translator.
-        multiple, smallest: heights and widths that the network takes are multiples of the first,
-            from the second on; None: what a ResNet generator takes.
-    """
-    height, width = picture.shape[:2]
-    padded = _pad(picture, multiple, smallest or smallest_size(multiple))
-    if height * width <= max_pixels:
-        return predict(network, padded[None])[0, :height, :width]
-    total = np.zeros(padded.shape, np.float32)
-    weights = np.zeros((*padded.shape[:2], 1), np.float32)
-    for top in _starts(padded.shape[0], multiple):
-        for left in _starts(padded.shape[1], multiple):
-            window = np.s_[top : top + TILE, left : left + TILE]
-            tile = padded[window]
-            fade = _fade(tile.shape[0])[:, None, None] * _fade(tile.shape[1])[None, :, None]
-            total[window] += fade * predict(network, tile[None])[0]
-            weights[window] += fade
-    return np.rint(total / weights).astype(np.uint8)[:height, :width]
-
-
-def _pad(picture, multiple, smallest):
-    """Mirrors a picture on to sizes that the network takes."""
-    pads = [(0, max(smallest - n, -n % multiple)) for n in picture.shape[:2]]
-    # a mirror of a picture of one pixel is that pixel
-    return np.pad(picture, [*pads, (0, 0)], mode="symmetric")
-
-
-def _starts(length, multiple):
-    """First rows (or columns) of tiles that cover `length`, the last one flush with the end."""
-    last = max(0, length - TILE)
-    step = (TILE - OVERLAP) // multiple * multiple
-    return sorted({*range(0, last, step), last})
-
-
-def _fade(length):
-    """Rises over `OVERLAP` pixels, then stays 1, then falls; never 0."""
-    ramp = (np.arange(length) + 1) / OVERLAP
-    return np.minimum(1, np.minimum(ramp, ramp[::-1])).astype(np.float32)
+def _check_truth(name, dataset):
+    if not dataset.truth:
+        raise InputError(
+            f"--metrics={name}: the test images of {dataset.name} have no true counterparts. Where "
+            "those of the same name are some, give --set data.paired_test=true."
+        )

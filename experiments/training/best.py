@@ -1,57 +1,49 @@
-"""The checkpoint with the best score so far: `checkpoints/best.npz`, which no later one removes."""
+"""Keeps the checkpoint with the best score, `checkpoints/best.npz`; no later one removes it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from core.errors import InputError
 from experiments.training import checkpoint
-
-# by the beginnings of their names: whether lower or higher is better. Neither: MS-SSIM between
-# generated pictures (noise has the lowest), diversity, deviations (which end in "_std").
-_LOWER = ("fid", "kid", "fd_", "kd_", "swd", "ppl", "lpips_", "l1", "content_", "style_", "artfid",
-          "art_fd_", "cycle_error/", "colour_distance", "test/", "objective/")  # fmt: skip
-_HIGHER = ("pr50k3", "pr_", "is5", "psnr", "ssim")
-
-
-def sign(score: str) -> int:
-    """1 where higher is better, -1 where lower is.
-
-    Raises:
-        InputError: neither is known of this score.
-    """
-    if score.startswith(_LOWER + _HIGHER) and not score.partition("/")[0].endswith("_std"):
-        return 1 if score.startswith(_HIGHER) else -1
-    raise InputError(f"best={score}: of this score neither a higher nor a lower value is better. "
-                     "Take another, such as fd_hed5k.")  # fmt: skip
+from experiments.training.config import RunConfig
 
 
 def tag(score: str, metrics: Iterable[str]) -> str:
-    """What a score is called among those that are logged: those of metrics have a prefix."""
+    """Returns the name under which a score is logged: the scores of metrics have a prefix.
+
+    Args:
+        score: the name of the score.
+        metrics: the metrics of the configuration.
+    """
     own = any(score == name or score.startswith((f"{name}_", f"{name}/")) for name in metrics)
     return f"metrics/{score}" if own else score
 
 
 class Best:
-    """The best value of a score, in a run that goes on: the one that `best.npz` holds."""
+    """The best value of a score so far; a run that goes on reads it from `best.npz`."""
 
-    def __init__(self, run_dir: Path, config, say):
-        """Args:
-        run_dir: of the run.
-        config: RunConfig; without `best` nothing is kept.
-        say: takes a line where the file that is there is of no use.
+    def __init__(self, run_dir: Path, config: RunConfig, sign: int, say: Callable[[str], None]):
+        """Reads the best value so far from `best.npz`, if there is one.
+
+        Args:
+            run_dir: the directory of the run.
+            config: its configuration; without `best` nothing is kept.
+            sign: 1 where higher values of the score are better, -1 where lower ones are.
+            say: called with a line for the user if the file cannot be used.
         """
         self.score, self.value = config.best, None
         if not self.score:
             return
-        self.tag, self.sign = tag(self.score, config.metrics), sign(self.score)
+        self.tag, self.sign = tag(self.score, config.metrics), sign
         try:
             stored = checkpoint.read(checkpoint.best(run_dir))[1]["best"]
         except FileNotFoundError:
             return
-        except Exception as error:  # damaged zip files make numpy and zipfile raise about anything
-            say(f"{checkpoint.best(run_dir)} is damaged ({type(error).__name__}); the next best "
-                "one replaces it")  # fmt: skip
+        except Exception as error:  # damaged files raise exceptions of many kinds
+            say(
+                f"{checkpoint.best(run_dir)} is damaged ({type(error).__name__}); the next best "
+                "one replaces it"
+            )
             return
         if stored["score"] == self.score:
             self.value = stored["value"]
@@ -59,7 +51,7 @@ class Best:
             say(f"the best checkpoint by {stored['score']} is replaced by that by {self.score}")
 
     def improves(self, scores: dict[str, float]) -> bool:
-        """Whether the scores, as they are logged, have a better value, which counts from now on."""
+        """Returns whether the logged scores have a better value; if so, it becomes the best one."""
         value = scores.get(self.tag, math.nan) if self.score else math.nan
         if math.isnan(value) or (
             self.value is not None and self.sign * value <= self.sign * self.value
@@ -69,5 +61,5 @@ class Best:
         return True
 
     def record(self) -> dict:
-        """What the progress of `best.npz` holds under "best"."""
+        """Returns what `best.npz` stores in its progress under "best"."""
         return {"score": self.score, "value": self.value}

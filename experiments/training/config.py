@@ -4,42 +4,48 @@ import dataclasses
 import math
 import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import InputError
 from core.names import nearest
-from experiments.data.pipeline import DataConfig
+from experiments.data.config import DataConfig
 
+Config = TypeVar("Config")  # a frozen dataclass
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-# may change between two runs of one run directory: nothing that is learned depends on them
-CADENCE = ("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images",
-           "metrics", "metrics_every", "metrics_weights", "best", "data.threads")  # fmt: skip
+# settings that may change when a run goes on: what is learned does not depend on them
+CADENCE = (
+    *("log_every", "sample_every", "eval_every", "checkpoint_every", "keep", "eval_images"),
+    *("metrics", "metrics_every", "metrics_weights", "best", "data.threads"),
+)
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that a run depends on. Budgets and intervals count images (of each domain)."""
+    """All that a run depends on. Lengths and intervals are counts of images of each domain."""
 
     model: str
     preset: str
-    algorithm: Any  # the model's own, gan/<model>/config.py or nst/<model>/config.py
-    data: DataConfig = field(default_factory=DataConfig)
+    algorithm: Any  # of the model, see gan/<model>/config.py or nst/<model>/config.py
+    data: Any = field(default_factory=DataConfig)  # or a PictureConfig, for one that is optimised
     batch_size: int = 1
-    epochs: float = 0.0  # length of training in epochs of the data set, or
-    images: int = 0  # in images; exactly one of both is above 0
+    epochs: float = 0.0  # length of training in epochs of the data set
+    images: int = 0  # length of training in images; exactly one of the two is above 0
     seed: int = 0
     backend: str = "tensorflow"  # tensorflow | jax
     precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
     xla: bool = False  # compile the step with XLA on TensorFlow (JAX always does)
+    # whether the same command on the same machine gives the same bits. False is faster on a GPU,
+    # but an interrupted run then ends with other bits than one that was not interrupted
+    deterministic: bool = True
     log_every: int = 100
     sample_every: int = 1000
     eval_every: int = 5000
-    eval_images: int = 100  # test images of each domain
+    eval_images: int = 100  # how many test images of each domain are scored
     checkpoint_every: int = 1000
-    keep: int = 2  # checkpoints
+    keep: int = 2  # how many checkpoints are kept
     metrics: tuple[str, ...] = ()  # such as fd_hed5k, see experiments/metrics/protocols.py
-    metrics_every: int = 0  # 0: when training ends
-    metrics_weights: str = ""  # folder of the published networks; empty: they are downloaded
+    metrics_every: int = 0  # 0 takes them only when training ends
+    metrics_weights: str = ""  # folder of the published networks; empty to download them
     best: str = ""  # score whose best checkpoint is kept: a metric's, or one of the model's own
 
     def __post_init__(self):
@@ -51,25 +57,38 @@ class RunConfig:
             raise ValueError(
                 f"epochs={self.epochs}, images={self.images}: expected one of them above 0"
             )
-        for key in ("batch_size", "log_every", "sample_every", "eval_every", "eval_images",
-                    "checkpoint_every", "keep"):  # fmt: skip
+        for key in (
+            "batch_size",
+            "log_every",
+            "sample_every",
+            "eval_every",
+            "eval_images",
+            "checkpoint_every",
+            "keep",
+        ):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key}={getattr(self, key)}: expected 1 or more")
         if self.metrics_every < 0 or (self.metrics_every and not self.metrics):
-            raise ValueError(f"metrics_every={self.metrics_every}: expected 0 (at the end), or "
-                             "more with metrics such as fd_hed5k")  # fmt: skip
+            raise ValueError(
+                f"metrics_every={self.metrics_every}: expected 0 (at the end), or more with "
+                "metrics such as fd_hed5k"
+            )
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed={self.seed}: expected 0 to {2**31 - 1}")
 
     def budget(self, epoch: int) -> int:
-        """Length of training in images, whole batches, for a data set of `epoch` images."""
+        """Returns the length of training in images, a multiple of the batch size.
+
+        Args:
+            epoch: how many images an epoch of the data set has.
+        """
         images = self.images or round(self.epochs * epoch)
         return max(1, -(-images // self.batch_size)) * self.batch_size
 
 
-def flatten(config) -> dict[str, Any]:
-    """`{"data.size": 64, …}`: every leaf of a nested dataclass by its dotted key."""
-    leaves = {}
+def flatten(config: Any) -> dict[str, Any]:
+    """Returns every leaf of a nested dataclass by dotted key: `{"data.size": 64, …}`."""
+    leaves: dict[str, Any] = {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         if dataclasses.is_dataclass(value):
@@ -79,10 +98,12 @@ def flatten(config) -> dict[str, Any]:
     return leaves
 
 
-def defaults(config) -> dict[str, Any]:
-    """The leaves that have a default, by dotted key, with it: what a configuration that was stored
-    before they were there means."""
-    leaves = {}
+def defaults(config: Any) -> dict[str, Any]:
+    """Returns the defaults of all leaves that have one, by dotted key.
+
+    A stored configuration that is older than a leaf stands for its default.
+    """
+    leaves: dict[str, Any] = {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         if dataclasses.is_dataclass(value):
@@ -92,11 +113,16 @@ def defaults(config) -> dict[str, Any]:
     return leaves
 
 
-def override(config, changes: dict[str, Any]):
-    """A copy of `config` with leaves changed by dotted key; text is read as the leaf's type.
+def override(config: Config, changes: dict[str, Any]) -> Config:
+    """Returns a copy of `config` in which some leaves are changed.
+
+    Args:
+        config: a frozen dataclass.
+        changes: new values by dotted key; text is converted to the type of the leaf.
 
     Raises:
-        InputError: unknown key (the nearest one is named), wrong type, value out of range.
+        InputError: a key is unknown (the message names the nearest one), or a value has the wrong
+            type or is out of range.
     """
     known = flatten(config)
     for key in changes:
@@ -109,10 +135,10 @@ def override(config, changes: dict[str, Any]):
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:
-    """`["data.size=64", …]` of `--set` as a mapping.
+    """Returns the values of `--set`, `["data.size=64", …]`, as `{"data.size": "64", …}`.
 
     Raises:
-        InputError: an entry without `=`.
+        InputError: an entry has no `=`.
     """
     changes = {}
     for assignment in assignments:
@@ -131,7 +157,7 @@ def _nearest(key, known):
 def _replace(config, changes, prefix=""):
     types = typing.get_type_hints(type(config))
     own = {k: _read(v, types[k], prefix + k) for k, v in changes.items() if "." not in k}
-    nested = {}
+    nested: dict[str, dict[str, Any]] = {}
     for key, value in changes.items():
         head, dot, rest = key.partition(".")
         if dot:
@@ -144,7 +170,7 @@ def _replace(config, changes, prefix=""):
 
 
 def _read(value, kind, key):
-    """A value given as text, or as JSON gives it, as the type of its field."""
+    """Returns a value, given as text or as JSON has it, converted to the type of its field."""
     if typing.get_origin(kind) is tuple:  # tuple[str, ...]: text with commas, or a list
         parts = [p.strip() for p in value.split(",")] if isinstance(value, str) else value
         return tuple(_read(part, typing.get_args(kind)[0], key) for part in parts if part != "")
@@ -160,20 +186,21 @@ def _read(value, kind, key):
         raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
 
 
-def columns(kind: type, table: dict, fixed: dict | None = None) -> list:
-    """Configurations from a table of one row a setting and one column a preset."""
-    count = len(next(iter(table.values())))
-    rows = [{key: row[i] for key, row in table.items()} for i in range(count)]
-    return [kind(**(fixed or {}), **row) for row in rows]
-
-
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Lines `key: old -> new` where two flat configs differ in what training depends on."""
-    missing = "(not there)"
-    pairs = ((k, *map(_plain, (old.get(k, missing), new.get(k, missing)))) for k in {**old, **new})
-    return [f"{key}: {a} -> {b}" for key, a, b in pairs if a != b and key not in CADENCE]
+    """Returns lines `key: old -> new` for the settings of training in which two configs differ.
+
+    Args:
+        old: the values of the first one by dotted key.
+        new: those of the second one.
+    """
+    lines = []
+    for key in {**old, **new}:
+        before, after = (_plain(leaves.get(key, "(not there)")) for leaves in (old, new))
+        if before != after and key not in CADENCE:
+            lines.append(f"{key}: {before} -> {after}")
+    return lines
 
 
 def _plain(value):
-    """JSON has no tuples."""
+    """Returns a tuple as a list, as JSON stores it, and any other value unchanged."""
     return list(value) if isinstance(value, tuple) else value

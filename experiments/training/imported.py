@@ -1,24 +1,66 @@
-"""Runs that were imported, not trained: only some of their networks have weights."""
+"""Describes how official weights become runs, and refuses networks that were not imported."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+from absl.flags import FlagValues
 
 from core.errors import InputError
 from experiments.training.rundir import read_json
 
-RECORD = "imported.json"  # in the run directory: network -> the file it came from
+RECORD = "imported.json"  # file in the run directory: network -> the file that it came from
 
 
-def check_imported(run, name: str, use: str) -> None:
+class Importers(Protocol):
+    """A module that reads official files: `gan.importers` or `nst.importers`."""
+
+    def import_network(self, kind: str, state: Path) -> keras.Model: ...
+
+    def guess_config(self, kind: str, state: Path) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Import:
+    """A kind of official weights that become a run of a model.
+
+    Attributes:
+        kind: the name that `importers` has for it, such as "cyclegan/resnet_generator".
+        importers: the module that reads the file.
+        networks: the networks of the algorithm that it may become; the first is the default.
+        changes: a function of (hyper-parameters of the file, options) that returns changes of the
+            preset by dotted key. The options are the flags of `scripts.import_weights`.
+        preset: the preset that is changed.
+        read: a function from the network made of the file to further hyper-parameters, which the
+            file alone does not tell.
+        refusal: a function from the options to what the message adds when a file does not fit the
+            configuration.
+    """
+
+    kind: str
+    importers: Importers
+    networks: tuple[str, ...]
+    changes: Callable[[dict[str, Any], FlagValues], dict[str, Any]]
+    preset: str = "paper"
+    read: Callable[[keras.Model], dict[str, Any]] = lambda network: {}
+    refusal: Callable[[FlagValues], str] = lambda options: "of this configuration"
+
+
+def check_imported(run: Any, name: str, use: str) -> None:
     """Refuses to use a network that no weights were imported for.
 
     Args:
         run: any run; one that was trained is never refused.
-        name: of the network.
-        use: what it is wanted for, for the message, such as "--mode=sample".
+        name: the name of the network.
+        use: what it is needed for, for the message, such as "--mode=sample".
 
     Raises:
-        InputError: says how to import it.
+        InputError: it has no weights; the message says how to import them.
     """
     record = run.run_dir / RECORD
-    if not record.exists() or int(run.algorithm.images.numpy()):  # or trained since
+    if not record.exists() or int(run.algorithm.images.numpy()):  # or it was trained afterwards
         return
     if name not in read_json(record):
         raise InputError(

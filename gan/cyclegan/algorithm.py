@@ -14,21 +14,21 @@ import keras
 from keras import ops
 
 from core.ema import EMA
-from core.phases import Algorithm, Stage
+from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.cyclegan.config import CycleGANConfig
 from gan.cyclegan.networks import discriminator, resnet_generator, smallest_size
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
 from gan.pool import ImagePool
+from gan.translator import Translator
 
 
-class CycleGAN(Algorithm):
+class CycleGAN(Translator):
     """Unpaired translation between the domains A and B.
 
     A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1].
     """
-
-    directions = ("AtoB", "BtoA")  # that it translates
 
     def __init__(
         self,
@@ -42,10 +42,14 @@ class CycleGAN(Algorithm):
         xla: bool = False,
     ):
         """Args:
-        size: of the training images in pixels, a multiple of `2 ** config.n_downsampling`.
-        batch_size: images of each domain in a step.
-        epoch, epochs: images in an epoch and length of training, for the learning rate.
-        seed: of the image pools; the initial weights follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the training images in pixels, a multiple of
+            `2 ** config.n_downsampling`.
+        batch_size: how many images of each domain a step has.
+        epoch: images in an epoch, for the learning rate.
+        epochs: length of training in epochs, for the learning rate.
+        seed: what the image pools depend on; the initial weights follow
+            `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
         """
         generator = functools.partial(
@@ -82,22 +86,17 @@ class CycleGAN(Algorithm):
 
     @property
     def size_multiple(self) -> int:
-        """Heights and widths that the generators take are multiples of this."""
         return 2**self.config.n_downsampling
 
     @property
     def smallest_size(self) -> int:
-        """From this height and width on."""
         return smallest_size(self.size_multiple)
 
     @property
     def width(self) -> int:
-        """Channels of the generators' layers at full size."""
         return self.config.ngf
 
-    @staticmethod
-    def translator_name(direction: str) -> str:
-        """The generator for "AtoB" or "BtoA"."""
+    def translator_name(self, direction: str) -> str:
         return {"AtoB": "G_A", "BtoA": "G_B"}[direction]
 
     def translator(self, direction: str) -> keras.Model:
@@ -105,7 +104,7 @@ class CycleGAN(Algorithm):
         name = self.translator_name(direction)
         return self.averages[name].network if name in self.averages else self.networks[name]
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial, cycle and identity losses (equation 3 and section 5.2)."""
         config, real_A, real_B = self.config, batch["A"], batch["B"]
         fake_B, same_B = self._translate_and_keep("G_A", real_A, real_B)
@@ -133,8 +132,11 @@ class CycleGAN(Algorithm):
             return network(source, training=True), None
         return ops.split(network(ops.concatenate([source, target]), training=True), 2)
 
-    def discriminator_phase(self, batch):
-        """Both discriminators on reals and on pooled fakes; halved, which slows them against G."""
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
+        """The losses of both discriminators, on reals and on pooled fakes.
+
+        They are halved, which slows the discriminators against the generators.
+        """
         logs = {
             "loss/D_A": self._judge("D_A", batch["B"], self.pools["B"].query(batch["fake_B"])),
             "loss/D_B": self._judge("D_B", batch["A"], self.pools["A"].query(batch["fake_A"])),
@@ -145,7 +147,7 @@ class CycleGAN(Algorithm):
         logits = self.networks[name](ops.concatenate([real, fake]), training=True)
         return 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2))
 
-    def after_phases(self, batch_size):
+    def after_phases(self, batch_size: int) -> None:
         for average in self.averages.values():
             average.update(batch_size)
 

@@ -1,9 +1,10 @@
-"""What can be set of CycleGAN. The defaults are the paper's."""
+"""The hyper-parameters of CycleGAN. The defaults are the paper's."""
 
 from dataclasses import dataclass
 
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
+from gan.translator import DIRECTIONS
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class CycleGANConfig:
     lambda_B: float = 10.0  # weight of the backward cycle B -> A -> B
     lambda_identity: float = 0.5  # relative to lambda_A and lambda_B: 0.5 gives a weight of 5
     pool_size: int = 50  # old fakes kept per discriminator, 0 for none
-    learning_rate: float = 2e-4  # of both Adams, until the decay
+    learning_rate: float = 2e-4  # the rate of both Adams until it decays
     beta_1: float = 0.5
     beta_2: float = 0.999
     decay_from: float = 0.5  # fraction of training after which the rate falls linearly
-    ema_half_life: float = 0.0  # of the generators' weights in images; 0: no average, as published
+    ema_half_life: float = 0.0  # images; 0: the generators are not averaged, as published
 
     def __post_init__(self):
         check_one_of(self, "gan_mode", FREE_MODES)
@@ -48,3 +49,8 @@ class CycleGANConfig:
             raise ValueError(
                 "lambda_gan, lambda_A and lambda_B are all 0: nothing is left to train"
             )
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The directions that the model learns: both."""
+        return DIRECTIONS

@@ -4,6 +4,8 @@ Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py. Pict
 out as `[N, H, W, C]` in [-1, 1].
 """
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -20,7 +22,7 @@ def resnet_generator(
     n_downsampling: int = 2,
     channels: int = 3,
     dropout: bool = False,
-    name=None,
+    name: str | None = None,
 ) -> keras.Model:
     """ResNet generator of Johnson et al. as CycleGAN uses it.
 
@@ -28,7 +30,8 @@ def resnet_generator(
         ngf: channels after the first convolution (64 in the paper).
         n_blocks: residual blocks: 9 at 256 px and above, 6 at 128 px.
         n_downsampling: how often the picture is halved before the blocks (2 in the paper).
-        channels: of the picture, in and out.
+        channels: channels of the picture, in and out.
+        name: name of the model.
         dropout: 0.5 inside each residual block (the official `--no_dropout` turns it off, and
             CycleGAN always passes that).
 
@@ -51,8 +54,13 @@ def resnet_generator(
 
 
 def smallest_size(multiple: int) -> int:
-    """Height and width that a ResNet generator takes for sizes in multiples of `multiple`: its
-    first layer reflects 3 pixels and its narrowest one 1, which must be there."""
+    """The smallest height and width, in pixels, that a ResNet generator takes.
+
+    Its first layer reflects 3 pixels and its narrowest one 1 pixel, which must be there.
+
+    Args:
+        multiple: heights and widths are multiples of this.
+    """
     return max(8, 4 * multiple)
 
 
@@ -80,14 +88,20 @@ def _upsample(x, filters):
 
 
 def patch_discriminator(
-    *, ndf: int = 64, n_layers: int = 3, channels: int = 3, norm: str = "instance", name=None
+    *,
+    ndf: int = 64,
+    n_layers: int = 3,
+    channels: int = 3,
+    norm: str = "instance",
+    name: str | None = None,
 ) -> keras.Model:
     """PatchGAN: one logit per patch (70x70 pixels at `n_layers` 3), no sigmoid.
 
     Args:
         ndf: channels after the first convolution (64 in the paper).
         n_layers: strided convolutions.
-        channels: of the picture (6 when it judges a pair, as in pix2pix).
+        channels: channels of the picture (6 when it judges a pair, as in pix2pix).
+        name: name of the model.
         norm: "instance" (CycleGAN) or "batch" (pix2pix), whose convolutions have no biases.
 
     Returns:
@@ -107,12 +121,12 @@ def patch_discriminator(
 
 
 def pixel_discriminator(
-    *, ndf: int = 64, channels: int = 3, norm: str = "instance", name=None
+    *, ndf: int = 64, channels: int = 3, norm: str = "instance", name: str | None = None
 ) -> keras.Model:
     """PixelGAN of pix2pix: 1x1 convolutions judge each pixel alone; `[N, H, W, 1]` logits.
 
-    Arguments as of `patch_discriminator`. With batch norm, the last convolution has no bias either
-    (networks.py:607).
+    The arguments are those of `patch_discriminator`. With batch norm, the last convolution has no
+    bias either (networks.py:607).
     """
     biased = norm == "instance"
     inputs = keras.Input((None, None, channels))
@@ -124,8 +138,15 @@ def pixel_discriminator(
     return keras.Model(inputs, x, name=name or "pixel_discriminator")
 
 
-def discriminator(config, *, channels: int = 3, norm: str = "instance", name=None) -> keras.Model:
-    """The one that a configuration asks for by `discriminator`, `ndf` and `n_layers`."""
+def discriminator(
+    config: Any, *, channels: int = 3, norm: str = "instance", name: str | None = None
+) -> keras.Model:
+    """The discriminator that a configuration asks for by `discriminator`, `ndf` and `n_layers`.
+
+    Args:
+        config: has these three fields.
+        channels, norm, name: see `patch_discriminator`.
+    """
     options = {"ndf": config.ndf, "channels": channels, "norm": norm, "name": name}
     if config.discriminator == "pixel":
         return pixel_discriminator(**options)

@@ -11,24 +11,30 @@ Radford et al. 2015 (https://arxiv.org/abs/1511.06434); pytorch/examples @ 13caa
 which gives the generator the fakes that the discriminator has just seen; algorithm 1 has new ones.
 """
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
 from core.batch_norm import run_unchanged
-from core.ema import EMA
-from core.optimizers import Adam, built
-from core.phases import Algorithm, Phase, Stage
+from core.optimizers import Adam
+from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.dcgan.config import DCGANConfig
 from gan.dcgan.networks import discriminator, generator
+from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
 
 
-class DCGAN(Algorithm):
+class DCGAN(LatentGAN):
     """Generation of small pictures, of a class each if there are classes.
 
-    A batch is `{"image": [N, size, size, 3]}`, float32 in [-1, 1], with classes also
-    `"label": [N]`, int32; the fakes are of the classes of the reals.
+    Batches as of `LatentGAN`, of `[N, size, size, 3]`.
     """
+
+    random_group = "noise"  # as in checkpoints from before there was a `LatentGAN`
 
     def __init__(
         self,
@@ -40,9 +46,10 @@ class DCGAN(Algorithm):
         xla: bool = False,
     ):
         """Args:
-        size: of the pictures in pixels: 4 to 7 times a power of two.
-        batch_size: images a step.
-        seed: of z; the initial weights follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the pictures in pixels, 4 to 7 times a power of two.
+        batch_size: how many images a step has.
+        seed: what z depends on; the initial weights follow `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
 
         Raises:
@@ -58,47 +65,43 @@ class DCGAN(Algorithm):
             ),
             "D": discriminator(size, ndf=config.ndf, classes=config.classes, name="D"),
         }
-        passes = {"G": 2, "D": 3}
-        super().__init__([Stage(batch_size, size)], networks, passes=passes, xla=xla)
+        super().__init__(
+            [Stage(batch_size, size)],
+            networks,
+            latent_size=config.latent_size,
+            latent=config.latent,
+            classes=config.classes,
+            ema_half_life=config.ema_half_life,
+            seed=seed,
+            passes={"G": 2, "D": 3},
+            xla=xla,
+        )
         self.config = config
-        self.noise = keras.random.SeedGenerator(seed)
-        self.extra = {"noise": [self.noise.state]}
-        self.average = None
-        if config.ema_half_life:
-            self.average = EMA(networks["G"], config.ema_half_life)
-            self.extra["G_ema"] = self.average.network.variables
         if config.clip:
             for variable in networks["D"].trainable_variables:
                 variable.constraint = Clip(config.clip)
+        updates = functools.partial(
+            self.updates,
+            adam=Adam,
+            learning_rate=config.learning_rate,
+            betas=(config.beta_1, config.beta_2),
+        )
         self.phases = [
-            _phase("D", self.discriminator_phase, networks["D"], config),
-            _phase("G", self.generator_phase, networks["G"], config, config.d_steps),
+            *updates("D", self.discriminator_phase),
+            *updates("G", self.generator_phase, interval=config.d_steps),
         ]
 
     @property
-    def latent_size(self) -> int:
-        """Numbers in a z."""
-        return self.config.latent_size
+    def generator(self) -> Callable[..., Any]:
+        """See `LatentGAN.generator`."""
+        return self._generate
 
-    @property
-    def latent(self) -> str:
-        """How z is distributed: "uniform" from -1 to 1, or "normal"."""
-        return self.config.latent
+    def _generate(self, z, labels=None, training=False):
+        return self.sampling_network(self._inputs(z, labels), training=training)
 
-    @property
-    def classes(self) -> int:
-        """How many there are, 0 without."""
-        return self.config.classes
-
-    def generator(self, z, labels=None, training=False):
-        """Pictures `[N, size, size, 3]` in [-1, 1] of z `[N, latent_size]` and int `labels [N]`,
-        made with the averaged weights if there are any."""
-        network = self.average.network if self.average else self.networks["G"]
-        return network(self._inputs(z, labels), training=training)
-
-    def discriminator_phase(self, batch):
-        """Reals against fakes of a generator that stays as it is."""
-        labels = batch.get("label")
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
+        """The discriminator's loss on reals and fakes; the generator stays as it is."""
+        labels = self.labels(batch)
         fakes = ops.stop_gradient(run_unchanged(self.networks["G"], self._latents(batch)))
         real_logits, fake_logits = (
             self.networks["D"](self._inputs(images, labels), training=True)
@@ -107,24 +110,15 @@ class DCGAN(Algorithm):
         loss = discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
         return loss, {"score/real": ops.mean(real_logits), "score/fake": ops.mean(fake_logits)}, {}
 
-    def generator_phase(self, batch):
-        """New fakes against a discriminator that stays as it is."""
+    def generator_phase(self, batch: Batch) -> PhaseResult:
+        """The generator's loss on new fakes; the discriminator stays as it is."""
         fakes = self.networks["G"](self._latents(batch), training=True)
-        logits = run_unchanged(self.networks["D"], self._inputs(fakes, batch.get("label")))
+        logits = run_unchanged(self.networks["D"], self._inputs(fakes, self.labels(batch)))
         return generator_loss(self.config.gan_mode, logits), {}, {}
-
-    def after_phases(self, batch_size):
-        if self.average:
-            self.average.update(batch_size)
 
     def _latents(self, batch):
         """What the generator takes for a batch: a new z, and the batch's classes."""
-        shape = (batch["image"].shape[0], self.latent_size)
-        if self.latent == "uniform":
-            z = keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=self.noise)
-        else:
-            z = keras.random.normal(shape, dtype="float32", seed=self.noise)
-        return self._inputs(z, batch.get("label"))
+        return self._inputs(self.z(batch["image"].shape[0]), self.labels(batch))
 
     def _inputs(self, x, labels):
         return [x, labels] if self.classes else x
@@ -132,7 +126,7 @@ class DCGAN(Algorithm):
 
 @keras.saving.register_keras_serializable("dcgan")
 class Clip(keras.constraints.Constraint):
-    """Weights from `-limit` to `limit`, so that D stays Lipschitz (Arjovsky et al. 2017)."""
+    """Keeps weights from `-limit` to `limit`, so that D stays Lipschitz (Arjovsky et al. 2017)."""
 
     def __init__(self, limit: float):
         self.limit = limit
@@ -140,11 +134,5 @@ class Clip(keras.constraints.Constraint):
     def __call__(self, w):
         return ops.clip(w, -self.limit, self.limit)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"limit": self.limit}
-
-
-def _phase(name, loss, network, config, interval=1):
-    variables = network.trainable_variables
-    adam = Adam(config.learning_rate, config.beta_1, config.beta_2)
-    return Phase(name, variables, built(adam, variables), loss, interval)

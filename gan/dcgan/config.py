@@ -1,11 +1,10 @@
-"""What can be set of DCGAN. The defaults are the paper's."""
+"""The hyper-parameters of DCGAN. The defaults are the paper's."""
 
 from dataclasses import dataclass
 
 from gan.checks import check_at_least, check_fraction, check_one_of
+from gan.latent import LATENTS
 from gan.losses import MODES
-
-LATENTS = ("uniform", "normal")
 
 
 @dataclass(frozen=True)
@@ -17,17 +16,17 @@ class DCGANConfig:
     """
 
     latent_size: int = 100  # numbers in a z
-    latent: str = "uniform"  # from -1 to 1 | normal
+    latent: str = "uniform"  # how z is distributed: uniform (from -1 to 1) | normal
     ngf: int = 128  # channels of the generator before its last layer; doubled at every level below
     ndf: int = 128  # channels of the discriminator after its first layer
-    classes: int = 0  # of a class-conditional GAN, which needs data.labels; 0: unconditional
+    classes: int = 0  # how many classes the labels of the data distinguish; 0: unconditional
     gan_mode: str = "vanilla"  # vanilla (non-saturating) | minimax | lsgan | hinge | wgan
-    d_steps: int = 1  # the generator learns at every so many steps: k, Goodfellow et al. 2014
+    d_steps: int = 1  # the generator learns at every d_steps-th step (k, Goodfellow et al. 2014)
     clip: float = 0.0  # wgan: weights of D stay from -clip to clip (Arjovsky et al. 2017: 0.01)
-    learning_rate: float = 2e-4  # of both Adams
+    learning_rate: float = 2e-4  # the rate of both Adams
     beta_1: float = 0.5
     beta_2: float = 0.999
-    ema_half_life: float = 0.0  # of the generator's weights in images; 0: no average, as published
+    ema_half_life: float = 0.0  # images; 0: the generator is not averaged, as published
 
     def __post_init__(self):
         check_one_of(self, "gan_mode", MODES)

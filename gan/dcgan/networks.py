@@ -16,11 +16,13 @@ from core.layers import NORMAL_INIT, PaddedConv2D
 
 
 def halvings(size: int) -> tuple[int, int]:
-    """How often a size can be halved, and what is left: (4, 4) for 64, (3, 4) for 32, (2, 7) for
-    28.
+    """How often a size can be halved, and what is left: (4, 4) for 64, (2, 7) for 28.
+
+    Args:
+        size: height and width of pictures in pixels.
 
     Raises:
-        ValueError: it is not 4 to 7 times a power of two, from 8 up.
+        ValueError: `size` is not 4 to 7 times a power of two, from 8 up.
     """
     left, count = size, 0
     while left >= 8 and left % 2 == 0:
@@ -41,16 +43,18 @@ def generator(
     channels: int = 3,
     name: str = "generator",
 ) -> keras.Model:
-    """From z to pictures, doubled at every level.
+    """The generator: from z to pictures, doubled at every level.
 
     Args:
-        size: of the pictures in pixels, see `halvings`.
-        latent_size: numbers in a z.
+        size: height and width of the pictures in pixels, see `halvings`.
+        latent_size: how many numbers a z has.
         ngf: channels before the last layer; twice as many at each level below it. (128 in the
             paper, that is 1024 channels of 4x4 pixels at size 64.)
-        classes: with some, a second input takes a class; its embedding, as long as z, is appended
-            to z (Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784).
-        channels: of the pictures.
+        classes: how many classes there are. With classes, a second input takes a class; its
+            embedding, as long as z, is appended to z (Mirza & Osindero 2014,
+            https://arxiv.org/abs/1411.1784).
+        channels: channels of the pictures.
+        name: name of the model.
 
     Returns:
         A model from `[N, latent_size]`, or that and int `[N]`, to `[N, size, size, channels]` in
@@ -90,16 +94,19 @@ def _embedding(label, classes, length):
 def discriminator(
     size: int, *, ndf: int = 64, classes: int = 0, channels: int = 3, name: str = "discriminator"
 ) -> keras.Model:
-    """From pictures to one logit each, without sigmoid. No batch norm in the first and last layer.
+    """The discriminator: from pictures to one logit each, without sigmoid.
+
+    The first and the last layer have no batch norm.
 
     Args:
-        size: of the pictures in pixels, see `halvings`.
+        size: height and width of the pictures in pixels, see `halvings`.
         ndf: channels after the first layer; twice as many at each level below it.
-        classes: with some, a second input takes a class; the product of its embedding with the
-            features that the last layer sees is added to the logit, as a projection discriminator
-            does (Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637, equation 7, with DCGAN's
-            flattened features for the summed ones there).
-        channels: of the pictures.
+        classes: how many classes there are. With classes, a second input takes a class; the product
+            of its embedding with the features that the last layer sees is added to the logit, as a
+            projection discriminator does (Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637,
+            equation 7, with DCGAN's flattened features for the summed ones there).
+        channels: channels of the pictures.
+        name: name of the model.
 
     Returns:
         A model from `[N, size, size, channels]`, or that and int `[N]`, to `[N, 1]`, float32.

@@ -14,15 +14,17 @@ import keras
 from keras import ops
 
 from core.batch_norm import run_unchanged
-from core.phases import Algorithm, Stage
+from core.phases import Stage
+from core.tensors import Batch, PhaseResult
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
 from gan.pix2pix.config import Pix2PixConfig
 from gan.pix2pix.networks import unet_generator
+from gan.translator import Translator
 
 
-class Pix2Pix(Algorithm):
+class Pix2Pix(Translator):
     """Translation from one domain to the other, learned from pairs.
 
     A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1], the same scenes.
@@ -44,11 +46,14 @@ class Pix2Pix(Algorithm):
         xla: bool = False,
     ):
         """Args:
-        size: of the training images in pixels, a multiple of `2 ** config.num_downs`.
-        batch_size: pairs in a step.
-        epoch, epochs: pairs in an epoch and length of training, for the learning rate.
-        seed: of the dropout of translations; the initial weights and the dropout of training
-            follow `keras.utils.set_random_seed`.
+        config: the hyper-parameters.
+        size: height and width of the training images in pixels, a multiple of
+            `2 ** config.num_downs`.
+        batch_size: how many pairs a step has.
+        epoch: pairs in an epoch, for the learning rate.
+        epochs: length of training in epochs, for the learning rate.
+        seed: what the dropout of translations depends on; the initial weights and the dropout of
+            training follow `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
         """
         networks = {
@@ -67,39 +72,28 @@ class Pix2Pix(Algorithm):
         ]
 
     @property
-    def directions(self) -> tuple[str, ...]:
-        """That it translates: one."""
-        return (self.config.direction,)
-
-    @property
     def size_multiple(self) -> int:
-        """Heights and widths that the generator takes are multiples of this."""
         return 2**self.config.num_downs
 
     @property
-    def smallest_size(self) -> int:
-        """From this height and width on."""
-        return self.size_multiple
-
-    @property
     def width(self) -> int:
-        """Channels of the generator's widest layer at full size, or what takes as much memory."""
-        return self.config.ngf
+        return self.config.ngf  # or what takes as much memory
 
-    @staticmethod
-    def translator_name(direction: str) -> str:
-        """The generator for either direction, of which a run has one."""
-        return "G"
+    def translator_name(self, direction: str) -> str:
+        return "G"  # a run has one direction
 
     def translator(self, direction: str) -> Callable:
-        """What translates `[N, H, W, 3]` as `config.test_mode` says, called as a network is."""
-        network = self.networks["G"]
+        """The generator, called as `config.test_mode` says; see `Translator.translator`."""
+        network = super().translator(direction)
         if self.config.test_mode == "published":
             return published_translator(network, self.seed)
         return network
 
-    def discriminator_phase(self, batch):
-        """Fakes, then reals: batch norm sees them apart. Halved, which slows D against G."""
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
+        """The discriminator's loss, halved, which slows it against the generator.
+
+        Fakes and reals are judged one after the other, so that batch norm sees them apart.
+        """
         source, target = self._pair(batch)
         fake = run_unchanged(self.networks["G"], source)
         fake_logits = self._judge(source, ops.stop_gradient(fake))
@@ -107,7 +101,7 @@ class Pix2Pix(Algorithm):
         loss = 0.5 * discriminator_loss(self.config.gan_mode, real_logits, fake_logits)
         return loss, {}, {}
 
-    def generator_phase(self, batch):
+    def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial loss and distance to the truth (equation 4)."""
         source, target = self._pair(batch)
         fake = self.networks["G"](source, training=True)
@@ -119,7 +113,7 @@ class Pix2Pix(Algorithm):
         return sum(logs.values()), logs, {}
 
     def _pair(self, batch):
-        """Input and truth."""
+        """The input and the truth of a batch."""
         pair = batch["A"], batch["B"]
         return pair if self.config.direction == "AtoB" else pair[::-1]
 
@@ -128,11 +122,13 @@ class Pix2Pix(Algorithm):
 
 
 def published_translator(network: keras.Model, seed: int) -> Callable:
-    """A generator as in training, but every picture a batch of its own, and nothing changes.
+    """A translator that runs a generator as in training, and changes nothing of it.
+
+    Every picture is a batch of its own, so that it does not depend on the others.
 
     Args:
-        network: has batch norm, and perhaps dropout.
-        seed: of the dropout, which is the same for every picture of a size.
+        network: a generator with batch norm, and perhaps dropout.
+        seed: what dropout depends on; it is the same for every picture of a size.
 
     Returns:
         A function of `[N, H, W, C]` and `training`, which it takes as a network does and ignores.

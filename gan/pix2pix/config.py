@@ -1,11 +1,11 @@
-"""What can be set of pix2pix. The defaults are the paper's."""
+"""The hyper-parameters of pix2pix. The defaults are the paper's."""
 
 from dataclasses import dataclass
 
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
+from gan.translator import DIRECTIONS
 
-DIRECTIONS = ("AtoB", "BtoA")
 TEST_MODES = ("published", "eval")
 
 
@@ -27,7 +27,7 @@ class Pix2PixConfig:
 
     direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
     ngf: int = 64  # channels of the U-Net after its first convolution
-    num_downs: int = 8  # its halvings, 5 to 8: sizes are multiples of 2 ** this; 7 for 128 px
+    num_downs: int = 8  # halvings of the U-Net, 5 to 8; sizes are multiples of 2 ** this
     dropout: bool = True  # 0.5 in the inner layers on the way up, where num_downs is above 5
     discriminator: str = "patch"  # patch | pixel
     ndf: int = 64  # channels of the discriminator after its first convolution
@@ -36,7 +36,7 @@ class Pix2PixConfig:
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_L1: float = 100.0  # weight of the distance to the truth
     test_mode: str = "published"  # published | eval
-    learning_rate: float = 2e-4  # of both Adams, until the decay
+    learning_rate: float = 2e-4  # the rate of both Adams until it decays
     beta_1: float = 0.5
     beta_2: float = 0.999
     decay_from: float = 0.5  # fraction of training after which the rate falls linearly
@@ -55,3 +55,8 @@ class Pix2PixConfig:
         check_adam(self)
         if self.lambda_gan == self.lambda_L1 == 0:
             raise ValueError("lambda_gan and lambda_L1 are both 0: nothing is left to train")
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction that the model learns, in a tuple of one."""
+        return (self.direction,)

@@ -19,14 +19,15 @@ def unet_generator(
     in_channels: int = 3,
     out_channels: int = 3,
     dropout: bool = True,
-    name=None,
+    name: str | None = None,
 ) -> keras.Model:
     """U-Net: an encoder to 1x1 (at `2 ** num_downs` px), a decoder, and a skip at every size.
 
     Args:
         ngf: channels after the first convolution (64 in the paper).
         num_downs: halvings, 5 or more: 8 is the official "unet_256", 7 "unet_128".
-        in_channels, out_channels: of the pictures.
+        in_channels, out_channels: channels of the pictures that go in and come out.
+        name: name of the model.
         dropout: 0.5 on the way up in the blocks of 8 * ngf channels between the innermost one and
             those that narrow (three of them at 8).
 

@@ -9,14 +9,16 @@ Sources: Karras et al. 2018 (https://arxiv.org/abs/1710.10196); tkarras/progress
 loop moves the average beside the discriminator's update; here it moves at the end of the step.
 """
 
+import functools
+
 import keras
 from keras import ops
 
 from core import optimizers
-from core.ema import EMA
-from core.phases import Algorithm, Phase, Stage
-from core.resample import box, nearest
-from gan.growth import by_resolution, faded_in, schedule
+from core.phases import Stage
+from core.tensors import Batch, PhaseResult
+from gan.growth import by_resolution, faded_in, schedule, without_new_detail
+from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
 from gan.penalties import squared_gradient, wgan_gp
 from gan.progan.config import ProGANConfig
@@ -24,13 +26,11 @@ from gan.progan.networks import Generator
 from gan.progressive import Discriminator, resolutions
 
 
-class ProGAN(Algorithm):
+class ProGAN(LatentGAN):
     """Unconditional generation from 4x4 pixels up.
 
     A batch is `{"image": [N, R, R, 3]}`, float32 in [-1, 1], R the resolution of the stage.
     """
-
-    classes = 0  # it takes no labels
 
     def __init__(
         self,
@@ -42,13 +42,14 @@ class ProGAN(Algorithm):
         xla: bool = False,
     ):
         """Args:
+        config: the hyper-parameters.
         size: full resolution in pixels, a power of two.
-        batch_size: images a step, for resolutions that `config.batch_sizes` does not name.
-        seed: of z and of everything random in the step.
+        batch_size: images a step at resolutions that `config.batch_sizes` does not name.
+        seed: what z and everything random in the step depend on.
         xla: compile the step with XLA on TensorFlow.
 
         Raises:
-            ValueError: a resolution that is not a power of two, or below the first one.
+            ValueError: `size` is not a power of two, or below the first resolution.
         """
         if config.start_resolution not in resolutions(size):
             raise ValueError(
@@ -67,10 +68,16 @@ class ProGAN(Algorithm):
         networks = {"G": self._generator(), "D": self._discriminator()}
         # through D: a real and a fake for D, a fake for G, and what the penalty looks at
         passes = {"G": 2, "D": 3 + (config.penalty != "none")}
-        super().__init__(stages, networks, passes=passes, xla=xla)
-        self.random = keras.random.SeedGenerator(seed)
-        self.average = EMA(networks["G"], config.ema_half_life, decay=config.ema_decay)
-        self.extra = {"G_ema": self.average.network.variables, "random": [self.random.state]}
+        super().__init__(
+            stages,
+            networks,
+            latent_size=config.latent_size,
+            ema_half_life=config.ema_half_life,
+            ema_decay=config.ema_decay,
+            seed=seed,
+            passes=passes,
+            xla=xla,
+        )
         self.phases = self._phases()
 
     def _generator(self):
@@ -97,46 +104,44 @@ class ProGAN(Algorithm):
 
     def _phases(self):
         config = self.config
-        g, d = (self.networks[name].trainable_variables for name in "GD")
-        lazy = config.penalty_interval if config.penalty != "none" else 1
         rates = by_resolution(config.learning_rates, "learning_rates")
 
-        def rate(factor):
-            """By the stage at the time of tracing: a step is compiled for one resolution."""
-            return lambda _: factor * rates.get(self.current_stage.size, config.learning_rate)
+        def rate(_):
+            """The rate of the current stage; a step is compiled for each resolution."""
+            return rates.get(self.current_stage.size, config.learning_rate)
 
-        adam_g, slow_g = self._adam(g, 1)
-        adam_d, slow_d = self._adam(d, lazy)
-        phases = [
-            Phase("D", d, adam_d, self.discriminator_phase, learning_rate=rate(slow_d)),
-            Phase("G", g, adam_g, self.generator_phase, learning_rate=rate(slow_g)),
-        ]
-        if lazy > 1:
-            loss = self.penalty_phase
-            phases += [Phase("D_reg", d, adam_d, loss, lazy, learning_rate=rate(slow_d))]
-        return phases
-
-    def _adam(self, variables, interval):
-        """Adam, and the factor of its learning rate. (TensorFlow 1's Adam, which is Keras'.)"""
-        config = self.config
-        args = {"learning_rate": 1.0, "beta_1": config.beta_1, "beta_2": config.beta_2}
-        args = optimizers.lazily(interval, **args) if interval > 1 else args
-        adam = keras.optimizers.Adam(**args, epsilon=config.epsilon)
-        return optimizers.built(adam, variables), args["learning_rate"]
+        updates = functools.partial(
+            self.updates,
+            # TensorFlow 1's Adam, which is Keras'
+            adam=functools.partial(keras.optimizers.Adam, epsilon=config.epsilon),
+            learning_rate=rate,
+            betas=(config.beta_1, config.beta_2),
+        )
+        lazy = config.penalty != "none" and config.penalty_interval > 1
+        g = updates("G", self.generator_phase)
+        d, *penalty = updates(
+            "D",
+            self.discriminator_phase,
+            penalty=self.penalty_phase if lazy else None,
+            penalty_interval=config.penalty_interval,
+        )
+        return [d, *g, *penalty]
 
     # --- what the runner uses
 
     @property
-    def latent_size(self) -> int:
-        """Numbers in a z."""
-        return self.config.latent_size
-
-    @property
     def generator(self) -> keras.Model:
-        """The averaged generator, at the level of detail that training has reached."""
-        network = self.average.network
+        """The averaged generator at the level of detail that training has reached.
+
+        See `gan.latent.LatentGAN.generator`.
+        """
+        network = self.sampling_network
         network.lod = self.lod()
         return network
+
+    @property
+    def detail(self) -> float:
+        return self.lod()
 
     def lod(self) -> float:
         """The level of detail after the images seen so far: 0 when it has grown up."""
@@ -145,6 +150,10 @@ class ProGAN(Algorithm):
         fade = self._faded_in(images, stage)
         return (self.size // stage.size).bit_length() - float(ops.convert_to_numpy(fade))
 
+    def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
+        stage = self.stages[-1] if stage is None else stage
+        return self.networks[name].functional(stage.batch_size, stage.size)
+
     def enter(self, stage: Stage) -> None:
         if self.config.reset_optimizers and stage is not self.stages[0]:
             for optimizer in {id(p.optimizer): p.optimizer for p in self.phases}.values():
@@ -152,8 +161,8 @@ class ProGAN(Algorithm):
 
     # --- the step
 
-    def discriminator_phase(self, batch):
-        """The adversarial loss, the drift term, and the penalty unless it is lazy."""
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
+        """The discriminator's loss: adversarial, drift, and the penalty unless it is lazy."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         fakes = ops.stop_gradient(self._fakes(reals.shape[0], fade))
         penalty = 0.0
@@ -174,8 +183,8 @@ class ProGAN(Algorithm):
             logs["loss/penalty"] = penalty
         return loss, logs, {}
 
-    def penalty_phase(self, batch):
-        """The penalty alone, times its interval."""
+    def penalty_phase(self, batch: Batch) -> PhaseResult:
+        """The loss of a lazy penalty: the penalty times its interval."""
         config, reals, fade = self.config, self._reals(batch), self._fade()
         if config.penalty == "r1":
             penalty = squared_gradient(self._judge(fade), reals)[0]
@@ -185,15 +194,12 @@ class ProGAN(Algorithm):
             penalty = self._wgan_gp(reals, fakes, fade)
         return config.penalty_interval * penalty, {"loss/penalty": penalty}, {}
 
-    def generator_phase(self, batch):
-        """The adversarial loss on new fakes."""
+    def generator_phase(self, batch: Batch) -> PhaseResult:
+        """The generator's adversarial loss, on new fakes."""
         fade = self._fade()
         fakes = self._fakes(batch["image"].shape[0], fade, training=True)
         logits = self._judge(fade)(fakes)
         return generator_loss(self.config.gan_mode, logits), {}, {}
-
-    def after_phases(self, batch_size):
-        self.average.update(batch_size)
 
     def _fade(self):
         return self._faded_in(self.images.value, self.current_stage)
@@ -207,18 +213,11 @@ class ProGAN(Algorithm):
 
     def _reals(self, batch):
         """The images, without the detail of the level that is still to fade in."""
-        images, fade = batch["image"], self._fade()
-        if isinstance(fade, float):
-            return images
-        lower = nearest(box(images))
-        return lower + (images - lower) * fade
+        return without_new_detail(batch["image"], self._fade())
 
     def _fakes(self, count, fade, training=False):
         """Pictures of new z. Called with `training` where the generator is trained."""
-        return self.networks["G"].grown(self._z(count), self.current_stage.size, fade)
-
-    def _z(self, count):
-        return keras.random.normal((count, self.latent_size), seed=self.random, dtype="float32")
+        return self.networks["G"].grown(self.z(count), self.current_stage.size, fade)
 
     def _wgan_gp(self, reals, fakes, fade):
         penalty = wgan_gp(self._judge(fade), reals, fakes, self.random)

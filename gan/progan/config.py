@@ -1,4 +1,4 @@
-"""What can be set of ProGAN. The defaults are the official code's for CelebA-HQ."""
+"""The hyper-parameters of ProGAN. The defaults are the official code's for CelebA-HQ."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ class ProGANConfig:
     train.py:90-164, loss.py and networks.py.
     """
 
-    fmap_base: int = 8192  # feature maps at a resolution: fmap_base * 2 / resolution, at most
-    fmap_max: int = 512
-    latent_size: int = 512  # of z
+    fmap_base: int = 8192  # a level of R pixels has fmap_base * 2 / R feature maps,
+    fmap_max: int = 512  # and at most this many
+    latent_size: int = 512  # how many numbers a z has
     mbstd_group_size: int = 4  # images whose deviation the discriminator sees; 1: it does not
     blur: bool = False  # filter by (1, 2, 1) after upsampling and before downsampling
     start_resolution: int = 4  # pixels
-    fade_images: int = 600_000  # while a level fades in
-    stable_images: int = 600_000  # with each level, before the next one
+    fade_images: int = 600_000  # images seen while a level fades in
+    stable_images: int = 600_000  # images seen with a level before the next one fades in
     # images a step by resolution; batch_size for the others
     batch_sizes: tuple[str, ...] = ("4:128", "8:128", "16:128", "32:64", "64:32", "128:16", "256:8")
     learning_rate: float = 1e-3
@@ -37,10 +37,10 @@ class ProGANConfig:
     gan_mode: str = "wgan"  # wgan | vanilla (non-saturating logistic) | minimax | lsgan | hinge
     penalty: str = "wgan_gp"  # wgan_gp | r1 | none
     penalty_weight: float = 10.0  # lambda of WGAN-GP, gamma of R1 (half of which is the factor)
-    penalty_interval: int = 1  # steps; above 1, lazily: the pace of Adam is adapted
+    penalty_interval: int = 1  # steps; above 1 the penalty is lazy, and Adam's pace adapted to it
     drift: float = 1e-3  # weight of the squared logits of reals
-    ema_decay: float = 0.999  # of the generator's average, per step, or
-    ema_half_life: float = 0.0  # in images
+    ema_decay: float = 0.999  # factor of the generator's average per step, or
+    ema_half_life: float = 0.0  # its half-life in images; one of both is above 0
 
     def __post_init__(self):
         check_one_of(self, "gan_mode", MODES)
@@ -60,5 +60,7 @@ class ProGANConfig:
         by_resolution(self.batch_sizes, "batch_sizes", int)
         by_resolution(self.learning_rates, "learning_rates")
         if self.gan_mode == "wgan" and self.penalty == "none":
-            raise ValueError("gan_mode='wgan', penalty='none': expected penalty=wgan_gp or r1, "
-                             "without which the discriminator has no bounds")  # fmt: skip
+            raise ValueError(
+                "gan_mode='wgan', penalty='none': expected penalty=wgan_gp or r1, without which "
+                "the discriminator has no bounds"
+            )

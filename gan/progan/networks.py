@@ -1,23 +1,27 @@
-"""ProGAN's generator: a normalised z, and the growing synthesis. The discriminator is
-`gan.progressive.Discriminator` as it is.
+"""ProGAN's generator: a normalised z, then the synthesis that grows.
+
+The discriminator is `gan.progressive.Discriminator`.
 
 Source: tkarras/progressive_growing_of_gans @ 2504c3f, networks.py `G_paper`.
 """
 
+from typing import Any
+
 import keras
 
+from core.tensors import Tensor
 from gan.layers import pixel_norm
 from gan.progressive import GrowingGenerator, Synthesis
 
 
 @keras.saving.register_keras_serializable("progan")
 class Generator(GrowingGenerator):
-    """From z to a picture.
+    """The generator: from z to a picture.
 
     Args:
-        resolution: of the pictures, a power of two.
-        latent_size: of z.
-        fmap_base, fmap_max, blur, num_channels: as of `gan.progressive.Synthesis`.
+        resolution: height and width of the pictures in pixels, a power of two.
+        latent_size: how many numbers a z has.
+        fmap_base, fmap_max, blur, num_channels: see `gan.progressive.Synthesis`.
     """
 
     def __init__(
@@ -43,21 +47,23 @@ class Generator(GrowingGenerator):
         )
         self.built = True
 
-    def call(self, z, lod=None):
-        """Args:
-        z: `[N, latent_size]`, normal.
-        lod: level of detail, a number; None: `self.lod`.
+    def call(self, z: Tensor, lod: float | None = None) -> Tensor:
+        """Pictures at the full resolution.
+
+        Args:
+            z: `[N, latent_size]`, normal.
+            lod: level of detail, a number; None: `self.lod`.
 
         Returns:
             Pictures `[N, resolution, resolution, num_channels]`, about -1 to 1, float32.
         """
         return self.synthesis(pixel_norm(z), lod=lod)
 
-    def grown(self, z, size: int, fade=1.0):
-        """Pictures of the layers up to `size` pixels: `gan.progressive.Synthesis.grown`."""
+    def grown(self, z: Tensor, size: int, fade: Tensor | float = 1.0) -> Tensor:
+        """Pictures from the layers up to `size` pixels, see `gan.progressive.Synthesis.grown`."""
         return self.synthesis.grown(pixel_norm(z), size, fade)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = self.synthesis.get_config()
         names = ("resolution", "fmap_base", "fmap_max", "blur", "num_channels")
         return {k: own[k] for k in names} | {"latent_size": self.latent_size, "name": self.name}

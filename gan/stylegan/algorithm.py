@@ -1,15 +1,15 @@
-"""StyleGAN: progressive growing with another generator, style mixing and the mean of w.
+"""StyleGAN: progressive growing with styles that are mixed, and the mean of w.
 
 Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948); NVlabs/stylegan @ 1e0d5c7,
 training/networks_stylegan.py:324-365 and training/training_loop.py. The official code moves the
 mean of w with the discriminator's fakes, too; here only the generator's phase changes G.
 """
 
-import keras
 from keras import ops
 
 from gan.progan.algorithm import ProGAN
 from gan.progressive import resolutions
+from gan.style_mixing import layers_of_the_first_w
 from gan.stylegan.config import StyleGANConfig
 from gan.stylegan.networks import Generator
 
@@ -17,8 +17,22 @@ from gan.stylegan.networks import Generator
 class StyleGAN(ProGAN):
     """Unconditional generation with a style per layer. Arguments and batches as of `ProGAN`."""
 
+    config: StyleGANConfig
+
     def __init__(self, config: StyleGANConfig = StyleGANConfig(), **kwargs):  # noqa: B008 frozen
         super().__init__(config, **kwargs)
+
+    @property
+    def has_mapping(self) -> bool:
+        return True
+
+    @property
+    def has_styles(self) -> bool:
+        return self.config.use_styles
+
+    @property
+    def has_noise(self) -> bool:
+        return self.config.use_noise
 
     def _generator(self):
         config = self.config
@@ -29,7 +43,7 @@ class StyleGAN(ProGAN):
 
     def _fakes(self, count, fade, training=False):
         mapping, synthesis = self.networks["G"].mapping, self.networks["G"].synthesis
-        w = mapping.w(self._z(count))
+        w = mapping.w(self.z(count))
         if training:
             mapping.update_mean(w)
         size = self.current_stage.size
@@ -38,13 +52,6 @@ class StyleGAN(ProGAN):
             return synthesis.grown(w, size, fade, seed=self.random)
         ws = ops.repeat(w[:, None], layers, axis=1)
         if self.config.style_mixing:
-            ws = ops.where(self._own(layers), ws, mapping.w(self._z(count))[:, None])
+            first = layers_of_the_first_w(layers, self.config.style_mixing, self.random)
+            ws = ops.where(first, ws, mapping.w(self.z(count))[:, None])
         return synthesis.grown(ws, size, fade, seed=self.random)
-
-    def _own(self, layers):
-        """`[1, layers, 1]`: which layers of a step's fakes have the first w. With the probability
-        `style_mixing` those before a random one, else all; one draw for the batch, as published."""
-        draw = keras.random.uniform((2,), seed=self.random, dtype="float32")
-        crossover = 1 + ops.floor(draw[1] * (layers - 1))  # 1 to layers - 1
-        first = ops.where(draw[0] < self.config.style_mixing, crossover, float(layers))
-        return (ops.arange(layers, dtype="float32") < first)[None, :, None]

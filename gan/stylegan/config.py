@@ -1,4 +1,4 @@
-"""What can be set of StyleGAN. The defaults are configuration F of the paper's Table 1."""
+"""The hyper-parameters of StyleGAN. The defaults are configuration F of the paper's Table 1."""
 
 from dataclasses import dataclass
 
@@ -18,15 +18,15 @@ class StyleGANConfig(ProGANConfig):
     with which the published figures were made.
     """
 
-    w_dim: int = 512  # features of w
+    w_dim: int = 512  # how many features a w has
     mapping_layers: int = 8  # 0: w is the normalised z
-    mapping_fmaps: int = 512  # of the mapping network's hidden layers
+    mapping_fmaps: int = 512  # features of the mapping network's hidden layers
     mapping_lrmul: float = 0.01  # learning rate of the mapping network relative to the others
     use_styles: bool = True  # AdaIN after every layer; else pixel norm
     const_input: bool = True  # start from a learned constant; else from w
     use_noise: bool = True  # noise at every layer
     style_mixing: float = 0.9  # probability that a step's fakes have two w
-    w_avg_beta: float = 0.995  # of the moving mean of w, per step
+    w_avg_beta: float = 0.995  # how much of the moving mean of w stays at a step
     blur: bool = True
     start_resolution: int = 8
     batch_sizes: tuple[str, ...] = ("4:512", "8:256", "16:128", "32:64", "64:32")

@@ -1,29 +1,33 @@
-"""StyleGAN's generator: the mapping network and the growing synthesis with a style per layer. The
-discriminator is `gan.progressive.Discriminator` with blur.
+"""StyleGAN's generator: the mapping network, then the synthesis, which grows and has styles.
+
+The discriminator is `gan.progressive.Discriminator` with blur.
 
 Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), section 2;
 NVlabs/stylegan @ 1e0d5c7, training/networks_stylegan.py:302-384 (`G_style`, `G_mapping`).
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from core.tensors import Tensor
 from gan.layers import Dense, pixel_norm
 from gan.progressive import GrowingGenerator, Synthesis
 
 
 @keras.saving.register_keras_serializable("stylegan")
 class Mapping(keras.Model):
-    """From z to w, the same for every layer of the synthesis. In float32.
+    """The mapping network: from z to w, which is the same for every layer. In float32.
 
     Args:
-        latent_size: of z.
-        w_dim: of w.
-        num_ws: layers of the synthesis.
-        num_layers: dense layers; 0: w is the normalised z.
-        fmaps: features of the hidden layers.
+        latent_size: how many numbers a z has.
+        w_dim: how many features a w has.
+        num_ws: how many layers of the synthesis take a w.
+        num_layers: how many dense layers there are; 0: w is the normalised z.
+        fmaps: how many features the hidden layers have.
         lrmul: their learning rate relative to other layers.
-        w_avg_beta: of the moving mean of w, per step.
+        w_avg_beta: how much of the moving mean of w stays at a step, 0 to 1.
 
     Attributes:
         w_avg: `[w_dim]`, the moving mean of w; not trained by gradient.
@@ -42,10 +46,15 @@ class Mapping(keras.Model):
         name: str = "mapping",
     ):
         super().__init__(name=name, dtype="float32")
-        self.config = {
-            "latent_size": latent_size, "w_dim": w_dim, "num_ws": num_ws, "num_layers": num_layers,
-            "fmaps": fmaps, "lrmul": lrmul, "w_avg_beta": w_avg_beta,
-        }  # fmt: skip
+        self.config: dict[str, Any] = {
+            "latent_size": latent_size,
+            "w_dim": w_dim,
+            "num_ws": num_ws,
+            "num_layers": num_layers,
+            "fmaps": fmaps,
+            "lrmul": lrmul,
+            "w_avg_beta": w_avg_beta,
+        }
         widths = [latent_size] + [fmaps] * (num_layers - 1) + [w_dim] * (num_layers > 0)
         self.dense = []
         for i in range(num_layers):
@@ -57,11 +66,15 @@ class Mapping(keras.Model):
         )
         self.built = True
 
-    def call(self, z, truncation_psi=1.0, truncation_cutoff=None):
-        """Args:
-        z: `[N, latent_size]`, normal.
-        truncation_psi: w is moved towards the mean: `w_avg + psi * (w - w_avg)`.
-        truncation_cutoff: in this many of the first layers; None: in all.
+    def call(
+        self, z: Tensor, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """The styles of z.
+
+        Args:
+            z: `[N, latent_size]`, normal.
+            truncation_psi: w is moved towards the mean: `w_avg + psi * (w - w_avg)`.
+            truncation_cutoff: in this many of the first layers; None: in all.
 
         Returns:
             `[N, num_ws, w_dim]`, float32.
@@ -69,15 +82,15 @@ class Mapping(keras.Model):
         w = ops.repeat(self.w(z)[:, None], self.config["num_ws"], axis=1)
         return self.truncate(w, truncation_psi, truncation_cutoff)
 
-    def w(self, z):
-        """`[N, w_dim]` of z `[N, latent_size]`."""
+    def w(self, z: Tensor) -> Tensor:
+        """The w `[N, w_dim]` of z `[N, latent_size]`."""
         x = pixel_norm(ops.cast(z, "float32"))
         for layer in self.dense:
             x = ops.leaky_relu(layer(x), 0.2)
         return x
 
-    def truncate(self, ws, psi: float, cutoff: int | None = None):
-        """Moves `[N, num_ws, w_dim]` towards the mean, in the first `cutoff` layers (None: all).
+    def truncate(self, ws: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
+        """`ws [N, num_ws, w_dim]` moved towards the mean, in the first `cutoff` layers (None: all).
 
         Source: section B of the paper's appendix ("truncation trick in W").
         """
@@ -87,21 +100,21 @@ class Mapping(keras.Model):
         scale = ops.where(layers < (ws.shape[1] if cutoff is None else cutoff), psi, 1.0)
         return self.w_avg + (ws - self.w_avg) * ops.cast(scale, "float32")
 
-    def update_mean(self, w):
+    def update_mean(self, w: Tensor) -> None:
         """Moves `w_avg` towards the mean of `[N, w_dim]`."""
         mean = ops.mean(ops.stop_gradient(w), axis=0)
         self.w_avg.assign(mean + (self.w_avg - mean) * self.config["w_avg_beta"])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return self.config | {"name": self.name}
 
 
 @keras.saving.register_keras_serializable("stylegan")
 class Generator(GrowingGenerator):
-    """From z through w to a picture.
+    """The generator: from z through w to a picture.
 
     Args:
-        resolution: of the pictures, a power of two.
+        resolution: height and width of the pictures in pixels, a power of two.
         latent_size, w_dim, mapping_layers, mapping_fmaps, mapping_lrmul, w_avg_beta: see `Mapping`.
         use_styles, const_input, use_noise, fmap_base, fmap_max, blur, num_channels: see
             `gan.progressive.Synthesis`.
@@ -155,16 +168,23 @@ class Generator(GrowingGenerator):
 
     @property
     def latent_size(self) -> int:
-        """Numbers in a z."""
+        """How many numbers a z has."""
         return self.mapping.config["latent_size"]
 
-    def call(self, z, truncation_psi=1.0, truncation_cutoff=None, noise="const", lod=None):
+    def call(
+        self,
+        z: Tensor,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        noise: str = "const",
+        lod: float | None = None,
+    ) -> Tensor:
         """Pictures of `z [N, latent_size]`: see `Mapping.call` and `Synthesis.call`."""
         options = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
         ws = self.mapping(z, **options)
         return self.synthesis(ws, noise=noise, lod=lod)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         mapping, synthesis = self.mapping.config, self.synthesis.get_config()
         names = ("resolution", "use_styles", "const_input", "use_noise", "fmap_base", "fmap_max",
                  "blur", "num_channels")  # fmt: skip

@@ -2,16 +2,18 @@
 
 from keras import ops
 
+from core import sizes
 from core.optimizers import Adam
 from core.phases import Algorithm, Phase, Stage
 from core.schedules import inverse_decay
 from core.stats import adain, moments
-from nst.adain.config import AdaINConfig
+from core.tensors import Tensor
+from nst.adain.config import CONTENT_EPSILON, AdaINConfig
 from nst.adain.networks import TAPS, decoder, encoder
+from nst.adain.stylize import AdaINStylizer
 from nst.features import Weights
 from nst.losses import moment_loss
-
-CONTENT_EPSILON = 1e-5  # of the content's variance, in all codes
+from nst.weights import digest
 
 
 class AdaIN(Algorithm):
@@ -21,19 +23,33 @@ class AdaIN(Algorithm):
     them; the networks see RGB in [0, 1].
 
     Source: Huang & Belongie 2017 (https://arxiv.org/abs/1703.06868), equations 11 to 14.
+
+    Attributes:
+        encoder: VGG to relu4_1; not trained.
+        network: which VGG it is, "vgg16" or "vgg19".
+        digest: `nst.weights.digest` of its weights, which checkpoints do not hold.
     """
 
     def __init__(
-        self, config: AdaINConfig, weights: Weights, *, size: int, batch_size: int, xla=False
+        self,
+        config: AdaINConfig,
+        weights: Weights,
+        *,
+        size: int,
+        batch_size: int,
+        xla: bool = False,
     ):
         """Args:
         config: hyper-parameters.
-        weights: of the encoder.
-        size: of the training crops, pixels.
-        batch_size: pairs a step.
+        weights: VGG's, for the encoder.
+        size: height and width of the training crops, pixels.
+        batch_size: pairs of content and style in a step.
         xla: see `core.phases.Algorithm`.
+
+        Raises:
+            ValueError: the weights end before relu4_1.
         """
-        self.config = config
+        self.config, self.digest = config, digest(weights)
         if "conv4_1" not in weights.kernels:
             last = list(weights.kernels)[-1]
             raise ValueError(f"the weights '{weights.source}' end at {last}, AdaIN needs conv4_1")
@@ -50,32 +66,54 @@ class AdaIN(Algorithm):
             Phase("decoder", variables, optimizer, self.loss, learning_rate=self.learning_rate)
         ]
 
-    def learning_rate(self, images):
-        """After so many images."""
+    def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
+        """See `core.phases.Algorithm.input_shapes`; the decoder takes features."""
+        if name != "decoder":
+            return super().input_shapes(name, stage)
+        return [sizes.code_shape(self.networks[name], self.shape(stage))]
+
+    def make_stylizer(self) -> AdaINStylizer:
+        """A new stylizer with this decoder; keep it, see `nst.stylizer.Stylizer`."""
+        return AdaINStylizer(
+            self.encoder,
+            self.networks["decoder"],
+            self.network,
+            style_epsilon=self.config.style_epsilon,
+            unbiased=self.config.unbiased,
+        )
+
+    def learning_rate(self, images: Tensor) -> Tensor:
+        """The learning rate after this many images."""
         steps = images / self.stages[0].batch_size
         return inverse_decay(self.config.learning_rate, steps, self.config.decay)
 
-    def losses(self, content, style):
-        """`{"content": …, "style": …}` without their weights, for pictures in [0, 1]."""
+    def losses(self, content: Tensor, style: Tensor) -> dict:
+        """The two losses before weighting, `{"content": scalar, "style": scalar}`.
+
+        Args:
+            content, style: RGB in [0, 1], `[N, H, W, 3]`.
+        """
         config = self.config
         code = self.encoder(content, training=False)[TAPS[-1]]
         targets = {
             tap: moments(x, config.style_epsilon, unbiased=config.unbiased)
             for tap, x in self.encoder(style, training=False).items()
         }
-        code = adain(code, *targets[TAPS[-1]], CONTENT_EPSILON, unbiased=config.unbiased)
+        mean, std = targets[TAPS[-1]]
+        code = adain(code, mean, std, CONTENT_EPSILON, unbiased=config.unbiased)
         code = ops.stop_gradient(code)
-        found = self.encoder(self.networks["decoder"](code, training=True), training=False)
-        own = (moments(found[t], config.output_epsilon, unbiased=config.unbiased) for t in TAPS)
+        pictures = self.networks["decoder"](code, training=True)
+        made = self.encoder(pictures, training=False)
+        own = (moments(made[t], config.output_epsilon, unbiased=config.unbiased) for t in TAPS)
         style_terms = [
             moment_loss(mine, targets[tap], config.style_reduction)
             for tap, mine in zip(TAPS, own, strict=True)
         ]
-        difference = ops.cast(found[TAPS[-1]], "float32") - ops.cast(code, "float32")
+        difference = ops.cast(made[TAPS[-1]], "float32") - ops.cast(code, "float32")
         return {"content": ops.mean(ops.square(difference)), "style": sum(style_terms)}
 
-    def loss(self, batch):
-        """The phase's loss."""
+    def loss(self, batch: dict) -> tuple:
+        """The weighted loss of a batch; see `core.phases.Phase.loss`."""
         content, style = ((batch[role] + 1) / 2 for role in ("content", "style"))
         terms = self.losses(content, style)
         total = self.config.content_weight * terms["content"]

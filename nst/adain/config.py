@@ -1,36 +1,36 @@
-"""What can be set of AdaIN's training. The defaults are the paper's."""
+"""The settings of AdaIN's training. The defaults are the paper's."""
 
 import math
 from dataclasses import dataclass
 
 REDUCTIONS = ("sum", "mean")
+CONTENT_EPSILON = 1e-5  # added to the content's variances, in both codes
 
 
 @dataclass(frozen=True)
 class AdaINConfig:
     """Encoder, losses and optimizer.
 
-    "Style weight" means two things: with `style_reduction="sum"` over channels (the authors' code,
-    0.01) or "mean" (the PyTorch port, 10). See `nst.losses.moment_loss`.
+    What `style_weight` means depends on `style_reduction`: the authors' code takes the sum over
+    channels, with a weight of 0.01, the PyTorch port the mean, with a weight of 10. See
+    `nst.losses.moment_loss`.
 
     Sources: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:25-42; naoto0804/pytorch-AdaIN @ 47950d0,
     train.py:51-75, function.py:4-13.
     """
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = ""  # vgg16 | vgg19; empty: what the weights are of, VGG-19 where both exist
-    convention: str = (
-        ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
-    )
+    network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
+    convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
-    init: str = "torch"  # torch | he: of the decoder
+    init: str = "torch"  # torch | he: initial weights of the decoder, see nst.adain.networks.INITS
     content_weight: float = 1.0
     style_weight: float = 1e-2
     style_reduction: str = "sum"  # sum | mean, over channels
-    unbiased: bool = False  # variances divide by H * W - 1 instead of H * W
+    unbiased: bool = False  # whether variances divide by H * W - 1 instead of H * W
     style_epsilon: float = 0.0  # added to the style's variances
-    output_epsilon: float = 1e-6  # added to the result's variances in the loss
-    learning_rate: float = 1e-4  # of Adam, at the start
+    output_epsilon: float = 1e-6  # added to the variances of the decoder's pictures, in the loss
+    learning_rate: float = 1e-4  # Adam's, at the start
     decay: float = 5e-5  # after n steps the rate is learning_rate / (1 + decay * n)
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -44,8 +44,14 @@ class AdaINConfig:
             raise ValueError(f"init={self.init!r}: expected torch or he")
         if self.network not in ("", "vgg16", "vgg19"):
             raise ValueError(f"network={self.network!r}: expected vgg16, vgg19 or nothing")
-        for key in ("content_weight", "style_weight", "style_epsilon", "output_epsilon",
-                    "learning_rate", "decay"):  # fmt: skip
+        for key in (
+            "content_weight",
+            "style_weight",
+            "style_epsilon",
+            "output_epsilon",
+            "learning_rate",
+            "decay",
+        ):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
         for key in ("beta_1", "beta_2"):

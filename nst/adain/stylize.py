@@ -1,18 +1,23 @@
 """AdaIN at run time: strength, several styles, masks, colours, any size."""
 
 import keras
+import numpy as np
 
 from core.stats import adain, moments
-from nst import autoencoder
-from nst.adain.algorithm import CONTENT_EPSILON
+from core.tensors import to_numpy
+from nst.adain.config import CONTENT_EPSILON
 from nst.adain.networks import TAPS
+from nst.autoencoder import CodeStylizer
 
 DECODER_MARGIN = 6  # positions of the code; its nine convolutions see four to each side
 
 
-class Stylizer(autoencoder.Stylizer):
-    """Stylises pictures with a trained decoder. Under masks each style's region is normalised by
-    its own moments, as in the paper's section 7."""
+class AdaINStylizer(CodeStylizer):
+    """Stylises pictures with a trained decoder.
+
+    Under masks the content is normalised region by region: each style replaces the moments of its
+    own region, as in section 7 of the paper.
+    """
 
     def __init__(
         self,
@@ -24,15 +29,19 @@ class Stylizer(autoencoder.Stylizer):
         unbiased: bool = False,
     ):
         """Args:
-        encoder, decoder: of `nst.adain.networks`.
-        network: whose encoder it is, "vgg16" or "vgg19".
-        style_epsilon, unbiased: as in `nst.adain.config`.
+        encoder: made by `nst.adain.networks.encoder`.
+        decoder: made by `nst.adain.networks.decoder`.
+        network: which VGG the encoder is, "vgg16" or "vgg19".
+        style_epsilon: added to the style's variances, see `nst.adain.config.AdaINConfig`.
+        unbiased: whether variances divide by H * W - 1 instead of H * W; not under masks.
         """
         super().__init__(encoder, decoder, network, tap=TAPS[-1], margin=DECODER_MARGIN)
         self.style_epsilon, self.unbiased = style_epsilon, unbiased
 
-    def transfer(self, code, style, share=None):
-        """The code with the style's moments."""
-        target = moments(style, self.style_epsilon, unbiased=self.unbiased)
+    def transfer(
+        self, code: np.ndarray, style: np.ndarray, share: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The content's code with the mean and the standard deviation of the style's."""
+        mean, std = moments(style, self.style_epsilon, unbiased=self.unbiased)
         unbiased = self.unbiased and share is None
-        return adain(code, *target, CONTENT_EPSILON, unbiased=unbiased, weights=share)
+        return to_numpy(adain(code, mean, std, CONTENT_EPSILON, unbiased=unbiased, weights=share))

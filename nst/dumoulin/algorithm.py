@@ -1,28 +1,48 @@
 """Training of one network for many styles, and of styles added to it later."""
 
+import hashlib
+
 import keras
 import numpy as np
 from keras import ops
 
+from core.tensors import Tensor
 from nst.dumoulin.config import DumoulinConfig
 from nst.perceptual import PerceptualLoss, PerceptualTraining
-from nst.transformer import StyleNorm, few, smallest_size, transformer
+from nst.transformer import StyleNorm, full_size_channels, smallest_size, transformer
 
 
 class Dumoulin(PerceptualTraining):
     """Every picture of a batch gets a style of its own, drawn evenly.
 
-    Styles are numbered from 0, those of `config.learned` first. Where there are such, only the
-    scales and offsets of the others are trained, and they start from the mean of what is there.
+    Styles are numbered from 0, those of `config.learned` first. If there are any of these, only the
+    scales and offsets of the new styles are trained, and `start_from` sets them to the mean of the
+    learned ones.
 
     Source: Dumoulin et al. 2017 (https://arxiv.org/abs/1610.07629), sections 2.2 and 3.2.
+
+    Attributes:
+        old, new: how many styles were learned before, and how many are trained.
+        base_digest: 16 hexadecimal digits, different for different weights of the network that the
+            new styles were added to; None without such a network.
     """
 
     def __init__(
-        self, config: DumoulinConfig, perceptual: PerceptualLoss | None, *, seed=0, **kwargs
+        self,
+        config: DumoulinConfig,
+        perceptual_loss: PerceptualLoss | None,
+        *,
+        seed: int = 0,
+        **kwargs,
     ):
-        """Arguments as of `PerceptualTraining`; `seed` of the styles that are drawn."""
+        """Args:
+        config: hyper-parameters.
+        perceptual_loss: None if the network is only used.
+        seed: chooses the styles that are drawn.
+        kwargs: see `PerceptualTraining`.
+        """
         self.old, self.new = len(config.learned), len(config.style)
+        self.base_digest: str | None = None
         network = transformer(
             styles=self.old or self.new,
             added=self.new if self.old else 0,
@@ -33,37 +53,61 @@ class Dumoulin(PerceptualTraining):
             kernel_stddev=0.01,
         )
         self.smallest_size = smallest_size("reflect")
-        self.width = few(config.width)
-        added = [v for layer in norms(network) for v in (layer.new_gamma, layer.new_beta)] \
-            if self.old else None  # fmt: skip
-        super().__init__(config, network, perceptual, variables=added, **kwargs)
+        self.width = full_size_channels(config.width)
+        trained = None
+        if self.old:
+            trained = [v for layer in norms(network) for v in (layer.new_gamma, layer.new_beta)]
+        super().__init__(config, network, perceptual_loss, variables=trained, **kwargs)
         self.random = keras.random.SeedGenerator(seed)
         self.extra["styles"] = [self.random.state]
 
     @property
     def count(self) -> int:
-        """Of styles that the network has."""
+        """How many styles the network has."""
         return self.old + self.new
 
-    def draw(self, count):
+    def draw(self, count: int) -> Tensor:
+        """One-hot rows, `[count, new]`: one of the styles that are trained for each picture."""
         chosen = keras.random.randint((count,), 0, self.new, seed=self.random)
         return ops.one_hot(chosen, self.new)
 
-    def losses(self, contents, weights=None, *, training=False):
-        """`PerceptualLoss.terms`; `weights` `[N, S]` of the styles that are trained."""
-        pictures = self.stylise(contents, self._all(weights), training=training)
-        return self.perceptual.terms(pictures, contents, weights)
+    def losses(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> dict:
+        """`PerceptualLoss.terms` of the network's pictures of these contents.
 
-    def _all(self, weights):
-        zeros = ops.zeros((ops.shape(weights)[0], self.old))
-        return ops.concatenate([zeros, ops.cast(weights, "float32")], 1) if self.old else weights
+        Args:
+            contents: RGB in [0, 1], `[N, H, W, 3]`.
+            style_weights: the shares of the styles that are trained, `[N, new]`.
+            training: as for `keras.Model`.
+        """
+        pictures = self.stylise(contents, self._all(style_weights), training=training)
+        return self.needed_loss.terms(pictures, contents, style_weights)
 
-    def stylise(self, contents, weights=None, *, training=False):
-        made = self.networks["network"]([contents, weights], training=training)
+    def _all(self, style_weights):
+        """`[N, new]` -> `[N, old + new]`, 0 for the styles that were learned before."""
+        if not self.old:
+            return style_weights
+        zeros = ops.zeros((ops.shape(style_weights)[0], self.old))
+        return ops.concatenate([zeros, ops.cast(style_weights, "float32")], 1)
+
+    def stylise(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """See `PerceptualTraining.stylise`; S is `count`."""
+        made = self.networks["network"]([contents, style_weights], training=training)
         return ops.cast(made, "float32")
 
     def start_from(self, base: "Dumoulin") -> None:
-        """Takes the network of a trained run, to which styles are added; its layers are as wide."""
+        """Takes over a trained network that the new styles are added to.
+
+        Args:
+            base: a trained algorithm with layers of the same width. Its number of styles is the
+                number of `config.learned`.
+        """
+        weights = base.networks["network"].get_weights()
+        joined = b"".join(array.tobytes() for array in weights)
+        self.base_digest = hashlib.sha256(joined).hexdigest()[:16]
         for own, theirs in zip(self._layers(), base._layers(), strict=True):
             if isinstance(own, StyleNorm):
                 _take_styles(own, theirs)
@@ -75,11 +119,12 @@ class Dumoulin(PerceptualTraining):
 
 
 def norms(network: keras.Model) -> list[StyleNorm]:
-    """The layers in which the styles are."""
+    """The layers that hold the scales and offsets of the styles."""
     return [layer for layer in network.layers if isinstance(layer, StyleNorm)]
 
 
 def _take_styles(own, theirs):
+    """The scales and offsets of all their styles become the old ones; new ones get their mean."""
     for name in ("gamma", "beta"):
         parts = [getattr(theirs, name)]
         parts += [getattr(theirs, f"new_{name}")] if theirs.added else []

@@ -1,4 +1,4 @@
-"""What can be set of the training of many styles. The defaults are the authors' code."""
+"""The settings of the training of many styles. The defaults are those of the authors' code."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class DumoulinConfig(PerceptualConfig):
     pooling: str = "average"
     style_weight: float = 1e-4
     style_scaling: str = "gatys"
-    width: float = 1.0  # of the layers (theirs: alpha; 0.25 on phones)
-    style_rate: float = 1.0  # how much faster than the rest scales and offsets learn
+    width: float = 1.0  # multiplies the channels (the authors' alpha; they use 0.25 on phones)
+    style_rate: float = 1.0  # how many times faster than the rest scales and offsets learn
     base: str = ""  # directory of a trained run that these styles are added to
-    learned: tuple[str, ...] = ()  # its styles; filled in from there
+    learned: tuple[str, ...] = ()  # the styles of that run; filled in from it
 
     def __post_init__(self):
         super().__post_init__()
@@ -29,3 +29,8 @@ class DumoulinConfig(PerceptualConfig):
             raise ValueError(f"style_rate={self.style_rate}: expected above 0, to 1000")
         if self.learned and not self.base:
             raise ValueError("learned: is filled in from base; leave it out")
+
+    @property
+    def all_styles(self) -> tuple[str, ...]:
+        """The names of all styles that the network has, by number: those of `base` first."""
+        return (*self.learned, *self.style)

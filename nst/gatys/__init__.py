@@ -1,2 +1,5 @@
-"""Gatys et al. 2016 (https://arxiv.org/abs/1508.06576) and 2015 (https://arxiv.org/abs/1505.07376):
-the picture itself is optimised, for style transfer, reconstructions and texture synthesis."""
+"""Gatys et al.: the picture itself is optimised.
+
+Style transfer and reconstructions: 2016 (https://arxiv.org/abs/1508.06576). Texture synthesis: 2015
+(https://arxiv.org/abs/1505.07376).
+"""

@@ -1,6 +1,10 @@
-"""The optimisation of a picture as an algorithm of the training loop: an iteration is an image."""
+"""The optimisation of a picture as an algorithm of the training loop.
+
+An iteration counts as one image.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,22 +13,26 @@ from keras import ops
 from core import engine
 from core.optimizers import Adam
 from core.phases import Algorithm, Phase, Stage
-from nst.features import Weights, perceptual
+from core.tensors import to_numpy
+from nst.features import Weights, feature_network
 from nst.gatys.config import GatysConfig
 from nst.gatys.lbfgs import LBFGS
 from nst.gatys.objective import Level, Objective
+from nst.weights import digest
 
-MEAN_COLOUR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # of ImageNet, RGB
+MEAN_COLOUR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # ImageNet's, RGB
 
 
 class Gatys(Algorithm):
-    """Optimises a picture, on one level or from coarse to fine.
+    """Optimises a picture, at one size or from coarse to fine.
 
     Attributes:
-        levels: an `Objective` for each stage.
+        levels: an `Objective` for each stage, coarse to fine.
+        features: the network that the losses look through; not trained.
+        digest: `nst.weights.digest` of its weights, which checkpoints do not hold.
     """
 
-    objective = Objective
+    objective = Objective  # the class of the levels
 
     def __init__(
         self,
@@ -37,9 +45,10 @@ class Gatys(Algorithm):
     ):
         """Args:
         config: what is optimised, and how.
-        weights: of the features.
-        levels: the pictures at the sizes of `config.pyramid`, coarse to fine, and at the last.
-        seed: of the noise in the start.
+        weights: VGG's, for the features.
+        levels: the pictures at the sizes of `config.pyramid`, coarse to fine, and then at the size
+            of the result.
+        seed: chooses the noise that the optimisation starts from.
         xla: see `core.phases.Algorithm`.
 
         Raises:
@@ -48,18 +57,17 @@ class Gatys(Algorithm):
         stages = _stages(config, levels)
         super().__init__(stages, {}, xla=xla)
         taps = [tap for term in config.terms().values() for tap in term]
-        self.features = perceptual(
+        self.features = feature_network(
             weights, taps, pooling=config.pooling, ceil=config.ceil, padding=config.padding
         )
         self.frozen, self.passes = {"features": self.features}, {"features": 2}
-        self.config = config
-        start = first_picture(config, levels[0], seed)
-        self.levels = []
-        for level in levels:
-            start = (
-                start if not self.levels else np.zeros((level.height, level.width, 3), "float32")
-            )
-            self.levels.append(self.objective(self.features, weights.network, config, level, start))
+        self.config, self.digest = config, digest(weights)
+        blank = [np.zeros((level.height, level.width, 3), "float32") for level in levels[1:]]
+        starts = [first_picture(config, levels[0], seed), *blank]  # `enter` fills finer levels
+        self.levels = [
+            self.objective(self.features, weights.network, config, level, start)
+            for level, start in zip(levels, starts, strict=True)
+        ]
         self.extra = {"picture": [level.image for level in self.levels]}
         if config.optimizer == "adam":
             self.phases = [self._adam_phase(i) for i in range(len(levels))]
@@ -69,32 +77,44 @@ class Gatys(Algorithm):
 
     @staticmethod
     def style_taps(config: GatysConfig) -> list[str]:
-        """The layers that see the styles."""
+        """The names of the layers that see the styles."""
         return list(config.terms().get("style", ()))
 
     @property
     def level(self) -> Objective:
-        """That of the current stage."""
+        """The `Objective` of the current stage."""
         return self.levels[self.stages.index(self.current_stage)]
+
+    @property
+    def content(self) -> np.ndarray | None:
+        """The content at the size of the current stage, `[height, width, 3]`, RGB in [0, 1]; None
+        where there is no content (texture synthesis)."""
+        return self.level.level.content
+
+    @property
+    def styles(self) -> list[np.ndarray]:
+        """The styles at the sizes of the current stage, `[h, w, 3]` each, RGB in [0, 1]."""
+        return list(self.level.level.styles)
 
     def picture(self) -> np.ndarray:
         """The picture as it is now: `[height, width, 3]`, RGB in [0, 1]."""
-        return _array(self.level.image.value)[0]
+        return to_numpy(self.level.image.value)[0]
 
     def enter(self, stage: Stage) -> None:
-        """A finer level starts from the enlarged picture of the one before."""
+        """Starts a finer level from the enlarged picture of the level before."""
         index = self.stages.index(stage)
         if index:
             image = self.levels[index].image
-            before = ops.convert_to_tensor(self.levels[index - 1].image.value)
-            finer = ops.image.resize(before, image.shape[1:3], "bicubic", antialias=False)
+            coarse = ops.convert_to_tensor(self.levels[index - 1].image.value)
+            finer = ops.image.resize(coarse, image.shape[1:3], "bicubic", antialias=False)
             image.assign(ops.clip(finer, 0, 1))
             if self.config.optimizer == "lbfgs":
                 self.segments[index - 1].close()
                 self.segments[index].begin()
 
     def step(self, batch: dict, step: int) -> dict:
-        """One iteration; `batch` is not used, all there is to see is the algorithm's own."""
+        """Makes one iteration and returns its losses. `batch` is not used: the algorithm has its
+        pictures."""
         if self.config.optimizer == "lbfgs":
             return self._lbfgs_step()
         if self.level.grid.whole:
@@ -102,11 +122,11 @@ class Gatys(Algorithm):
         return self._tiled_adam_step()
 
     def batch_size(self, batch: dict) -> int:
-        """An iteration is an image."""
+        """1: an iteration counts as one image."""
         return 1
 
     def shape(self, stage: Stage) -> tuple[int, ...]:
-        """Of the largest window."""
+        """The shape of the largest part of the picture that is seen at once, `(1, H, W, 3)`."""
         tiles = self.levels[self.stages.index(stage)].grid.tiles
         rows, columns = zip(*tiles, strict=True)
         return (1, *(max(span.end - span.start for span in axis) for axis in (rows, columns)), 3)
@@ -127,7 +147,7 @@ class Gatys(Algorithm):
         return Phase(name, [level.image], optimizer, loss, stage=self.stages[index])
 
     def after_phases(self, batch_size: int) -> None:
-        """Adam's picture stays a picture."""
+        """Clips the picture to [0, 1], which Adam does not do; L-BFGS stays in its bounds."""
         image = self.level.image
         image.assign(ops.clip(image, 0, 1))
 
@@ -149,7 +169,8 @@ class Gatys(Algorithm):
     # --- L-BFGS
 
     def _lbfgs_step(self):
-        logs, before = {}, self.picture()[None]
+        logs: dict[str, Any] = {}
+        before = self.picture()[None]
 
         def evaluate(point):
             self.level.image.assign(point.astype(np.float32))
@@ -161,12 +182,12 @@ class Gatys(Algorithm):
         if segment.count() >= self.config.restart:
             segment.begin()
         point = segment.iterate(evaluate)
-        if point is None:  # no lower one along its direction: perhaps from an empty memory
+        if point is None:  # its direction does not lead down: try again with an empty memory
             self.level.image.assign(before)
             segment.begin()
             point = segment.iterate(evaluate)
-        if point is None:  # a minimum
-            point = _array(segment.start)
+        if point is None:  # neither does the gradient: it is a minimum
+            point = to_numpy(segment.start)
             evaluate(point)
         self.level.image.assign(point.astype(np.float32))
         self.images.assign_add(1)
@@ -174,37 +195,44 @@ class Gatys(Algorithm):
 
 
 class _Segment:
-    """Iterations of L-BFGS from an empty memory on.
+    """Iterations of L-BFGS that begin with an empty memory.
 
-    SciPy keeps that memory to itself. A run that goes on makes the iterations since `start` again,
-    from which it comes to the same memory and the same picture.
+    SciPy does not give its memory away, so a checkpoint cannot hold it. A run that is resumed makes
+    the iterations since `start` again, and so gets the same memory and the same picture.
 
     Attributes:
-        start: the picture when it began, a variable.
-        done: iterations since then, a variable.
+        image: the picture, a variable.
+        memory: how many corrections L-BFGS keeps.
+        start: the picture at the first iteration, a variable.
+        done: how many iterations have been made since then, a variable.
     """
 
     def __init__(self, image, memory):
         self.image, self.memory = image, memory
-        self.start = keras.Variable(_array(image.value), trainable=False, name="segment_start")
+        self.start = keras.Variable(to_numpy(image.value), trainable=False, name="segment_start")
         self.done = keras.Variable(0, dtype="int32", trainable=False, name="segment_done")
-        self._live, self._made = None, 0  # the minimiser, and the iterations it has made
+        self._live = None  # the minimiser, an `LBFGS`
+        self._made = 0  # how many iterations it has made
 
     def count(self):
+        """The number of iterations made."""
         return int(ops.convert_to_numpy(self.done.value))
 
     def begin(self):
-        """From the picture as it is."""
-        self.start.assign(_array(self.image.value))
+        """Starts again from the picture as it is, with an empty memory."""
+        self.start.assign(to_numpy(self.image.value))
         self.done.assign(0)
         self.close()
 
     def iterate(self, evaluate):
-        """The next point, or None; the first call after a resume catches up."""
+        """The point after the next iteration, or None where no lower one is found.
+
+        The first call after a resume makes all iterations since `start` again.
+        """
         done = self.count()
         if self._live is None or self._made != done:
             self.close()
-            self._live, self._made = LBFGS(_array(self.start), memory=self.memory), 0
+            self._live, self._made = LBFGS(to_numpy(self.start), memory=self.memory), 0
         while self._made <= done:
             point = self._live.iterate(evaluate)
             if point is None:
@@ -214,14 +242,14 @@ class _Segment:
         return point
 
     def close(self):
-        """Gives the memory back; the next call makes it again."""
+        """Frees the minimiser and its memory; `iterate` makes them again."""
         if self._live is not None:
             self._live.close()
         self._live = None
 
 
 def _stages(config, levels):
-    """A stage a level; the last one is open."""
+    """One stage for each level; the last one has no end."""
     ends = np.cumsum([0, *config.pyramid_images]).tolist()
     sizes = [max(level.height, level.width) for level in levels]
     return [
@@ -231,16 +259,22 @@ def _stages(config, levels):
 
 
 def first_picture(config: GatysConfig, level: Level, seed: int) -> np.ndarray:
-    """What the optimisation starts from: `[height, width, 3]` in [0, 1].
+    """The picture that the optimisation starts from, RGB in [0, 1], `[height, width, 3]`.
 
-    Noise lies around ImageNet's mean colour, as it does where that is subtracted.
+    Noise is added to ImageNet's mean colour, which is what noise about 0 means in the codes that
+    subtract that mean.
+
+    Args:
+        config: says whether it is noise, the content or the style, and how much noise.
+        level: the pictures at the first size.
+        seed: chooses the noise.
     """
     shape = (level.height, level.width, 3)
-    draw, noise = np.random.default_rng(seed), MEAN_COLOUR
+    random = np.random.default_rng(seed)
     if config.noise == "normal":
-        noise = noise + draw.normal(0, config.noise_scale / 255, shape)
+        noise = MEAN_COLOUR + random.normal(0, config.noise_scale / 255, shape)
     else:
-        noise = noise + draw.uniform(-1, 1, shape) * config.noise_scale / 255
+        noise = MEAN_COLOUR + random.uniform(-1, 1, shape) * config.noise_scale / 255
     if config.init == "noise":
         start = noise
     else:
@@ -250,11 +284,7 @@ def first_picture(config: GatysConfig, level: Level, seed: int) -> np.ndarray:
 
 
 def _resized(picture, shape):
-    """Stretched to a size, `[H, W, 3]`."""
+    """The picture stretched to a shape `[H, W, 3]`."""
     if picture.shape == shape:
         return picture
-    return _array(ops.image.resize(picture[None], shape[:2], "bilinear", antialias=True))[0]
-
-
-def _array(x):
-    return ops.convert_to_numpy(x)
+    return to_numpy(ops.image.resize(picture[None], shape[:2], "bilinear", antialias=True))[0]

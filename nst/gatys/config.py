@@ -1,4 +1,4 @@
-"""What can be set of the optimisation of a picture. The defaults are the paper's."""
+"""The settings of the optimisation of a picture. The defaults are the paper's."""
 
 import math
 from dataclasses import dataclass
@@ -19,35 +19,33 @@ class GatysConfig:
     """
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = ""  # vgg16 | vgg19; empty: what the weights are of, VGG-19 where both exist
-    convention: str = (
-        ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
-    )
+    network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
+    convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
     pooling: str = "average"  # max | average
     padding: str = "zeros"  # zeros | reflect
-    ceil: bool = False  # pool odd rows and columns, too
+    ceil: bool = False  # whether odd last rows and columns are pooled, too, or dropped
     content_layers: tuple[str, ...] = ("conv4_2",)
-    content_layer_weights: tuple[float, ...] = ()  # one a layer; empty: 1 each
+    content_layer_weights: tuple[float, ...] = ()  # one for each layer; empty: 1 each
     content_weight: float = 1.0
     content_scaling: str = "paper"  # paper | mean | course, see nst.losses
     style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
     style_layer_weights: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
     style_weight: float = 1e3
     style_scaling: str = "paper"  # paper | gatys | johnson, see nst.losses
-    components: int = 0  # of each Gram matrix, by principal components of the style; 0: all
-    tv_weight: float = 0.0  # of the total variation, in 8-bit levels
+    components: int = 0  # compare Gram matrices on as many principal components; 0: on all channels
+    tv_weight: float = 0.0  # multiplies the total variation, see nst.losses.total_variation
     init: str = "noise"  # noise | content | style
-    noise_ratio: float = 0.0  # of noise mixed into a start that is content or style
+    noise_ratio: float = 0.0  # share of noise in a start that is the content or the style
     noise: str = "normal"  # normal | uniform
-    noise_scale: float = 64.0  # standard deviation, or half the width; 8-bit levels
+    noise_scale: float = 64.0  # standard deviation, or half the width if uniform; 8-bit levels
     optimizer: str = "lbfgs"  # lbfgs | adam
-    learning_rate: float = 10.0  # of Adam, 8-bit levels
-    memory: int = 20  # corrections that L-BFGS keeps
-    restart: int = 100  # iterations after which L-BFGS starts with an empty memory
-    pyramid: tuple[int, ...] = ()  # longer sides of coarser levels that come first, pixels
-    pyramid_images: tuple[int, ...] = ()  # iterations of each; the rest of the budget is the last's
-    tile: int = 512  # pixels; pictures above 4 tiles of this edge are differentiated tile by tile
+    learning_rate: float = 10.0  # Adam's, 8-bit levels
+    memory: int = 20  # how many corrections L-BFGS keeps
+    restart: int = 100  # iterations after which L-BFGS starts again with an empty memory
+    pyramid: tuple[int, ...] = ()  # longer sides of the coarser levels that come first, pixels
+    pyramid_images: tuple[int, ...] = ()  # iterations of each of these; the last level has the rest
+    tile: int = 512  # edge in pixels; pictures larger than 4 tiles are differentiated by tiles
 
     def __post_init__(self):
         self._check_choices()
@@ -70,14 +68,22 @@ class GatysConfig:
         if any(n < 1 for n in (*self.pyramid, *self.pyramid_images)):
             raise ValueError("pyramid, pyramid_images: expected numbers from 1 up")
         if not self.terms():
-            raise ValueError("content_weight and style_weight are both 0 or without layers: "
-                             "nothing is left to optimise")  # fmt: skip
+            raise ValueError(
+                "content_weight and style_weight are both 0 or without layers: nothing is left to "
+                "optimise"
+            )
 
     def _check_choices(self):
-        choices = {"pooling": POOLINGS, "padding": PADDINGS, "content_scaling": CONTENT_SCALINGS,
-                   "style_scaling": STYLE_SCALINGS, "init": INITS, "optimizer": OPTIMIZERS,
-                   "noise": ("normal", "uniform"),
-                   "network": ("", "vgg16", "vgg19")}  # fmt: skip
+        choices = {
+            "pooling": POOLINGS,
+            "padding": PADDINGS,
+            "content_scaling": CONTENT_SCALINGS,
+            "style_scaling": STYLE_SCALINGS,
+            "init": INITS,
+            "optimizer": OPTIMIZERS,
+            "noise": ("normal", "uniform"),
+            "network": ("", "vgg16", "vgg19"),
+        }
         for key, known in choices.items():
             if getattr(self, key) not in known:
                 expected = ", ".join(k or "nothing" for k in known)
@@ -94,22 +100,28 @@ class GatysConfig:
                 f"({', '.join(layers)}): give one each, or none for 1 each"
             )
         if any(not 0 <= w < math.inf for w in weights) or (weights and not sum(weights)):
-            raise ValueError(f"{kind}_layer_weights={weights}: expected numbers from 0 up that do "
-                             "not sum to zero")  # fmt: skip
+            raise ValueError(
+                f"{kind}_layer_weights={weights}: expected numbers from 0 up that do not sum to "
+                "zero"
+            )
 
     def terms(self) -> dict[str, dict[str, float]]:
-        """`{"content": {layer: weight}, "style": {layer: weight}}`, without what weighs nothing."""
+        """The weight of each layer in the loss, `{"content": {layer: weight}, "style": {…}}`.
+
+        Layers of weight 0 are left out, and so is a kind without layers.
+        """
         terms = {}
         for kind in ("content", "style"):
             layers, factor = getattr(self, f"{kind}_layers"), getattr(self, f"{kind}_weight")
             weights = getattr(self, f"{kind}_layer_weights") or (1.0,) * len(layers)
-            found = {la: factor * w for la, w in zip(layers, weights, strict=True) if factor * w}
-            if found:
-                terms[kind] = found
+            products = zip(layers, (factor * weight for weight in weights), strict=True)
+            own = {layer: product for layer, product in products if product}
+            if own:
+                terms[kind] = own
         return terms
 
 
 def _in_range(config, key, least, most):
     if not least <= getattr(config, key) <= most or getattr(config, key) == math.inf:
-        raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up"
-                         + (f" to {most}" if most < 10**9 else ""))  # fmt: skip
+        end = f" to {most}" if most < 10**9 else ""
+        raise ValueError(f"{key}={getattr(config, key)}: expected a number from {least} up{end}")

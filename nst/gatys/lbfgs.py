@@ -1,8 +1,9 @@
 """SciPy's L-BFGS-B, one iteration at a time.
 
-`scipy.optimize.minimize` runs to its end and calls back; a training loop wants to ask. So SciPy
-runs in a thread of its own and hands over each point it wants evaluated and each iteration it has
-made. Only the asking thread computes: Keras keeps its settings by thread.
+`scipy.optimize.minimize` runs to its end and calls functions on the way, but a training loop asks
+for one iteration after another. So SciPy runs in a thread of its own, which hands over each point
+that is to be evaluated and each iteration that is finished. The evaluations run in the thread that
+asks, because Keras has its settings per thread.
 """
 
 import queue
@@ -13,24 +14,26 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-FIRST_STEP = 0.1  # the largest change of a value in the first trial
-MEMORY_BYTES = 2**30  # for the corrections: large pictures keep fewer of them
+FIRST_STEP = 0.1  # the largest change of a value in the first step
+MEMORY_BYTES = 2**30  # how much the corrections may take: large pictures keep fewer of them
 
 
 class LBFGS:
-    """Minimises a function on a box (Byrd et al. 1995, Zhu et al. 1997), from an empty memory.
+    """Minimises a function of values in [0, 1] (Byrd et al. 1995, Zhu et al. 1997).
 
-    Everything is a function of `start` and of what `evaluate` returns: the same calls give the
-    same points.
+    It begins with an empty memory. The same start and the same answers of `evaluate` give the same
+    points.
     """
 
     def __init__(self, start: np.ndarray, *, memory: int):
         """Args:
-        start: values in [0, 1], of any shape.
-        memory: corrections that are kept, at most.
+        start: the first point, values in [0, 1], of any shape.
+        memory: how many corrections are kept; fewer where they would exceed `MEMORY_BYTES`.
         """
-        self._shape, self._scale = start.shape, None
-        self._events, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
+        self._shape = start.shape
+        self._scale: float | None = None
+        self._events: queue.SimpleQueue = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue = queue.SimpleQueue()
         memory = max(3, min(memory, MEMORY_BYTES // (16 * start.size)))  # two float64 vectors each
         options = {"maxcor": memory, "maxiter": 10**9, "maxfun": 10**9, "ftol": 0, "gtol": 0}
         start = np.clip(start.astype(np.float64).ravel(), 0, 1)
@@ -41,10 +44,10 @@ class LBFGS:
         weakref.finalize(self, self._answers.put, None)  # the thread must not outlive what asks
 
     def iterate(self, evaluate: Callable) -> np.ndarray | None:
-        """The point after the next iteration; None when no lower one is found.
+        """The point after the next iteration; None if no lower one is found.
 
         Args:
-            evaluate: `point -> (value, gradient)` of the point's shape.
+            evaluate: `point -> (value, gradient)`; the gradient has the point's shape.
         """
         while True:
             kind, point = self._events.get()
@@ -60,11 +63,12 @@ class LBFGS:
             elif kind == "error":
                 raise point
             else:
-                self._events.put((kind, point))  # for whoever asks again
+                self._events.put((kind, point))  # to be found again by the next call
                 return None
 
     def _scaled(self, value, gradient):
-        """In a box, SciPy first tries a step as long as the gradient: that must be short."""
+        """Value and gradient, scaled. With bounds, SciPy's first step is as long as the gradient,
+        so the first gradient is made short."""
         gradient = np.asarray(gradient, np.float64).ravel()
         if self._scale is None:
             largest = np.abs(gradient).max()
@@ -82,7 +86,8 @@ class _Closed(Exception):
 
 
 def _minimise(start, options, events, answers):
-    """What the thread does; it holds the queues and not who reads them."""
+    """Runs SciPy in the thread. It holds the queues but no reference to the `LBFGS`, which can so
+    be collected."""
 
     def ask(point):
         events.put(("evaluate", point.copy()))
@@ -96,8 +101,9 @@ def _minimise(start, options, events, answers):
 
     try:
         box = [(0, 1)] * start.size
-        minimize(ask, start, method="L-BFGS-B", jac=True, bounds=box, callback=tell,
-                 options=options)  # fmt: skip
+        minimize(
+            ask, start, method="L-BFGS-B", jac=True, bounds=box, callback=tell, options=options
+        )
         events.put(("end", None))
     except _Closed:
         events.put(("end", None))

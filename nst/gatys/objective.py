@@ -1,24 +1,27 @@
-"""The loss of a picture, as sums over its positions and a function of these sums.
+"""The loss of a picture, computed from sums over its positions.
 
-Gram matrices and squared errors add up over tiles, so the loss and its gradient can be had tile by
-tile, exactly: the sums first, then the loss's gradient with respect to them, then what each tile
-owes to the picture's gradient. A picture of moderate size is one tile and needs no second pass.
+Gram matrices and squared errors add up over tiles, so the loss and its gradient can be computed
+exactly, tile by tile: first the sums, then the loss's gradient with respect to the sums, then each
+tile's part of the picture's gradient. A picture of moderate size is one tile and needs no second
+pass.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from core import engine
+from core.tensors import Tensor, to_numpy
 from nst.features import field
 from nst.gatys.config import GatysConfig
 from nst.losses import content_loss, gram, squared_error, style_loss, total_variation
 from nst.tiling import Grid, shrink
 
-WHOLE = 4  # pictures of up to as many tiles are differentiated in one piece
+WHOLE = 4  # pictures of up to this many tiles are differentiated in one piece
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,8 @@ class Level:
         height, width: of the result, pixels.
         content: RGB in [0, 1], `[height, width, 3]`, or None.
         styles: RGB in [0, 1], `[h, w, 3]` each.
-        style_weights: one a style, sum 1.
-        masks: where each style goes, `[styles, height, width]` in [0, 1], or None: everywhere,
-            mixed.
+        style_weights: the share of each style; they sum to 1.
+        masks: where each style goes, `[styles, height, width]` in [0, 1]. None: everywhere, mixed.
     """
 
     height: int
@@ -47,18 +49,23 @@ class Objective:
 
     Attributes:
         image: the picture, a variable `[1, height, width, 3]` in [0, 1].
-        given: what the loss of the whole picture reads, by name: targets and position weights.
+        given: the arrays that the loss of the whole picture reads, by name: targets and maps.
     """
 
     def __init__(
-        self, features: keras.Model, network: str, config: GatysConfig, level: Level, start
+        self,
+        features: keras.Model,
+        network: str,
+        config: GatysConfig,
+        level: Level,
+        start: np.ndarray,
     ):
         """Args:
-        features: with all layers of the config as taps.
-        network: "vgg16" or "vgg19".
-        config: layers, weights, scalings.
-        level: what the result is to resemble.
-        start: `[height, width, 3]` in [0, 1].
+        features: a feature network that returns all layers of `config`.
+        network: which VGG it is, "vgg16" or "vgg19".
+        config: layers, and the weights and scalings of the losses.
+        level: the pictures that the result is to resemble.
+        start: the picture that is optimised, RGB in [0, 1], `[height, width, 3]`.
         """
         self.features, self.config, self.level = features, config, level
         self.image = keras.Variable(start[None], trainable=True, dtype="float32", name="picture")
@@ -77,31 +84,42 @@ class Objective:
         self.pieces = [self._piece(tile, maps, content) for tile in self.grid.tiles]
         self.given = self.targets | self.pieces[0]
 
-    # --- in the graph, on both backends
+    # --- compiled, on both backends
 
-    def measure(self, images, piece: dict) -> dict:
+    def measure(self, images: Tensor, piece: dict) -> dict:
         """The sums over positions: `{"style/relu1_1": [S, C, C], "content/relu4_2": scalar, …}`.
 
         Args:
-            images: a window of the picture, `[1, h, w, 3]` in [0, 1].
-            piece: of `pieces`; without it weights are even and the window is all there is.
+            images: a window of the picture, RGB in [0, 1], `[1, h, w, 3]`.
+            piece: the content's features in this window and, if there are tiles or masks, maps of
+                how much each position counts. See `_piece`.
         """
         taps, sums = self.features(images, training=False), {}
         for tap in self.terms.get("style", ()):
-            sums[f"style/{tap}"] = gram(taps[tap], piece.get(f"weights/{tap}"))
+            sums[f"style/{tap}"] = gram(taps[tap], piece.get(f"maps/{tap}"))
         for tap in self.terms.get("content", ()):
             core = piece.get(f"core/{tap}", 1.0)
             target = piece[f"content/{tap}"]
             sums[f"content/{tap}"] = squared_error(core * ops.cast(taps[tap], "float32"), target)
         return sums
 
-    def weigh(self, sums: dict, targets: dict):
-        """The loss of these sums without total variation: `(loss, logs)`."""
+    def weigh(self, sums: dict, targets: dict) -> tuple:
+        """The loss without total variation, and its parts: `(loss, logs)`.
+
+        Args:
+            sums: see `measure`.
+            targets: the styles' Gram matrices, see `_style_targets`.
+        """
         logs = {f"loss/{kind}": self._term(kind, sums, targets) for kind in self.terms}
         return sum(logs.values()), logs
 
-    def loss(self, images, given: dict):
-        """The loss of the whole picture: `(loss, logs)`."""
+    def loss(self, images: Tensor, given: dict) -> tuple:
+        """The loss of the whole picture, and its parts: `(loss, logs)`.
+
+        Args:
+            images: the picture, RGB in [0, 1], `[1, height, width, 3]`.
+            given: see the class.
+        """
         total, logs = self.weigh(self.measure(images, given), given)
         if self.config.tv_weight:
             logs["loss/tv"] = self._tv(images)
@@ -111,25 +129,27 @@ class Objective:
     def _term(self, kind, sums, targets):
         total = 0.0
         for tap, weight in self.terms[kind].items():
-            found = sums[f"{kind}/{tap}"]
-            total += weight * (
-                self._style_term(tap, found, targets) if kind == "style"
-                else content_loss(found, self.counts[tap], self.config.content_scaling)
-            )  # fmt: skip
+            own = sums[f"{kind}/{tap}"]
+            if kind == "style":
+                total += weight * self._style_term(tap, own, targets)
+            else:
+                error = content_loss(own, self.counts[tap], self.config.content_scaling)
+                total += weight * error
         return total
 
-    def _style_term(self, tap, found, targets):
+    def _style_term(self, tap, own, targets):
+        """The style term of a layer whose Gram matrices are `own`, `[S, C, C]`."""
         target = targets[f"gram/{tap}"]
         scaling, channels = self.config.style_scaling, target.shape[-1]
         if f"basis/{tap}" in targets:
             basis = targets[f"basis/{tap}"]
-            found = ops.matmul(ops.matmul(ops.transpose(basis), found), basis)
+            own = ops.matmul(ops.matmul(ops.transpose(basis), own), basis)
             target = ops.matmul(ops.matmul(ops.transpose(basis), target), basis)
         if self.level.masks is None:
-            return style_loss(found, target, scaling, channels)
+            return style_loss(own, target, scaling, channels)
         shares = len(self.level.style_weights) * np.asarray(self.level.style_weights)
         return sum(
-            share * style_loss(found[i : i + 1], target[i : i + 1], scaling, channels)
+            share * style_loss(own[i : i + 1], target[i : i + 1], scaling, channels)
             for i, share in enumerate(shares.tolist())
         )
 
@@ -137,7 +157,7 @@ class Objective:
         return self.config.tv_weight * total_variation(images)
 
     def _loss_of_sums(self, sums, targets):
-        """`(loss, logs, gradients)`; the gradients are those of the loss by each of the sums."""
+        """`(loss, logs, gradients)`, with the gradients of the loss with respect to each sum."""
         gradients = {
             name: engine.input_grad(lambda x, n=name: self.weigh(sums | {n: x}, targets)[0], x)
             for name, x in sums.items()
@@ -145,7 +165,7 @@ class Objective:
         return *self.weigh(sums, targets), gradients
 
     def _pull_back(self, window, piece, gradients):
-        """The window's share of the gradient of the picture."""
+        """A window's part of the picture's gradient, of the window's shape."""
 
         def product(images):
             sums = self.measure(images, piece)
@@ -162,31 +182,31 @@ class Objective:
     # --- tile by tile
 
     def evaluate(self) -> tuple[float, dict[str, float], np.ndarray]:
-        """The loss of `image`, its parts, and its gradient `[1, height, width, 3]`."""
+        """`(loss, logs, gradient)` of `image`: the loss, its parts, `[1, height, width, 3]`."""
         if self.grid.whole:
             total, logs, gradient = self._whole(self.given)
-            return _number(total), {k: _number(v) for k, v in logs.items()}, _array(gradient)
-        picture = _array(self.image.value)
+            return _number(total), {k: _number(v) for k, v in logs.items()}, to_numpy(gradient)
+        picture = to_numpy(self.image.value)
         total, logs, pulls = self._weigh(self._sums(picture), self.targets)
         total, logs = _number(total), {k: _number(v) for k, v in logs.items()}
         gradient = np.zeros_like(picture)
         for tile, piece in zip(self.grid.tiles, self.pieces, strict=True):
             window = self.grid.window(tile)
-            gradient[window] += _array(self._pull(picture[window], piece, pulls))
+            gradient[window] += to_numpy(self._pull(picture[window], piece, pulls))
         if self.config.tv_weight:
             logs["loss/tv"] = _number(self._tv(picture))
-            total, gradient = total + logs["loss/tv"], gradient + _array(self._smooth(picture))
+            total, gradient = total + logs["loss/tv"], gradient + to_numpy(self._smooth(picture))
         return total, logs, gradient
 
     def _sums(self, picture):
-        total = {}
+        total: dict[str, np.ndarray] = {}
         for tile, piece in zip(self.grid.tiles, self.pieces, strict=True):
             for name, x in self._measure(picture[self.grid.window(tile)], piece).items():
-                total[name] = total.get(name, np.float32(0)) + _array(x)
+                total[name] = total.get(name, np.float32(0)) + to_numpy(x)
         return total
 
     def _grid(self, shape):
-        """One tile for a picture of moderate size."""
+        """The tiles of a picture; a picture of moderate size is one tile."""
         multiple = max(f.stride for f in self.fields.values())
         edge = self.config.tile // multiple * multiple
         if shape[0] * shape[1] <= WHOLE * edge**2:
@@ -197,13 +217,15 @@ class Objective:
     # --- what the loss is given
 
     def _style_targets(self):
-        """The Gram matrices of the styles, mixed, or one for each mask; and their bases."""
+        """The Gram matrices of the styles, `{"gram/relu1_1": [S, C, C], …}`: one for each mask, or,
+        without masks, one that is their mean. If they are compared on few principal components,
+        these are there, too: `{"basis/relu1_1": [C, components], …}`."""
         if "style" not in self.terms:
             return {}
         targets, shares = {}, np.asarray(self.level.style_weights, np.float32)[:, None, None]
-        found = [self._grams(picture[None]) for picture in self.level.styles]
+        by_style = [self._grams(picture[None]) for picture in self.level.styles]
         for tap in self.terms["style"]:
-            grams = np.concatenate([f[tap] for f in found])
+            grams = np.concatenate([own[tap] for own in by_style])
             if self.level.masks is None:
                 grams = np.sum(shares * grams, 0, keepdims=True)
             targets[f"gram/{tap}"] = grams
@@ -213,34 +235,41 @@ class Objective:
         return targets
 
     def _grams(self, picture):
+        """The Gram matrices of a picture `[1, H, W, 3]`, `{tap: [1, C, C]}`."""
         grid = self._grid(picture.shape[1:3])
-        maps, totals = self._position_maps(grid, None), {}
+        maps = self._position_maps(grid, None)
+        totals: dict[str, np.ndarray] = {}
         for tile in grid.tiles:
             taps = self.features(picture[grid.window(tile)], training=False)
             for tap in self.terms["style"]:
-                weights = grid.cut(maps[tap], tile, self.fields[tap].stride) if maps else None
-                totals[tap] = totals.get(tap, 0.0) + _array(gram(taps[tap], weights))
+                own = grid.cut(maps[tap], tile, self.fields[tap].stride) if maps else None
+                totals[tap] = totals.get(tap, 0.0) + to_numpy(gram(taps[tap], own))
         return totals
 
     def _content_features(self):
-        """What the content layers are to give, `{tap: [1, h, w, C]}`."""
-        return self.content_layers(self.level.content)
+        """The target of every content layer, `{tap: [1, h, w, C]}`."""
+        content: Any = self.level.content  # is there where a term compares with it
+        return self.content_layers(content)
 
     def content_layers(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """`{tap: [1, h, w, C]}` of a picture `[H, W, 3]`, put together from its tiles."""
-        grid, found = self._grid(picture.shape[:2]), {}
+        """The features of a picture in the content layers, `{tap: [1, h, w, C]}`.
+
+        Args:
+            picture: RGB in [0, 1], `[H, W, 3]`; a large one goes through in tiles.
+        """
+        grid, whole = self._grid(picture.shape[:2]), {}
         for tile in grid.tiles:
             taps = self.features(picture[None][grid.window(tile)], training=False)
             for tap in self.terms["content"]:
-                x, stride = _array(taps[tap]), self.fields[tap].stride
-                if tap not in found:
-                    found[tap] = np.zeros((1, *grid.positions(stride), x.shape[-1]), x.dtype)
-                grid.paste(found[tap], x, tile, stride)
-        return found
+                x, stride = to_numpy(taps[tap]), self.fields[tap].stride
+                if tap not in whole:
+                    whole[tap] = np.zeros((1, *grid.positions(stride), x.shape[-1]), x.dtype)
+                grid.paste(whole[tap], x, tile, stride)
+        return whole
 
     def _position_maps(self, grid, masks):
-        """`{tap: [S, h, w]}`, each summing to 1: the squared masks. Empty where all count alike and
-        a window is all there is.
+        """How much each position counts: the squared masks, scaled to sum to 1, `{tap: [S, h, w]}`.
+        Empty if there are neither masks nor tiles: all positions count alike.
 
         Source: Gatys et al. 2017 (https://arxiv.org/abs/1611.07865), section 4: features times a
         guidance channel whose squares sum to 1.
@@ -259,10 +288,12 @@ class Objective:
         return maps
 
     def _piece(self, tile, maps, content):
-        """What `measure` reads of one tile."""
+        """What `measure` reads for one tile: `{"maps/relu1_1": [S, h, w], "content/relu4_2":
+        [1, h, w, C], …}`, and, if there are several tiles, `{"core/relu4_2": [1, h, w, 1], …}`,
+        which is 1 in the tile's core and 0 outside."""
         cut, piece = self.grid.cut, {}
-        for tap, weights in maps.items():
-            piece[f"weights/{tap}"] = cut(weights, tile, self.fields[tap].stride)
+        for tap, own in maps.items():
+            piece[f"maps/{tap}"] = cut(own, tile, self.fields[tap].stride)
         for tap, features in content.items():
             stride = self.fields[tap].stride
             piece[f"content/{tap}"] = cut(features, tile, stride)
@@ -272,9 +303,5 @@ class Objective:
         return piece
 
 
-def _array(x):
-    return ops.convert_to_numpy(x).astype(np.float32)
-
-
 def _number(x):
-    return float(_array(x))
+    return float(to_numpy(x))

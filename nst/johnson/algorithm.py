@@ -2,9 +2,10 @@
 
 from keras import ops
 
+from core.tensors import Tensor
 from nst.johnson.config import JohnsonConfig
 from nst.perceptual import PerceptualLoss, PerceptualTraining
-from nst.transformer import few, smallest_size, transformer
+from nst.transformer import full_size_channels, smallest_size, transformer
 
 
 class Johnson(PerceptualTraining):
@@ -13,8 +14,8 @@ class Johnson(PerceptualTraining):
     Source: Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), section 3.
     """
 
-    def __init__(self, config: JohnsonConfig, perceptual: PerceptualLoss | None, **kwargs):
-        """Arguments as of `PerceptualTraining`."""
+    def __init__(self, config: JohnsonConfig, perceptual_loss: PerceptualLoss | None, **kwargs):
+        """See `PerceptualTraining` for the arguments."""
         network = transformer(
             norm=config.norm,
             padding=config.padding,
@@ -24,9 +25,12 @@ class Johnson(PerceptualTraining):
             width=config.width,
         )
         self.smallest_size = smallest_size(config.padding)
-        self.width = few(config.width)
-        super().__init__(config, network, perceptual, **kwargs)
+        self.width = full_size_channels(config.width)
+        super().__init__(config, network, perceptual_loss, **kwargs)
 
-    def stylise(self, contents, weights=None, *, training=False):
+    def stylise(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """See `PerceptualTraining.stylise`; there is one style."""
         levels = self.networks["network"](255 * contents, training=training)
         return ops.cast(levels, "float32") / 255

@@ -1,4 +1,4 @@
-"""What can be set of style swap. The defaults are the authors' code's."""
+"""The settings of style swap. The defaults are those of the authors' code."""
 
 import math
 from dataclasses import dataclass
@@ -13,21 +13,19 @@ INITS = ("orthogonal", "grey")
 class StyleSwapConfig:
     """The swap, and the training of the inverse network.
 
-    Source: rtqichen/style-swap @ c1a393a2, train-vgg-decoder.lua:9-31. Its `norm` is "batch" unless
-    asked for, but the decoder that it brings has instance norm (its issue 28).
+    Source: rtqichen/style-swap @ c1a393a2, train-vgg-decoder.lua:9-31. There, `norm` is "batch" by
+    default, but the decoder that comes with the code has instance norm (its issue 28).
     """
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = ""  # vgg16 | vgg19; empty: what the weights are of, VGG-19 where both exist
-    convention: str = (
-        ""  # caffe | torch: colours of a weights file that does not tell; empty: it does
-    )
+    network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
+    convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = False  # rescale filters to a mean activation of 1, see nst.features.normalise
-    patch: int = 3  # positions of relu3_1, height and width
-    norm: str = "instance"  # instance | batch: of the inverse network
-    init: str = "orthogonal"  # orthogonal | grey: of the inverse network
-    tv_weight: float = 1e-6  # of the squared differences of neighbours, in 8-bit levels
-    learning_rate: float = 1e-3  # of Adam, at the start
+    patch: int = 3  # height and width of the patches, positions of relu3_1
+    norm: str = "instance"  # instance | batch: normalisation in the inverse network
+    init: str = "orthogonal"  # orthogonal | grey: initial weights of the inverse network
+    tv_weight: float = 1e-6  # multiplies the squared differences of neighbours, in 8-bit levels
+    learning_rate: float = 1e-3  # Adam's, at the start
     decay: float = 1e-4  # after n steps the rate is learning_rate / (1 + decay * n)
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -51,9 +49,9 @@ class StyleSwapConfig:
 
 @dataclass(frozen=True)
 class SwapOptimisationConfig(GatysConfig):
-    """The swap, and the optimisation of a picture whose content features become swapped ones."""
+    """The swap, and the optimisation of a picture towards swapped features."""
 
-    patch: int = 3  # positions of the content layers, height and width
+    patch: int = 3  # height and width of the patches, positions of the content layers
 
     def __post_init__(self):
         _check_patch(self.patch)

@@ -1,13 +1,15 @@
 """Style swap at run time with the inverse network."""
 
 import keras
+import numpy as np
 
-from nst import autoencoder
+from core.tensors import to_numpy
+from nst.autoencoder import CodeStylizer
 from nst.style_swap.networks import MARGIN, TAP
 from nst.style_swap.swap import style_swap
 
 
-class Stylizer(autoencoder.Stylizer):
+class StyleSwapStylizer(CodeStylizer):
     """Stylises pictures with a trained inverse network. Weights and masks mix swapped features."""
 
     def __init__(
@@ -20,15 +22,20 @@ class Stylizer(autoencoder.Stylizer):
         norm: str = "instance",
     ):
         """Args:
-        encoder, inverse: of `nst.style_swap.networks`.
-        network: whose encoder it is, "vgg16" or "vgg19".
-        patch, norm: as in `nst.style_swap.config`. Instance norm sees the whole picture, which
-            then is decoded in one piece.
+        encoder: made by `nst.style_swap.networks.encoder`.
+        inverse: made by `nst.style_swap.networks.inverse_network`.
+        network: which VGG the encoder is, "vgg16" or "vgg19".
+        patch: height and width of the patches, positions of the code.
+        norm: normalisation of the inverse network. With "instance" it sees the whole picture, which
+            is then decoded in one piece; with "batch" large pictures are decoded in tiles.
         """
         margin = MARGIN if norm == "batch" else None
         super().__init__(encoder, inverse, network, tap=TAP, margin=margin)
         self.patch = patch
+        self.smallest_size = max(self.field.size, (patch - 1) * self.field.stride + 1)
 
-    def transfer(self, code, style, share=None):
-        """The code made of the style's patches."""
-        return style_swap(code[0], style[0], self.patch)[None]
+    def transfer(
+        self, code: np.ndarray, style: np.ndarray, share: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The content's code, put together from the patches of the style's."""
+        return to_numpy(style_swap(code[0], style[0], self.patch)[None])

@@ -1,8 +1,8 @@
-"""The swap: every patch of the content's features becomes the style's patch that is most like it.
+"""The swap: every patch of the content's features is replaced by the style's patch most like it.
 
-Patches are `patch` x `patch` positions, one begins at every position. Likeness is their product
-with the style's patches divided by their norms; a content patch's own norm would not change which
-is the largest.
+A patch is a square of `patch` x `patch` positions, and one begins at every position. Likeness is
+the normalised cross-correlation: the product of the two patches over the norm of the style's.
+Dividing by the norm of the content's, too, would not change which patch is most alike.
 
 Source: Chen & Schmidt 2016 (https://arxiv.org/abs/1612.04337), section 3.1; rtqichen/style-swap
 @ c1a393a2, lib/NonparametricPatchAutoencoderFactory.lua:20-93.
@@ -16,19 +16,20 @@ from keras import ops
 
 from core import engine
 from core.errors import InputError
+from core.tensors import Tensor
 
-BLOCK = 2**22  # products of a content's and a style's position held at once: 16 MiB, a few times
+BLOCK = 2**22  # products of two positions held at once: 16 MiB, and a few copies
 EPSILON = 1e-8  # added to the norms
 
 
-def style_swap(content, style, patch: int = 3, block: int = BLOCK):
-    """The content's features made of the style's patches, averaged where they overlap.
+def style_swap(content: Tensor, style: Tensor, patch: int = 3, block: int = BLOCK) -> Tensor:
+    """The content's features put together from patches of the style, averaged where they overlap.
 
     Args:
-        content: `[h, w, C]`.
-        style: `[k, l, C]`.
-        patch: height and width of a patch.
-        block: how many products of positions are held at once.
+        content: features, `[h, w, C]`.
+        style: features, `[k, l, C]`.
+        patch: height and width of the patches, positions.
+        block: how many products of positions are held at once; it bounds the memory.
 
     Returns:
         `[h, w, C]`, of the style's type.
@@ -38,14 +39,15 @@ def style_swap(content, style, patch: int = 3, block: int = BLOCK):
     """
     best = nearest_patches(content, style, patch, block)
     style = ops.convert_to_tensor(style)
-    rows, columns, channels = *best.shape, style.shape[-1]
+    (rows, columns), channels = best.shape, style.shape[-1]
     first = (best // (style.shape[1] - patch + 1), best % (style.shape[1] - patch + 1))
-    flat, total = ops.reshape(style, (-1, channels)), 0.0
+    flat = ops.reshape(style, (-1, channels))
+    total: Tensor = 0.0
     for i in range(patch):
         for j in range(patch):
             place = (first[0] + i) * style.shape[1] + first[1] + j
-            part = ops.reshape(ops.take(flat, ops.reshape(place, (-1,)), axis=0),
-                               (rows, columns, channels))  # fmt: skip
+            part = ops.take(flat, ops.reshape(place, (-1,)), axis=0)
+            part = ops.reshape(part, (rows, columns, channels))
             around = ((i, patch - 1 - i), (j, patch - 1 - j), (0, 0))
             total = total + ops.pad(part, around)
     return total / ops.cast(_overlaps(content.shape[:2], patch), total.dtype)
@@ -58,18 +60,19 @@ def _overlaps(size, patch):
     return np.outer(*counts)[..., None]
 
 
-def nearest_patches(content, style, patch: int = 3, block: int = BLOCK):
-    """Which patch of the style is most like each one of the content; the first of equal ones.
+def nearest_patches(content: Tensor, style: Tensor, patch: int = 3, block: int = BLOCK) -> Tensor:
+    """For each patch of the content, the number of the style's patch that is most like it.
 
-    A product of patches is a sum of products of positions, so these are computed once and summed
-    along the rows and columns, in blocks of rows of both; the best so far is kept. That is
-    `patch`² times less arithmetic than products of whole patches.
+    The product of two patches is a sum of products of positions. These are computed once, for
+    blocks of rows of both, and summed along rows and columns; the best patch so far is kept. That
+    takes `patch`² times less arithmetic than products of whole patches.
 
     Args:
-        As of `style_swap`.
+        content, style, patch, block: see `style_swap`.
 
     Returns:
-        int32 `[h - patch + 1, w - patch + 1]`; patches of the style are counted row by row.
+        int32 `[h - patch + 1, w - patch + 1]`. The style's patches are counted row by row, from 0;
+        of equal ones it is the first.
 
     Raises:
         InputError: features smaller than a patch.
@@ -78,34 +81,30 @@ def nearest_patches(content, style, patch: int = 3, block: int = BLOCK):
         if min(x.shape[:2]) < patch:
             raise InputError(
                 f"{what}: {x.shape[1]}x{x.shape[0]} positions of features, but a patch has "
-                f"{patch}x{patch}. Take a larger picture or a smaller algorithm.patch."
+                f"{patch}x{patch}. Take a larger picture or a smaller patch."
             )
     content, style = (ops.cast(x, "float32") for x in (content, style))
     rows, columns = (n - patch + 1 for n in style.shape[:2])
     squares = _box_sum(_box_sum(ops.sum(ops.square(style), -1), patch, (0,)), patch, (1,))
     scale = 1 / (ops.sqrt(squares) + EPSILON)
     step = max(1, math.isqrt(block // (content.shape[1] * style.shape[1])) - patch + 1)
-    best_of, found = _compiled(tuple(content.shape), tuple(style.shape), patch), []
+    best_of, blocks = _compiled(tuple(content.shape), tuple(style.shape), patch), []
     for top in range(0, content.shape[0] - patch + 1, step):
-        window, best = content[top : top + step + patch - 1], None
-        for first in range(0, rows, step):
-            value, index = best_of(
-                window,
-                style[first : first + step + patch - 1],
-                scale[first : first + step],
-            )
-            index = ops.cast(index, "int32") + first * columns
-            if best is not None:
-                better = value > best[0]
-                value = ops.where(better, value, best[0])
-                index = ops.where(better, index, best[1])
-            best = value, index
-        found.append(best[1])
-    return ops.concatenate(found)
+        window = content[top : top + step + patch - 1]
+        best, number = best_of(window, style[: step + patch - 1], scale[:step])
+        number = ops.cast(number, "int32")
+        for first in range(step, rows, step):
+            last = first + step
+            value, index = best_of(window, style[first : last + patch - 1], scale[first:last])
+            better = value > best
+            best = ops.where(better, value, best)
+            number = ops.where(better, ops.cast(index, "int32") + first * columns, number)
+        blocks.append(number)
+    return ops.concatenate(blocks)
 
 
 def _best(content, style, scale):
-    """Value and number of the best patch, `[h, w]` each."""
+    """The likeness of the best patch, and its number in this block, `[h, w]` each."""
     patch = style.shape[0] - scale.shape[0] + 1
     flat = [ops.reshape(x, (-1, x.shape[-1])) for x in (content, style)]
     products = ops.matmul(flat[0], ops.transpose(flat[1]))
@@ -116,8 +115,8 @@ def _best(content, style, scale):
 
 
 def _box_sum(x, patch, axes):
-    """Sums of `patch` neighbours along these axes together: the diagonal of a box for two of them;
-    each becomes shorter by `patch` - 1."""
+    """Sums over `patch` neighbours, where the index moves along all of these axes at once (with two
+    axes: along a diagonal). Each of the axes becomes shorter by `patch` - 1."""
     total = 0.0
     for i in range(patch):
         part = [slice(None)] * len(x.shape)
@@ -129,5 +128,5 @@ def _box_sum(x, patch, axes):
 
 @functools.lru_cache(maxsize=16)
 def _compiled(content, style, patch):
-    """`_best` for features of these shapes: TensorFlow warns where one function sees many."""
+    """`_best` compiled for features of these shapes; TensorFlow warns if one function sees many."""
     return engine.compile(_best, [])

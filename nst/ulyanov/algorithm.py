@@ -4,27 +4,38 @@ import keras
 import numpy as np
 from keras import ops
 
+from core.tensors import Tensor
 from nst.perceptual import PerceptualLoss, PerceptualTraining
 from nst.ulyanov.config import UlyanovConfig
 from nst.ulyanov.networks import pyramid
 
-SEED = 0  # of the noise in use, where none is given: the same for every picture and frame
+SEED = 0  # chooses the noise in use, which is the same for every picture and frame
 
 
 class Ulyanov(PerceptualTraining):
-    """Stylisation: content and noise to picture.
+    """Trains a network that makes a stylised picture of a content and of noise.
 
     Source: Ulyanov et al. 2016 (https://arxiv.org/abs/1603.03417), section 3; with instance norm
     Ulyanov et al. 2017 (https://arxiv.org/abs/1701.02096), section 4.
-
     """
 
-    content = True
+    config: UlyanovConfig
+    content = True  # whether the network sees a content picture
 
     def __init__(
-        self, config: UlyanovConfig, perceptual: PerceptualLoss | None, *, seed=0, **kwargs
+        self,
+        config: UlyanovConfig,
+        perceptual_loss: PerceptualLoss | None,
+        *,
+        seed: int = 0,
+        **kwargs,
     ):
-        """Arguments as of `PerceptualTraining`; `seed` of the noise in training."""
+        """Args:
+        config: hyper-parameters.
+        perceptual_loss: None if the network is only used.
+        seed: chooses the noise in training.
+        kwargs: see `PerceptualTraining`.
+        """
         network = pyramid(
             content=self.content,
             noise=config.noise,
@@ -39,53 +50,75 @@ class Ulyanov(PerceptualTraining):
         self.size_multiple = 2 ** (config.scales - 1)
         self.width = config.scales * config.channels
         self.smallest_size = 2 * self.size_multiple  # instance norm needs two pixels or more
-        super().__init__(config, network, perceptual, **kwargs)
+        super().__init__(config, network, perceptual_loss, **kwargs)
         self.random = keras.random.SeedGenerator(seed)
         self.extra["noise"] = [self.random.state]
 
-    def learning_rate(self, images):
-        """`rate * decay ** (steps // decay_every)`."""
+    def learning_rate(self, images: Tensor) -> Tensor:
+        """The learning rate after this many images: `rate * decay ** (steps // decay_every)`."""
         config, size = self.config, self.stages[0].batch_size
         times = ops.floor(images / (size * config.decay_every))
         return config.learning_rate * ops.power(float(config.decay), times)
 
-    def noise(self, count: int, height: int, width: int, seed=SEED):
-        """Uniform noise for all scales, `[count, height, width, scales * noise]` in [0, 1]."""
+    def noise(
+        self, count: int, height: int, width: int, seed: int | keras.random.SeedGenerator = SEED
+    ) -> Tensor:
+        """Uniform noise for all scales, `[count, height, width, scales * config.noise]` in [0, 1).
+
+        Args:
+            count: how many pictures it is for.
+            height, width: their size, pixels.
+            seed: a number, or a generator whose state advances with every call.
+        """
         shape = (count, height, width, self.config.scales * self.config.noise)
         return keras.random.uniform(shape, seed=seed)
 
-    def stylise(self, contents, weights=None, *, training=False):
+    def stylise(
+        self, contents: Tensor, style_weights: Tensor | None = None, *, training: bool = False
+    ) -> Tensor:
+        """See `PerceptualTraining.stylise`; there is one style. In training the noise is new every
+        time, in use it depends on the size of the contents alone."""
         count, height, width = ops.shape(contents)[:3]
         noise = self.noise(count, height, width, self.random if training else SEED)
         return self.picture(ops.concatenate([contents, noise], -1), training=training)
 
-    def picture(self, inputs, *, training=False):
-        """The network's pictures, `[N, H, W, 3]`, about [0, 1], of all that it takes."""
+    def picture(self, inputs: Tensor, *, training: bool = False) -> Tensor:
+        """The network's pictures: RGB about [0, 1], not clipped, `[N, H, W, 3]`.
+
+        Args:
+            inputs: content and noise, as `nst.ulyanov.networks.pyramid` takes them.
+            training: as for `keras.Model`.
+        """
         return ops.cast(self.networks["network"](inputs, training=training), "float32") / 255
 
 
 class UlyanovTexture(Ulyanov):
-    """Texture synthesis: noise to picture. Batches are empty: no pictures are needed."""
+    """Trains a network that makes textures of noise. Batches are empty: it needs no pictures."""
 
     content = False
 
-    def batch_size(self, batch):
+    def batch_size(self, batch: dict) -> int:
+        """How many textures are made in a step; the batch itself is empty."""
         return self.stages[0].batch_size
 
-    def loss(self, batch):
+    def loss(self, batch: dict) -> tuple:
+        """The weighted loss of textures of new noise; see `core.phases.Phase.loss`."""
         stage = self.stages[0]
         noise = self.noise(stage.batch_size, stage.size, stage.size, self.random)
-        return self.weigh(self.perceptual.terms(self.picture(noise, training=True)))
+        return self.weigh(self.needed_loss.terms(self.picture(noise, training=True)))
 
     def texture(self, seed: int, height: int, width: int) -> np.ndarray:
-        """A picture `[height, width, 3]`, about [0, 1], a function of the seed and the size.
+        """A texture, RGB about [0, 1], not clipped, `[height, width, 3]`.
+
+        The same seed and size give the same texture, on every backend: NumPy draws the noise.
 
         Args:
-            seed: from 0 to 2**32 - 1; NumPy draws the noise, the same on every backend.
-            height, width: any; what is made is larger by up to `size_multiple` - 1, and cut.
+            seed: from 0 to 2**32 - 1.
+            height, width: any size in pixels. The network makes the next larger size that it can,
+                and what is too much is cut off.
         """
-        padded = [max(self.smallest_size, -(-n // self.size_multiple) * self.size_multiple)
-                  for n in (height, width)]  # fmt: skip
+        multiple = self.size_multiple
+        padded = [max(self.smallest_size, -(-n // multiple) * multiple) for n in (height, width)]
         shape = (1, *padded, self.config.scales * self.config.noise)
         noise = np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
         return ops.convert_to_numpy(self.picture(noise))[0, :height, :width]

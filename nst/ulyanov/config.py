@@ -1,4 +1,4 @@
-"""What can be set of a texture network's training. The defaults are the authors' later code."""
+"""The settings of a texture network's training. The defaults are the authors' later code's."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ class UlyanovConfig(PerceptualConfig):
     """Network, losses and optimizer.
 
     Sources: DmitryUlyanov/texture_nets @ aad2cc6, train.lua:43-59, 259-261, models/pyramid.lua,
-    src/texture_loss.lua:40 (what `style_scaling="johnson"` is).
+    src/texture_loss.lua:40 (which is `style_scaling="johnson"`).
     """
 
     network: str = "vgg19"
     content_layers: tuple[str, ...] = ("relu4_2",)
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     style_weight: float = 1.0
-    decay: float = 0.8  # of the learning rate, a factor
-    decay_every: int = 2000  # steps
-    norm: str = "instance"  # instance | batch: the first paper's
+    decay: float = 0.8  # what the learning rate is multiplied by every `decay_every` steps
+    decay_every: int = 2000
+    norm: str = "instance"  # instance | batch (the first paper)
     padding: str = "replicate"  # replicate | circular | reflect | zeros
-    output: str = "linear"  # linear | tanh: levels about the mean, see nst.ulyanov.networks
-    gamma: str = "uniform"  # uniform | ones: where the scales of the norms begin
-    slope: float = 0.0  # of the ReLUs below 0; the first paper's: 0.01
-    noise: int = 3  # channels at every scale
-    scales: int = 6  # the coarsest has 1 / 2**(scales - 1) of the height and width
-    channels: int = 8  # of each scale's branch
+    output: str = "linear"  # linear | tanh, see nst.ulyanov.networks.pyramid
+    gamma: str = "uniform"  # uniform | ones: initial scales of the normalisation layers
+    slope: float = 0.0  # slope of the ReLUs below 0; the first paper has 0.01
+    noise: int = 3  # channels of noise at every scale
+    scales: int = 6  # how many; the coarsest has 1 / 2**(scales - 1) of the height and width
+    channels: int = 8  # channels of each scale's branch
 
     def __post_init__(self):
         super().__post_init__()

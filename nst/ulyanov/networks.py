@@ -1,7 +1,7 @@
-"""The multi-scale generator of Ulyanov et al. 2016: noise, and a picture, at six resolutions.
+"""The multi-scale generator of Ulyanov et al. 2016, which sees noise, and a picture, at six scales.
 
-https://arxiv.org/abs/1603.03417, section 3.2 and figure 2. Each scale has a branch of convolutions;
-from the coarsest on, what was made is doubled in size and joined with the next finer branch.
+https://arxiv.org/abs/1603.03417, section 3.2 and figure 2. Each scale has a branch of convolutions.
+Going from coarse to fine, the result so far is doubled in size and joined with the next branch.
 """
 
 import keras
@@ -9,22 +9,26 @@ from keras import layers, ops
 
 from core.batch_norm import BatchNorm
 from core.layers import PaddedConv2D
+from core.tensors import Tensor
 from nst.transformer import MEAN, TANH, TORCH_INIT, StyleNorm, gamma_initializer
 
 OUTPUTS = ("linear", "tanh")
 PADDINGS = ("replicate", "circular", "reflect", "zeros")
-_MODES = {"replicate": "symmetric", "reflect": "reflect", "zeros": "constant"}  # of one pixel
+# as `core.layers.PaddedConv2D` calls them; for one pixel, to replicate is to mirror with the border
+_MODES = {"replicate": "symmetric", "reflect": "reflect", "zeros": "constant"}
 
 
 @keras.saving.register_keras_serializable("nst")
 class CircularPad(keras.layers.Layer):
-    """One pixel more on every side of `[N, H, W, C]`, from the opposite one."""
+    """Pads `[N, H, W, C]` by one pixel on every side, taken from the opposite side."""
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
+        """The padded features, `[N, H + 2, W + 2, C]`."""
         x = ops.concatenate([x[:, -1:], x, x[:, :1]], 1)
         return ops.concatenate([x[:, :, -1:], x, x[:, :, :1]], 2)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape with 2 added to height and width."""
         grown = (None if n is None else n + 2 for n in shape[1:3])
         return (shape[0], *grown, shape[3])
 
@@ -42,33 +46,35 @@ def pyramid(
     slope: float = 0.0,
     name: str = "pyramid",
 ) -> keras.Model:
-    """The generator.
+    """The generator, a model of noise and, for stylisation, of a content picture.
 
-    Scale k from 0 (the coarsest) sees the content averaged over squares of 2**(scales - 1 - k)
-    pixels, and its own noise. For a single input, all noise comes at full size, and a scale takes
-    every 2**(scales - 1 - k)-th row and column of its channels.
+    Scale k, counted from 0 for the coarsest, sees the content averaged over squares of
+    2**(scales - 1 - k) pixels, and noise of its own. To keep to a single input, the noise of all
+    scales comes at full size: a scale takes every 2**(scales - 1 - k)-th row and column of its
+    channels.
 
-    Sources: DmitryUlyanov/texture_nets @ aad2cc6, models/pyramid.lua, with "replicate" for
-    stylisation and "circular" for textures (train.lua:106-125); gamma "uniform":
-    InstanceNormalization.lua. They differ in the noise: the papers and the branch texture_nets_v1
-    have it beside the content, the master branch in the content's place (textures), or not at all
-    (stylisation; `noise=0`). Torch's kernels.
+    Sources: DmitryUlyanov/texture_nets @ aad2cc6, models/pyramid.lua, with padding "replicate" for
+    stylisation and "circular" for textures (train.lua:106-125), and gamma "uniform"
+    (InstanceNormalization.lua). The kernels begin as in Torch. The codes differ in the noise: the
+    papers and the branch texture_nets_v1 put it beside the content, the master branch puts it in
+    the content's place (textures) or leaves it out (stylisation; `noise=0`).
 
     Args:
-        content: False: made from noise alone.
-        noise: channels at every scale.
-        scales: resolutions, each half of the next.
-        channels: of each branch; the joined ones have 2, 3, … times as many.
+        content: whether there is a content picture.
+        noise: channels of noise at every scale.
+        scales: how many resolutions there are, each half of the next.
+        channels: channels of each branch; after joining there are 2, 3, … times as many.
         norm: "instance" or "batch".
-        padding: of the 3x3 convolutions.
-        output: "linear" levels about the mean; "tanh" times 150 (as `nst.transformer` has it).
-        gamma: where the scales of the norms begin, see `StyleNorm`.
-        slope: of the activations below 0.
+        padding: of the 3x3 convolutions, one of `PADDINGS`.
+        output: "linear": levels about the mean colour; "tanh": 150 times a tanh, about it.
+        gamma: initial scales of the normalisation layers, "uniform" or "ones".
+        slope: slope of the activations below 0.
+        name: the model's name.
 
     Returns:
-        A model from `[N, H, W, 3 + scales * noise]`, the content in [0, 1] first (without it
-        `scales * noise` channels), H and W multiples of 2**(scales - 1), to `[N, H, W, 3]`, RGB
-        levels from 0 to 255, not clamped.
+        A model from `[N, H, W, 3 + scales * noise]` to `[N, H, W, 3]`. The input is the content,
+        RGB in [0, 1], if there is one, followed by noise; H and W are multiples of 2**(scales - 1).
+        The output is RGB, levels from 0 to 255, not clipped.
 
     Raises:
         ValueError: neither content nor noise.
@@ -103,13 +109,13 @@ def pyramid(
 
 
 class _Builder:
-    """Layers of one kind."""
+    """Makes layers with the normalisation, padding and activation of one configuration."""
 
     def __init__(self, norm, padding, gamma, slope):
         self.kind, self.padding, self.gamma, self.slope = norm, padding, gamma, slope
 
     def block(self, x, filters):
-        """Convolutions of 3, 3 and 1 pixels, each normalised."""
+        """Convolutions of 3x3, 3x3 and 1x1 pixels, each with normalisation and activation."""
         for size in (3, 3, 1):
             x = layers.LeakyReLU(self.slope)(self.norm(self._conv(x, filters, size)))
         return x

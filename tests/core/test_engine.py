@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from core import engine
-from core.errors import InputError
+from core.errors import SettingError
 from core.phases import Algorithm, Phase, Stage
 
 pytestmark = pytest.mark.backends
@@ -264,26 +264,28 @@ def test_shard_puts_a_batch_on_the_device():
 
 
 def test_setup_of_more_devices_than_there_are():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(SettingError) as caught:
         engine.setup(4096, deterministic=False)
-    message = str(caught.value)
-    assert "--devices=4096" in message
+    error = caught.value
+    assert (error.setting, error.received) == ("devices", 4096)
+    assert str(error).startswith("devices=4096: expected ") and "--devices" not in str(error)
     if keras.backend.backend() == "tensorflow":
-        assert "--backend=jax --devices=4096" in message
+        assert error.expected.startswith("1, ") and "JAX" in error.remedy
     else:
-        assert "number from 1 to" in message
+        assert error.expected.startswith("a number from 1 to ")
 
 
 def test_setup_of_two_devices_on_tensorflow():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("JAX may have two")
-    with pytest.raises(InputError, match="use JAX: --backend=jax --devices=2"):
+    with pytest.raises(SettingError, match="devices=2: expected 1, .* needs the JAX backend"):
         engine.setup(2)
 
 
 def test_setup_of_one_device():
     assert engine.setup(1, deterministic=False) == 1
-    assert engine.describe_devices()
+    name = {"tensorflow": "TensorFlow", "jax": "JAX"}[keras.backend.backend()]
+    assert engine.describe_devices() == f"CPU ({name})"
 
 
 # --- the step of an algorithm

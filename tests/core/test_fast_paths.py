@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from core import engine
+from core.layers import InstanceNorm
 from core.optimizers import Adam
 from core.stats import instance_norm
 
@@ -68,8 +69,6 @@ def test_fast_instance_norm_has_the_values_and_both_gradients_of_the_plain_one(n
 
 def test_fast_instance_norm_of_unknown_sizes():
     inputs = keras.Input((None, None, 3))
-    from core.layers import InstanceNorm
-
     network = keras.Model(inputs, InstanceNorm()(inputs))
     x = np.random.default_rng(0).normal(size=(4, 6, 5, 3)).astype("float32")
     run = engine.compile(lambda x: network(x), [])

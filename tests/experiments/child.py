@@ -3,11 +3,11 @@
 FAULT is `<signal>@<point>:<n>`: the process sends itself the signal when it passes the point for
 the n-th time. Points: `step` (an update was made), `logged` (a line of metrics.jsonl was written),
 `write` (half of a checkpoint file is on the disk), `replaced` (a checkpoint is complete, older ones
-are not removed yet). Or `pause@<point>:<n>`, or `fsize:<bytes>`, the largest file it may write.
+are not removed yet). Or `pause@<point>:<n>`, or `fsize:<bytes>`, the largest file it may write
+(not on Windows).
 """
 
 import os
-import resource
 import signal
 import sys
 import time
@@ -26,6 +26,8 @@ def harm(fault):
     """Puts the fault into the code."""
     what, _, place = fault.partition("@")
     if what.startswith("fsize:"):
+        import resource
+
         limit = int(what.partition(":")[2])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         return
@@ -61,15 +63,15 @@ def harm(fault):
     elif point == "replaced":
         after(os, "replace", lambda source, target: str(target).endswith(".npz"))
     elif point == "write":
-        fsync = os.fsync
+        replace = os.replace
 
-        def half(descriptor):
-            fsync(descriptor)
-            if ".tmp" in os.readlink(f"/proc/self/fd/{descriptor}"):
-                size = os.fstat(descriptor).st_size
-                passed(lambda: os.ftruncate(descriptor, size // 2))
+        def half(source, target):
+            if str(target).endswith(".npz"):
+                size = os.stat(source).st_size
+                passed(lambda: os.truncate(source, size // 2))
+            replace(source, target)
 
-        os.fsync = half
+        os.replace = half
     else:
         raise SystemExit(f"no point '{point}'")
 
@@ -77,13 +79,13 @@ def harm(fault):
 if __name__ == "__main__":
     from absl import app
 
-    from experiments import run
+    from experiments import cli, run
 
     fault = sys.argv.pop(1)
     if fault != "none":
-        run.FLAGS(sys.argv)
-        run.select_backend()
-        for name in run.FLAGS:  # app.run reads them again, and adds to those that may come twice
-            run.FLAGS[name].unparse()
+        cli.FLAGS(sys.argv)
+        cli.select_backend()
+        for name in cli.FLAGS:  # app.run reads them again, and adds to those that may come twice
+            cli.FLAGS[name].unparse()
         harm(fault)
     app.run(run.main)

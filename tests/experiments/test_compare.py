@@ -1,6 +1,7 @@
 """Comparisons: style transfer of three kinds of method, and translation, from end to end."""
 
 import csv
+import functools
 import json
 import os
 import re
@@ -18,15 +19,15 @@ from absl import logging
 from test_runner import error
 
 from experiments import api
+from experiments.cli import FLAGS
 from experiments.compare import __main__ as compare
-from experiments.compare import worker
+from experiments.compare import processes, worker
 from experiments.data import pictures
 from experiments.metrics import pairs
-from experiments.run import FLAGS
-from experiments.tasks.subjects import CONTENT_TAPS, STYLE_TAPS
+from experiments.metrics.picture_scores import CONTENT_TAPS, STYLE_TAPS
 from experiments.training import checkpoint
 from experiments.training.rundir import RunDir
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.weights import load_weights, random_weights, save_weights
 
 LOG = [{"images": 4, "time": 1.0, "loss/style": 2.0, "learning_rate/network": 0.1},
@@ -38,7 +39,7 @@ def main(*arguments):
     verbosity = logging.get_verbosity()
     rest = FLAGS(["compare", *map(str, arguments)])
     try:
-        return compare.command(compare._compare, compare._check_flags)(rest)
+        return compare.main(rest)
     finally:
         FLAGS.unparse_flags()
         logging.set_verbosity(verbosity)
@@ -57,10 +58,9 @@ def untrained(run_dir, model, images=8, **changes):
     (run_dir / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in LOG))
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory):
-    """Contents of two sizes, styles a and c, narrow weights, runs; not to be changed."""
-    root = tmp_path_factory.mktemp("compare")
+@functools.cache
+def prepared(root):
+    """The folder `here`, made once for the modules that import the fixture."""
     tiny.noise(root / "content", 1, 0, (100, 80))
     tiny.noise(root / "wide", 2, 1, (90, 120))
     (root / "wide" / "1.png").rename(root / "content" / "1.png")
@@ -81,6 +81,12 @@ def here(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """Contents of two sizes, styles a and c, narrow weights, runs; not to be changed."""
+    return prepared(tmp_path_factory.getbasetemp() / "compared_runs")
+
+
 def in_process(path):
     """In place of a process for a column."""
     worker.make(json.loads(path.read_text()))
@@ -92,7 +98,7 @@ def asked(monkeypatch):
     """Columns are made in this process: the list of those that are."""
     found = []
     monkeypatch.setattr(
-        compare, "_apart", lambda path: found.append(path.parent.name) or in_process(path)
+        processes, "run", lambda path: found.append(path.parent.name) or in_process(path)
     )
     return found
 
@@ -113,7 +119,7 @@ def compared(here, tmp_path_factory):
     """The folder of a comparison; to be copied, not changed."""
     output = tmp_path_factory.mktemp("compared") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "_apart", in_process)
+        patch.setattr(processes, "run", in_process)
         assert main(*flags(here, output)) == 0
     return output
 
@@ -144,7 +150,7 @@ def test_the_table(compared, here):
 def test_scores_are_means_over_the_pictures_that_all_have(compared, here):
     """In one space of features, of style a alone: dumoulin has not learned c."""
     weights = load_weights(f"{here}/vgg19.npz")
-    content, style = perceptual(weights, CONTENT_TAPS), perceptual(weights, STYLE_TAPS)
+    content, style = feature_network(weights, CONTENT_TAPS), feature_network(weights, STYLE_TAPS)
     for method, row in table(compared).items():
         terms = []
         for name in "01":
@@ -267,7 +273,7 @@ def test_interrupted_and_gone_on(here, tmp_path, capfd):
 
 
 def test_an_ended_process_is_an_error(here, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(compare, "_apart", lambda path: (-9, False))
+    monkeypatch.setattr(processes, "run", lambda path: (-9, False))
     assert main(*flags(here, tmp_path)) == 1
     assert "gatys: its process was ended by SIGKILL" in error(capsys)
 
@@ -284,7 +290,9 @@ def ask(compared):
 
         board = program.TensorBoard()
         folder = str(compared / "tensorboard")
-        board.configure(argv=["", "--logdir", folder, "--port=0", "--load_fast=false"])
+        # read once: a thread that still reads when the process ends would abort it
+        once = "--load_fast=false", "--reload_interval=0"
+        board.configure(argv=["", "--logdir", folder, "--port=0", *once])
         address = board.launch()  # in a thread that ends with the process
 
     def ask(path, **body):

@@ -18,8 +18,7 @@ from test_compare import here, main, untrained  # noqa: F401
 
 from core.errors import InputError
 from experiments import api
-from experiments.compare import __main__ as compare
-from experiments.compare import events, inputs, methods, results, worker
+from experiments.compare import events, inputs, methods, processes, results, worker
 from experiments.compare.inputs import Cell, Row
 from experiments.data import pictures
 from experiments.training.rundir import RunDir, take_lock
@@ -35,7 +34,8 @@ def test_the_line_with_the_compiling_does_not_count():
 
 
 def cell(score, seconds, memory):
-    record = {"seconds": seconds, "memory": memory * 2**20, "parameters": 1000, "images": 0}
+    record = {"seconds": seconds, "memory": memory * 2**20, "parameters": 1000, "images": 0,
+              "environment": {"device": "x", "machine": "y", "commit": None}}  # fmt: skip
     return Cell(np.zeros((8, 8, 3), np.uint8), record, {"psnr": score})
 
 
@@ -52,7 +52,7 @@ def test_all_numbers_are_of_the_rows_that_all_methods_have():
     assert lines[2] == ["none", *"–––––", "0 of 3"]
 
 
-def test_nothing_in_common_is_no_number():
+def test_nothing_in_common_is_no_number(tmp_path):
     rows, named = [Row(name, {}) for name in "ab"], [SimpleNamespace(name=n) for n in "xy"]
     for method in named:
         method.run_dir = None
@@ -60,7 +60,16 @@ def test_nothing_in_common_is_no_number():
     header, lines = inputs.table(named, found, rows)
     assert len(header) == 7
     assert [line[1:4] for line in lines] == [["–"] * 3] * 2
-    assert "does not compare" in results._over(0, found)
+    for name, method in zip(found, named, strict=True):
+        data = SimpleNamespace(style_scale=1.0)
+        method.config = SimpleNamespace(model=name, preset="smoke", images=4, data=data)
+        method.translates, method.styles = False, None
+    for row in rows:
+        row.files["content"] = tmp_path / "content.png"
+    pictures.write_png(tmp_path / "content.png", np.zeros((8, 8, 3), np.uint8))
+    results.write(tmp_path, named, rows, found, SimpleNamespace(network=None), print)
+    said = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert "No picture is there of all methods: what they measure does not compare" in said
 
 
 def test_curves_of_one_name_have_one_meaning(tmp_path):
@@ -189,6 +198,7 @@ def test_one_comparison_at_a_time(here, tmp_path, capsys):  # noqa: F811
                  f"--weights={here}/vgg19.npz", f"--output={tmp_path}"]  # fmt: skip
     with take_lock(tmp_path, "--output", "another comparison", "is at work there"):
         assert main(*arguments) == 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "lock.pid"]
     assert f"another comparison (pid {os.getpid()}) is at work there" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
@@ -196,7 +206,7 @@ def test_one_comparison_at_a_time(here, tmp_path, capsys):  # noqa: F811
 def test_a_closed_terminal_ends_the_process_of_a_column(tmp_path, monkeypatch):
     start = subprocess.Popen
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(compare.subprocess, "Popen", lambda _, **options: start(sleep, **options))
+    monkeypatch.setattr(processes.subprocess, "Popen", lambda _, **options: start(sleep, **options))
     old = signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def hang_up():
@@ -207,17 +217,17 @@ def test_a_closed_terminal_ends_the_process_of_a_column(tmp_path, monkeypatch):
     thread = threading.Thread(target=hang_up)
     thread.start()
     try:
-        assert compare._apart(tmp_path / "plan.json") == (-signal.SIGTERM, True)
+        assert processes.run(tmp_path / "plan.json") == (-signal.SIGTERM, True)
         thread.join()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, old)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_a_column_ends_with_a_comparison_that_is_killed():
-    column = ("import time; from experiments.compare import worker; worker._end_with_parent(); "
-              "print('ready', flush=True); time.sleep(60)")  # fmt: skip
+    column = ("import time; from experiments.compare import processes; "
+              "processes.end_with_parent(); print('ready', flush=True); "
+              "time.sleep(60)")  # fmt: skip
     parent = ("import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]], "
               "start_new_session=True); print(p.pid, flush=True); p.wait()")  # fmt: skip
     process = subprocess.Popen([sys.executable, "-c", parent, column], stdout=subprocess.PIPE,

@@ -96,7 +96,7 @@ BAD = [
     ("--models=gatys --mode=train", "--mode: not an option of experiments.compare"),
     ("--models=gatys --direction=BtoA " + PAIR, "--direction: not an option of a comparison of st"),
     ("--runs={here}/adain --preset=paper " + PAIR, "--preset: is of methods that optimise"),
-    ("--models=gatys --size=20 " + PAIR, "--size=20: expected 32 pixels or more"),
+    ("--models=gatys --size=20 " + PAIR, "--longer_side=20: expected 32 pixels or more"),
     ("--models=gatys --set=algorithm.no=1 " + PAIR, "algorithm.no: no such key"),
     ("--models=gatys --preset=smoke --size=32 --content={here}/content --style={here}/style "
      "--weights=nonsense", "weights 'nonsense': expected imagenet"),
@@ -108,7 +108,7 @@ BAD = [
     ("--models=gatys --content={here}/vgg19.npz --style={here}/style --weights=nonsense",
      "Cannot read the picture {here}/vgg19.npz"),
     ("--runs={here}/cyclegan --content={here}/content", "--content: not an option of a comparison"),
-    ("--runs={here}/cyclegan --direction=up", "--direction=up: expected AtoB or BtoA"),
+    ("--runs={here}/cyclegan --direction=up", "--direction=up: unknown. Known: AtoB, BtoA."),
     ("--runs={here}/cyclegan,{here}/pix2pix --direction=BtoA", "has learned AtoB alone"),
     ("--runs={here}/cyclegan --count=0", "--count=0: expected 1"),
 ]  # fmt: skip

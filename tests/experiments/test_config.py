@@ -6,9 +6,9 @@ import json
 import pytest
 import tiny
 
+from core import engine
 from core.errors import InputError
-from experiments import api
-from experiments.configs import MODELS
+from experiments import api, configs
 from experiments.dry_run import describe
 from experiments.training.config import (
     CADENCE,
@@ -20,7 +20,7 @@ from experiments.training.config import (
 )
 from experiments.training.rundir import RunDir, stored_config
 
-PRESETS = api.model_module("cyclegan").PRESETS
+PRESETS = configs.find("cyclegan").presets
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_round_trip(preset, tmp_path):
     assert stored_config(tmp_path, PRESETS) == config
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", configs.MODELS)
 def test_a_preset_is_called_as_it_says(model):
-    for name, config in api.model_module(model).PRESETS.items():
+    for name, config in configs.find(model).presets.items():
         assert (config.model, config.preset) == (model, name)
 
 
@@ -175,3 +175,35 @@ def test_dry_run(preset, tmp_path, monkeypatch):
 def test_dry_run_counts_a_folder(pictures_of_two):
     text = describe(tiny.config(pictures_of_two), "somewhere")
     assert "16 images of each domain = 8 steps = 3.2 epochs of 5" in text
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_determinism_is_a_choice(deterministic, pictures_of_two, tmp_path, monkeypatch):
+    asked, setup = [], engine.setup
+
+    def note(devices, deterministic=True, branches=1):
+        asked.append(deterministic)
+        return setup(devices, deterministic=False, branches=branches)
+
+    monkeypatch.setattr(engine, "setup", note)
+    changes = {"images": 2} | ({} if deterministic else {"deterministic": "false"})
+    tiny.train(pictures_of_two, tmp_path, **changes)
+    assert asked == [deterministic]
+    stored = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert stored["config"]["deterministic"] is deterministic
+
+
+def test_runs_that_were_stored_before_are_deterministic(tmp_path):
+    config = api.make_config("cyclegan", "smoke")
+    directory = RunDir(tmp_path, config)
+    directory.store(config, {})
+    directory.close()
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["config"]["deterministic"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert stored_config(tmp_path, PRESETS).deterministic is True
+    RunDir(tmp_path, config).close()  # and go on as such
+    other = api.make_config("cyclegan", "smoke", {"deterministic": False})
+    with pytest.raises(InputError, match="deterministic: True -> False"):
+        RunDir(tmp_path, other)

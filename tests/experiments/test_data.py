@@ -10,8 +10,9 @@ from PIL import Image
 
 from core.errors import InputError
 from experiments.data import pictures, seasons
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source, check_domains
-from experiments.data.pipeline import DataConfig, batches
+from experiments.data.pipeline import batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import open_dataset
 

@@ -17,6 +17,7 @@ import tiny
 # they may differ by two of them a step, and change no output.
 RATE, STEPS = 1e-4, 3
 LOSSES, STATE, BIASES = 1e-5, 1e-5, 2 * STEPS * RATE
+pytestmark = pytest.mark.thorough
 CHILD = """
 import json, os, sys
 from absl import logging

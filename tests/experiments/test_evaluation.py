@@ -14,13 +14,14 @@ from test_runner import error, main
 
 from core.errors import InputError
 from experiments import api, metrics
+from experiments.data.pictures import from_unit
 from experiments.data.pipeline import test_images as held_out
-from experiments.metrics import evaluation, features, pairs, protocols, published
+from experiments.metrics import evaluation, features, pairs, picture_scores, protocols, published
 from experiments.metrics.features import Extractor
 from experiments.metrics.sampling import generate
-from experiments.tasks import subjects
-from experiments.tasks.translation import predict
-from nst.features import perceptual
+from experiments.tasks.feed_forward import Learned
+from experiments.tasks.translation import predict, translator
+from nst.features import feature_network
 from nst.weights import random_weights, save_weights
 
 SMOKE = {"data.size": 16, "data.load_size": 16, "images": 8, "batch_size": 4, "log_every": 4,
@@ -52,9 +53,9 @@ def small(monkeypatch):
         protocol = protocols.PROTOCOLS[name]
         protocol = protocol._replace(generated=count, real=protocol.real and count)
         monkeypatch.setitem(protocols.PROTOCOLS, name, protocol)
-    monkeypatch.setattr(subjects, "hed_distance", lambda: away)
+    monkeypatch.setattr(picture_scores, "hed_distance", lambda: away)
     narrow = random_weights("vgg16", width=1 / 32)
-    monkeypatch.setattr(subjects, "load_weights", lambda name: narrow)
+    monkeypatch.setattr(picture_scores, "load_weights", lambda name: narrow)
     return narrow
 
 
@@ -90,7 +91,7 @@ def test_seeds_against_training_images(run_dir, small):
     run = api.load(run_dir, say=quiet)
     found = run.measure(["fd_hed5k", "swd2k", "ms_ssim1k"], say=quiet)
     fakes = generate(run.algorithm, range(7))
-    source = api.open_data(run.config, quiet).train["image"]
+    source = run.open_data(quiet).train["image"]
     reals = [source.get(i) for i in range(7)]
     expected = metrics.frechet_distance(colours(reals), colours(fakes))
     assert found["fd_hed5k"] == pytest.approx(expected, rel=1e-5)
@@ -170,9 +171,9 @@ def test_both_directions_against_test_images(finished, tmp_path, small):
     run = api.load(tmp_path / "run", say=quiet)
     found = run.measure(["fd_hed_test"], say=quiet)
     assert list(found) == ["fd_hed_test/AtoB", "fd_hed_test/BtoA"]
-    data = api.open_data(run.config, quiet)
+    data = run.open_data(quiet)
     a, b = (held_out(data, run.config.data, role, 2) for role in "AB")
-    fakes = predict(run.algorithm.translator("BtoA"), b)
+    fakes = predict(translator(run, "BtoA"), b)
     expected = metrics.frechet_distance(colours(a), colours(fakes))
     assert found["fd_hed_test/BtoA"] == pytest.approx(expected, rel=1e-4)
     (line,) = records(tmp_path / "run")
@@ -187,9 +188,9 @@ def test_pairs_need_the_truth(finished, tmp_path, small):
     found, own = run.measure(["psnr", "lpips_hed"], say=quiet), run.evaluate(say=quiet)
     assert list(found) == ["psnr/AtoB", "psnr/BtoA", "lpips_hed/AtoB", "lpips_hed/BtoA"]
     assert found["psnr/BtoA"] == own["psnr/BtoA"]
-    data = api.open_data(run.config, quiet)
+    data = run.open_data(quiet)
     a, b = (held_out(data, run.config.data, role, 2) for role in "AB")
-    fakes = predict(run.algorithm.translator("AtoB"), a)
+    fakes = predict(translator(run, "AtoB"), a)
     assert found["lpips_hed/AtoB"] == pytest.approx(np.square((fakes / 255.0) - b / 255.0).mean())
     with pytest.raises(InputError, match="ms_ssim1k: not a metric of cyclegan, which takes fid50k"):
         run.measure(["ms_ssim1k"], say=quiet)
@@ -212,8 +213,8 @@ def pictured(tmp_path_factory):
 
 
 def terms(weights, rows):
-    content, style = (perceptual(weights, taps)
-                      for taps in (subjects.CONTENT_TAPS, subjects.STYLE_TAPS))  # fmt: skip
+    taps = picture_scores.CONTENT_TAPS, picture_scores.STYLE_TAPS
+    content, style = (feature_network(weights, names) for names in taps)
     return {
         "content_hed": np.mean([pairs.content_term(content, x, c, "mean") for x, c, _ in rows]),
         "style_hed": np.mean([pairs.style_term(style, x, s, "johnson") for x, _, s in rows]),
@@ -238,7 +239,7 @@ def test_contents_in_test_styles(pictured, tmp_path, small):
     assert main(*test_stylization.flags(pictured, path, images=2, eval_images=3)) == 0
     run = api.load(path, say=quiet)
     found = run.measure(HED, say=quiet)
-    data = api.open_data(run.config, quiet)
+    data = run.open_data(quiet)
     contents, styles = (held_out(data, run.config.data, r, 3) for r in ("content", "style"))
     rows = [(run.stylize(c, [styles[i % 2]]), c, styles[i % 2]) for i, c in enumerate(contents)]
     check_rows(found, small, rows)
@@ -253,8 +254,8 @@ def test_learned_styles(pictured, tmp_path, small):
     assert main(*test_feed_forward.flags(pictured, path, "dumoulin", "ab", **changes)) == 0
     run = api.load(path, say=quiet)
     found = run.measure(HED, say=quiet)
-    contents = held_out(api.open_data(run.config, quiet), run.config.data, "content", 3)
-    styles = subjects.Learned(run, None).styles
+    contents = held_out(run.open_data(quiet), run.config.data, "content", 3)
+    styles = Learned(run, None).styles
     rows = [(run.stylize(c, [i % 2]), c, styles[i % 2]) for i, c in enumerate(contents)]
     found_terms, expected = {k: found[k] for k in HED[:2]}, terms(small, rows)
     assert found_terms == pytest.approx(expected, rel=1e-4)
@@ -268,8 +269,8 @@ def test_an_optimised_picture(pictured, tmp_path, small, capfd):
                 f"--run_dir={path}") == 0  # fmt: skip
     run = api.load(path, say=quiet)
     found = run.measure(HED[:2], say=quiet)
-    level = run.algorithm.level.level
-    row = [subjects.to_uint8(x) for x in (run.algorithm.picture(), level.content, level.styles[0])]
+    own = run.algorithm
+    row = [from_unit(x) for x in (own.picture(), own.content, own.styles[0])]
     assert found == pytest.approx(terms(small, [row]), rel=1e-4)
     capfd.readouterr()
     assert evaluate(path, "artfid") == 1

@@ -15,9 +15,12 @@ from test_runner import main
 
 from core.errors import InputError
 from experiments import api
-from experiments.metrics import evaluation
-from experiments.tasks import subjects
-from experiments.training import best, checkpoint, loop
+from experiments.metrics import evaluation, picture_scores
+from experiments.tasks.feed_forward import LearnedStyles
+from experiments.tasks.generation import Generated, Generation
+from experiments.tasks.optimisation import StyleOptimisation
+from experiments.tasks.translation import Translated, Translation
+from experiments.training import checkpoint, loop
 from experiments.training.writer import read_metrics
 
 OPTIONS = {
@@ -44,7 +47,8 @@ def train(path, values=VALUES, budget=16, own=None, said=None, **changes):
         budget=budget,
         evaluate=lambda *_: own or {"psnr/AtoB": 0.0},
         sheets=lambda *_: {},
-        measure=lambda: {"metrics/fd_hed5k": values[int(algorithm.images.numpy())]},
+        best_sign=1 if config.best.startswith("psnr") else -1,
+        measure=lambda check: {"metrics/fd_hed5k": values[int(algorithm.images.numpy())]},
         say=([] if said is None else said).append,
     )
     return algorithm
@@ -83,7 +87,7 @@ def test_a_score_of_the_models_own(score, images, tmp_path):
     config = tiny.config("unused", data__size=8, data__load_size=8, eval_every=4, best=score)
     loop.train(
         toy.Toy(), toy.dataset(), config, tmp_path, budget=16, sheets=lambda *_: {}, say=quiet,
-        evaluate=lambda *_: {score: next(counts)},
+        evaluate=lambda *_: {score: next(counts)}, best_sign=1 if score.startswith("psnr") else -1,
     )  # fmt: skip
     assert kept(tmp_path)[0] == images
 
@@ -162,16 +166,25 @@ def test_kill_minus_nine(pictures_of_two, tmp_path):
     ("score", "expected"),
     [("fid50k_full", -1), ("kd_hed5k", -1), ("swd2k_mean", -1), ("fid_test/AtoB", -1),
      ("pr_hed5k_recall", 1), ("is5k_mean", 1), ("psnr/AtoB", 1), ("ssim/BtoA", 1), ("l1/AtoB", -1),
-     ("test/style", -1), ("ppl_wend", -1), ("objective/total", -1)],
+     ("test/style", -1), ("ppl_wend", -1), ("objective/total", -1), ("sep_faces_w", -1)],
 )  # fmt: skip
 def test_whether_lower_or_higher(score, expected):
-    assert best.sign(score) == expected
+    assert known_sign(score) == expected
 
 
 @pytest.mark.parametrize("score", ["ms_ssim1k", "diversity/real", "is5k_std", "kid5k_std", "x"])
 def test_neither_is_known(score):
-    with pytest.raises(InputError, match=f"best={score}: .* neither"):
-        best.sign(score)
+    assert known_sign(score) == 0
+
+
+def known_sign(score):
+    """What the subject of a metric, or the task of a score of its own, says of it."""
+    tasks = (Translation, Generation, LearnedStyles, StyleOptimisation)
+    for start, sign in (pair for task in tasks for pair in task.better.items()):
+        if score.startswith(start) and score.partition("/")[0] not in picture_scores.PAIRS:
+            return sign
+    kind = Translated if "/" in score else Generated
+    return kind.__new__(kind).better(score)
 
 
 # --- through the runner
@@ -212,9 +225,10 @@ def test_train_then_use_the_best(noise, tmp_path, small, monkeypatch, capfd):  #
     assert (tmp_path / "out" / "seed0000.png").exists()
     # what cannot be measured at one moment does not end the run
     said = []
-    monkeypatch.setattr(subjects.Generated, "measure", refuse_one)
+    monkeypatch.setattr(Generated, "measure", refuse_one)
     config = dataclasses.replace(run.config, metrics=("swd2k", "fd_hed5k"))
-    found = evaluation.in_training(dataclasses.replace(run, config=config), None, said.append)
+    subject = Generated(dataclasses.replace(run, config=config), None)
+    found = evaluation.in_training(subject, said.append)
     assert found == {"metrics/fd_hed5k": 2.0} and said == ["left out: of one colour"]
 
 

@@ -6,16 +6,18 @@ import signal
 import numpy as np
 import pytest
 import tiny
+from commands import cut_power, load_once
 from PIL import Image
 from test_resume import run as child
 from test_runner import error, main
 
 from core.errors import InputError
 from experiments import api
-from experiments.configs import dumoulin
-from experiments.data import pictures
+from experiments.data import pictures, tiles
+from experiments.data.pictures import to_unit
+from experiments.data.styles import style_number
 from experiments.tasks import feed_forward
-from experiments.tasks.stylization import style_number, to_unit
+from nst.dumoulin.algorithm import Dumoulin
 from nst.weights import random_weights, save_weights
 
 SIZE = (44, 52)
@@ -64,8 +66,9 @@ def loaded(two):
 
 
 @pytest.fixture
-def stylize(two, painted):
+def stylize(two, loaded, painted, monkeypatch):
     """`--mode=stylize` of the run with further flags; its exit status."""
+    load_once(monkeypatch, loaded)
 
     def call(*arguments, output):
         given = f"--content={painted}/content/0.png", f"--output={output}", *arguments
@@ -82,6 +85,15 @@ def listed(folder):
     return sorted(p.name for p in folder.rglob("*.png"))
 
 
+def test_a_power_cut_changes_nothing(painted, two, tmp_path, capfd):
+    command = flags(painted, tmp_path / "run", "dumoulin", "ab")
+    cut_power(lambda: main(*command), Dumoulin, 3)  # after 6 images; 4 are saved
+    assert main(*command) == 0
+    assert "going on after 4 of 8 images" in capfd.readouterr().err
+    tiny.assert_same_state(tmp_path / "run", two)
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize(("model", "styles"), [("johnson", "a"), ("dumoulin", "ab")])
 def test_killed_and_resumed_equals_uninterrupted(model, styles, painted, tmp_path):
     """All in processes of their own, which have one number of threads."""
@@ -142,10 +154,14 @@ def test_the_authors_padding_trains_and_takes_small_pictures(painted, tmp_path):
 
 def test_a_picture_too_large_for_memory_is_stylised_in_tiles(loaded, painted, monkeypatch):
     picture = pictures.fit(content(painted), (700, 520), "stretch")
-    stylizer, widths, sizes = feed_forward.Stylizer(loaded.algorithm, 2), [], []
-    monkeypatch.setattr(feed_forward, "max_pixels", lambda width: widths.append(width) or 512 * 512)
-    network = stylizer._network
-    stylizer._network = lambda x, w: sizes.append(x.shape[1:3]) or network(x, w)
+    widths, sizes, tiled = [], [], tiles.tiled
+
+    def watched(network, picture, **options):
+        return tiled(lambda x: sizes.append(x.shape[1:3]) or network(x), picture, **options)
+
+    monkeypatch.setattr(tiles, "max_pixels", lambda width: widths.append(width) or 512 * 512)
+    monkeypatch.setattr(feed_forward, "tiled", watched)
+    stylizer = loaded.task.make_stylizer(loaded)
     found = stylizer(to_unit(picture), [0])
     assert sizes == [(512, 512)] * 4 and widths == [3]
     pieces = [stylizer(to_unit(picture[:512]), [0]), stylizer(to_unit(picture[-512:]), [0])]
@@ -171,25 +187,25 @@ def test_using_a_run_needs_neither_the_style_nor_vgg(painted, tmp_path, capfd):
     shutil.copy(copy / "b.png", copy / "a.png")
     assert main(*evaluate) == 1
     assert "a.png changed since the training. Restore what was there." in error(capfd)
-
-
-def test_another_style_under_the_old_name_is_refused(painted, tmp_path, capfd):
-    copy = tmp_path / "here"
-    shutil.copytree(painted, copy)
-    command = flags(copy, tmp_path / "run", "johnson", "a")
-    assert main(*command) == 0
-    shutil.copy(copy / "b.png", copy / "a.png")
-    capfd.readouterr()
-    assert main(*command) == 1
+    assert main(*command) == 1  # another style under the old name
     assert "has changed since this run began" in error(capfd)
 
 
-def test_a_style_is_added(painted, two, loaded, tmp_path, capfd):
-    run = tmp_path / "more"
-    command = flags(painted, run, "dumoulin", "c", **{"algorithm.base": two})
-    assert main(*command) == 0
+@pytest.fixture(scope="module")
+def more(painted, two, tmp_path_factory):
+    """The base, a copy of `two`, and a run that adds the style c to it; not to be changed."""
+    root = tmp_path_factory.mktemp("more")
+    base, run = root / "base", root / "run"
+    shutil.copytree(two, base)
+    assert main(*flags(painted, run, "dumoulin", "c", **{"algorithm.base": base})) == 0
+    return base, run
+
+
+def test_a_style_is_added(painted, more, loaded, capfd):
+    base, run = more
+    command = flags(painted, run, "dumoulin", "c", **{"algorithm.base": base})
     more = api.load(run, say=lambda line: None)
-    assert dumoulin.learned_styles(more) == ("a", "b", "c")
+    assert more.task.learned_styles(more.config) == ("a", "b", "c")
     for i in (0, 1):
         assert np.array_equal(more.stylize(content(painted), [i]),
                               loaded.stylize(content(painted), [i]))  # fmt: skip
@@ -197,21 +213,20 @@ def test_a_style_is_added(painted, two, loaded, tmp_path, capfd):
                               more.stylize(content(painted), [0]))  # fmt: skip
     assert main(*command) == 0
     assert "this run is complete" in capfd.readouterr().err
-    wide = flags(painted, run, "dumoulin", "c", **{"algorithm.base": two, "algorithm.width": 0.5})
+    wide = flags(painted, run, "dumoulin", "c", **{"algorithm.base": base, "algorithm.width": 0.5})
     assert main(*wide) == 1
     assert "algorithm.width=0.5: algorithm.base has 0.1. Leave it out." in error(capfd)
 
 
-def test_going_on_with_added_styles_needs_the_base(painted, two, tmp_path, capfd):
-    base, run = tmp_path / "base", tmp_path / "more"
-    shutil.copytree(two, base)
-    command = flags(painted, run, "dumoulin", "c", **{"algorithm.base": base})
-    assert main(*command) == 0
+def test_going_on_with_added_styles_needs_the_base(painted, more, tmp_path, capfd):
+    base, run = more
     base.rename(tmp_path / "away")
-    capfd.readouterr()
-    assert main(*command) == 1
-    assert "algorithm.base=" in (said := error(capfd)) and "needed to add styles to it" in said
-    assert len(api.load(run, say=lambda line: None).stylize(content(painted), ["c"])) == SIZE[0]
+    try:
+        assert main(*flags(painted, run, "dumoulin", "c", **{"algorithm.base": base})) == 1
+        assert "algorithm.base=" in (said := error(capfd)) and "needed to add styles to it" in said
+        assert len(api.load(run, say=lambda line: None).stylize(content(painted), ["c"])) == SIZE[0]
+    finally:
+        (tmp_path / "away").rename(base)
 
 
 def test_names_that_come_twice_are_numbered():
@@ -232,7 +247,10 @@ def test_numbers_are_places_and_text_is_a_name_first():
 REFUSED = [
     (["--style=2"], "style 2: this network has learned 0 (a), 1 (b)"),
     (["--style=c.jpg"], "style c.jpg: this network has learned"),
-    (["--style=0", "--style_size=64"], "--style_size: the styles are in the network"),
+    (
+        ["--style=0", "--style_size=64"],
+        "--style_size: not an option of --model=dumoulin",
+    ),
     (["--style=0", "--colours=coral"], "expected style or luminance"),
     (["--style=0", "--style_weights=0.5,0.5"], "2 style weights for 1 styles"),
 ]

@@ -27,7 +27,13 @@ class PowerCut(Exception):
     pass
 
 
-@pytest.mark.parametrize("model", [pytest.param("progan", marks=pytest.mark.backends), "stylegan"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("progan", marks=pytest.mark.backends),
+        pytest.param("stylegan", marks=pytest.mark.thorough),
+    ],
+)
 def test_resumed_inside_a_fade_equals_uninterrupted(model, pictures, tmp_path, monkeypatch):
     """Stages begin at 0, 8 and 16 images; the fade is from 8 to 16."""
     whole = train(model, pictures, tmp_path / "whole")
@@ -56,6 +62,7 @@ def test_pictures_of_a_run_that_has_not_grown_up(pictures, tmp_path):
     assert picture.shape == (8, 8, 3) and np.ptp(blocks, axis=(1, 3)).max() == 0
 
 
+@pytest.mark.thorough
 def test_every_configuration_of_table_1_makes_sheets_and_scores(pictures, tmp_path):
     from experiments.configs.stylegan import PRESETS
 

@@ -122,15 +122,20 @@ def test_a_signal_does_not_wait_for_a_metric(at, tmp_path):
 
     def train(name, measure):
         algorithm = toy.Toy()
-        toy.train(algorithm, tmp_path / name, config, budget=12, measure=lambda: measure(algorithm))
+        options = {"budget": 12, "measure": lambda check: measure(algorithm, check)}
+        toy.train(algorithm, tmp_path / name, config, **options)
 
-    def measured(algorithm):
+    def measured(algorithm, check):
+        check()
         return {"metrics/x": float(algorithm.images.numpy())}
 
-    def stopped(algorithm):
-        if algorithm.images.numpy() == at:
-            signal.raise_signal(signal.SIGTERM)
-        return measured(algorithm)
+    def stopped(algorithm, check):
+        for batch in range(100):
+            check()
+            assert algorithm.images.numpy() < at or batch <= 3, "went on after the signal"
+            if algorithm.images.numpy() == at and batch == 3:
+                signal.raise_signal(signal.SIGTERM)
+        return measured(algorithm, check)
 
     train("whole", measured)
     with pytest.raises(loop.Interrupted, match=f"after {at} images; saved"):
@@ -231,3 +236,32 @@ def test_a_stage_is_entered_once_also_when_a_run_goes_on(config, tmp_path):
         parts = TwoStages()
         toy.train(parts, tmp_path / "parts", config, budget=budget)
     assert float(whole.unused.numpy()) == float(parts.unused.numpy()) == 11.0
+
+
+def test_a_signal_before_a_metric_is_due_does_not_wait_for_it(tmp_path):
+    config = tiny.config("unused", data__size=8, data__load_size=8, metrics=["x"], metrics_every=6)
+    algorithm = toy.Toy(poison=lambda n: signal.raise_signal(signal.SIGINT) or {} if n == 6 else {})
+
+    def measure(check):
+        check()
+        pytest.fail("the metric was taken")
+
+    with pytest.raises(loop.Interrupted, match="after 6 images; saved"):
+        toy.train(algorithm, tmp_path, config, budget=12, measure=measure)
+    assert saved(tmp_path)[0] == 6
+
+
+def test_a_signal_lands_on_no_line_of_the_code(config, tmp_path):
+    """Only `check` and the end of a step look for it: what it comes in is finished."""
+    config = dataclasses.replace(config, metrics=("x",), metrics_every=6)
+    finished = []
+
+    def measure(check):
+        signal.raise_signal(signal.SIGTERM)
+        finished.append(sum(range(10_000)))  # many bytecodes, no check
+        return {"metrics/x": 1.0}
+
+    with pytest.raises(loop.Interrupted, match="after 6 images; saved"):
+        toy.train(toy.Toy(), tmp_path, config, budget=12, measure=measure)
+    assert finished == [sum(range(10_000))]
+    assert [row["images"] for row in read_metrics(tmp_path) if "metrics/x" in row] == [6]

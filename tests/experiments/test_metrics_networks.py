@@ -163,6 +163,25 @@ def test_a_file_that_is_not_there(tmp_path, file, monkeypatch):
         published.find(file)
 
 
+def test_a_damaged_download_is_made_again(tmp_path, monkeypatch):
+    """Keras does so, where it is told the whole checksum."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    source = tmp_path / "there.pth"
+    source.write_bytes(b"right")
+    whole = hashlib.sha256(b"right").hexdigest()
+    file = published.File("weights.pth", source.as_uri(), whole)
+    path = published.find(file)
+    assert path.read_bytes() == b"right"
+    path.write_bytes(b"wrong")
+    assert published.find(file).read_bytes() == b"right"
+    path.write_bytes(b"wrong")
+    source.write_bytes(b"wrong, too")
+    with pytest.raises(InputError, match="weights.pth could not be downloaded .* fd_hed5k"):
+        published.find(file)
+    with pytest.raises(InputError, match="another or a damaged file"):
+        published.find(file._replace(sha256=whole[:8]))
+
+
 def test_checksums_are_those_in_the_names():
     named = (published.INCEPTION, published.ALEXNET, published.VGG16)
     assert [f.sha256 for f in named] == ["6726825d", "7be5be79", "397923af"]

@@ -11,8 +11,8 @@ from experiments import metrics
 from experiments.metrics import disentanglement, pairs
 from experiments.metrics.disentanglement import linear_separability, mutual_information_gap
 from experiments.metrics.features import Extractor
-from experiments.tasks import subjects
-from nst.features import perceptual
+from experiments.tasks import stylization
+from nst.features import feature_network
 from nst.weights import random_weights
 
 
@@ -59,7 +59,7 @@ def test_art_fid():
 
 
 def test_content_and_style_terms():
-    trunk = perceptual(random_weights("vgg16", width=0.1), ["relu1_1", "relu2_1"])
+    trunk = feature_network(random_weights("vgg16", width=0.1), ["relu1_1", "relu2_1"])
     a, b = images(2, size=24)
     assert pairs.content_term(trunk, a, a, "mean") == pairs.style_term(trunk, a, a, "gatys") == 0
     x, y = (list(trunk(np.float32(p)[None] / 255).values()) for p in (a, b))
@@ -74,11 +74,11 @@ def test_content_and_style_terms():
 
 def test_stylising_shows_how_far_it_is(monkeypatch):
     shown, sets = [], {"content": images(3), "style": images(2, 1)}
-    monkeypatch.setattr(subjects, "progress", lambda work, *shows: shown.append(shows) or work)
-    monkeypatch.setattr(subjects.Stylised, "_images", lambda self, role: sets[role])
-    module = SimpleNamespace(make_stylizer=lambda *_: lambda content, styles: content)
-    run = SimpleNamespace(module=module, algorithm=None, config=None)
-    rows = subjects.Stylised(run, None).rows
+    monkeypatch.setattr(stylization, "progress", lambda work, *shows: shown.append(shows) or work)
+    monkeypatch.setattr(stylization.Stylised, "images", lambda self, role: sets[role])
+    stylizer = lambda content, styles: content  # noqa: E731
+    run = SimpleNamespace(stylizer=stylizer, algorithm=None, config=None)
+    rows = stylization.Stylised(run, None).rows
     assert shown == [("stylised", 3)]
     np.testing.assert_array_equal([row.content for row in rows], sets["content"])
     np.testing.assert_array_equal([row.style for row in rows], sets["style"][[0, 1, 0]])

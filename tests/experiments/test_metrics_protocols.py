@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from fakes import Fake
 
 from core.errors import InputError
 from experiments import metrics
@@ -146,7 +147,7 @@ def test_names_that_a_model_does_not_take():
         ("", "one of the names is empty, expected names with single commas between them"),
     ):
         with pytest.raises(InputError) as caught:
-            evaluation.check(subject, name, None)
+            evaluation.check_metric(subject, name, None)
         assert message in str(caught.value)
         assert ("mean" in message) == ("mean" in str(caught.value))
 
@@ -172,13 +173,17 @@ def test_every_name_has_its_split():
 # --- path length
 
 
-class Straight:
+class Straight(Fake):
     """Pictures that are linear in w, and w in z: every step has the same distance."""
 
-    latent_size, classes = 3, 0
+    has_mapping = True
 
     def __init__(self):
-        self.generator = SimpleNamespace(
+        super().__init__(3)
+
+    @property
+    def generator(self):
+        return SimpleNamespace(
             mapping=lambda z: keras.ops.repeat(z[:, None], 2, axis=1), synthesis=self.synthesis
         )
 
@@ -220,10 +225,9 @@ def test_slerp():
 
 
 def test_models_without_such_paths():
-    plain = SimpleNamespace(generator=lambda z: z)
+    plain = Fake(3, "uniform")
     with pytest.raises(InputError, match="no w. Take ppl_zend"):
         path_length.check_path("ppl_wend", plain)
-    plain.latent = "uniform"
     with pytest.raises(InputError, match="uniform, expected normal"):
         path_length.check_path("ppl_zend", plain)
     keras.config.set_dtype_policy("mixed_float16")

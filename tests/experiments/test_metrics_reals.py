@@ -9,9 +9,9 @@ import pytest
 
 from core.errors import InputError
 from experiments.data import pictures
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source
 from experiments.data.folders import open_folder
-from experiments.data.pipeline import DataConfig
 from experiments.metrics import reals
 from experiments.metrics.features import Extractor, Rows
 from experiments.metrics.reals import Reals

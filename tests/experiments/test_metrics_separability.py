@@ -1,25 +1,29 @@
 """Separability of latents whose portraits are painted from them: no network but the judge."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
+from fakes import Fake
 from scipy.special import ndtr
 
 from core.errors import InputError
 from experiments.data import faces
-from experiments.metrics import attributes, separability
+from experiments.metrics import attributes, sampling, separability
 from experiments.metrics.protocols import compute, split_of
 
 
-class Painter:
+class Painter(Fake):
     """z is normal, w is z, and `shown` of z in shares is what a portrait shows."""
 
-    latent_size, classes = len(faces.FACTORS), 0
+    has_mapping = True
 
     def __init__(self, shown, size=32):
-        self.generator, self.shown, self.size = self, shown, size
+        super().__init__(len(faces.FACTORS))
+        self.shown, self.size = shown, size
+
+    @property
+    def generator(self):
+        return self
 
     def mapping(self, z):
         return np.repeat(z[:, None], 2, axis=1)
@@ -28,6 +32,12 @@ class Painter:
         rows = self.shown(ndtr(ws[:, 0]))
         painted = np.stack([faces.draw(row, self.size) for row in rows])
         return keras.ops.convert_to_tensor(np.float32(painted) / 127.5 - 1)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """A painter paints with NumPy, which cannot be compiled."""
+    monkeypatch.setattr(sampling.engine, "compile", lambda function, variables: function)
 
 
 def test_the_judge_knows_portraits_it_has_not_seen():
@@ -40,7 +50,7 @@ def test_the_judge_knows_portraits_it_has_not_seen():
     assert ((larger > 0.5) == (known > 0.5)).mean() > 0.93
 
 
-def test_entangled_latents_cost_bits():
+def test_entangled_latents_cost_bits(eager):
     straight = Painter(lambda shares: shares)
     z = separability.measure_separability("sep_faces_z", straight, 400)
     assert separability.measure_separability("sep_faces_w", straight, 400) == z
@@ -52,9 +62,9 @@ def test_entangled_latents_cost_bits():
 @pytest.mark.parametrize(("algorithm", "message"), [
     (None, "makes no pictures from noise"),
     (Painter(lambda shares: shares, 16), "needs portraits of 32 pixels or more, got 16"),
-    (SimpleNamespace(generator=lambda z: z), "no w. Take sep_faces_z"),
+    (Fake(3), "no w. Take sep_faces_z"),
 ])  # fmt: skip
-def test_refused(algorithm, message):
+def test_refused(algorithm, message, eager):
     assert split_of("sep_faces_w") is None
     with pytest.raises(InputError, match=message):
         compute("sep_faces_w", None, algorithm=algorithm)

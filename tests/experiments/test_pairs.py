@@ -8,7 +8,8 @@ from PIL import Image
 from core.errors import InputError
 from experiments import api
 from experiments.data import pictures
-from experiments.data.pipeline import DataConfig, batches
+from experiments.data.config import DataConfig
+from experiments.data.pipeline import batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import open_dataset
 

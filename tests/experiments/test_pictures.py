@@ -464,7 +464,7 @@ def test_only_rgb_pictures_are_taken(tmp_path, shape):
         pictures.fit(gradient().astype(np.int64), 4, "crop")
 
 
-# --- write_png, to_float, to_uint8 ---
+# --- write_png, to_signed, from_signed ---
 
 
 def test_write_png_round_trip_and_replacement(tmp_path):
@@ -514,7 +514,7 @@ def test_write_png_is_atomic(tmp_path, monkeypatch, error):
     path = save(tmp_path / "a.png", gradient())
 
     def fail(self, file, *_):
-        file.write_bytes(b"half a pict")
+        file.write(b"half a pict")
         raise error
 
     monkeypatch.setattr(Image.Image, "save", fail)
@@ -526,28 +526,28 @@ def test_write_png_is_atomic(tmp_path, monkeypatch, error):
 
 def test_ranges_round_trip():
     values = np.arange(256, dtype=np.uint8)
-    images = pictures.to_float(values)
+    images = pictures.to_signed(values)
     assert images.dtype == np.float32
     assert images[0] == -1 and images[255] == 1
     assert np.allclose(images, values / 127.5 - 1, atol=1e-6)
     for dtype in (np.float16, np.float32, np.float64):
-        back = pictures.to_uint8(images.astype(dtype))
+        back = pictures.from_signed(images.astype(dtype))
         assert back.dtype == np.uint8 and np.array_equal(back, values)
 
 
-def test_to_uint8_clips_and_rounds():
+def test_from_signed_clips_and_rounds():
     images = [-np.inf, -1.5, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 0.999, 7.0, np.inf]
-    assert pictures.to_uint8(images).tolist() == [0, 0, 0, 1, 255, 255, 255]
-    assert pictures.to_uint8(np.zeros((2, 4, 4, 3), np.float32)).shape == (2, 4, 4, 3)
+    assert pictures.from_signed(images).tolist() == [0, 0, 0, 1, 255, 255, 255]
+    assert pictures.from_signed(np.zeros((2, 4, 4, 3), np.float32)).shape == (2, 4, 4, 3)
 
 
 def test_ranges_refuse_each_others_values():
     with pytest.raises(InputError, match="float32"):
-        pictures.to_float(np.zeros(3, np.float32))
+        pictures.to_signed(np.zeros(3, np.float32))
     with pytest.raises(InputError, match="uint8 values"):
-        pictures.to_uint8(np.zeros(3, np.uint8))
+        pictures.from_signed(np.zeros(3, np.uint8))
     with pytest.raises(InputError, match="NaN"):
-        pictures.to_uint8(np.float32([0, np.nan]))
+        pictures.from_signed(np.float32([0, np.nan]))
 
 
 # --- sheet ---

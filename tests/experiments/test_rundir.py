@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -13,11 +14,10 @@ from experiments.training.rundir import RunDir, stored_config
 
 PRESETS = {"smoke": tiny.config("x")}
 HOLD = """
-import fcntl, sys
-lock = open(sys.argv[1], "a+")
-fcntl.flock(lock, fcntl.LOCK_EX)
-lock.write("4711")
-lock.flush()
+import sys
+from pathlib import Path
+from experiments.training.rundir import Lock
+lock = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -93,18 +93,22 @@ def test_another_data_set_under_the_same_name_is_refused(tmp_path):
 
 def test_a_second_process_is_refused(tmp_path):
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "lock")],
+        [sys.executable, "-c", HOLD, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=Path(__file__).parents[2],
     )
+    owner = rf"another process \(pid {holder.pid}\) is training in it"
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=r"another process \(pid 4711\) is training in it"):
-            RunDir(tmp_path, tiny.config("x"))
+        for _ in range(2):  # an attempt does not harm the owner's entry
+            with pytest.raises(InputError, match=owner):
+                RunDir(tmp_path, tiny.config("x"))
         assert not (tmp_path / "config.json").exists()
     finally:
-        holder.communicate("")
+        holder.kill()
+        holder.communicate()
     RunDir(tmp_path, tiny.config("x")).close()  # the lock went with the process
 
 

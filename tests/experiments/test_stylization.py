@@ -6,20 +6,18 @@ import signal
 import numpy as np
 import pytest
 import tiny
+from commands import cut_power, load_once
 from PIL import Image
 from test_resume import run as child
 from test_runner import error, main
 
 from experiments import api
 from experiments.data import pictures
+from experiments.training import checkpoint
 from nst.adain.algorithm import AdaIN
 from nst.weights import random_weights, save_weights
 
 SIZE = (80, 96)
-
-
-class PowerCut(Exception):
-    """What ends a run without warning."""
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +58,17 @@ def trained(here, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def loaded(trained):
+    """The run, ready to stylise."""
+    return api.load(trained, say=lambda line: None)
+
+
 @pytest.fixture
-def stylize(trained):
-    """`--mode=stylize` of the trained run with further flags; its exit status."""
+def stylize(trained, loaded, monkeypatch):
+    """`--mode=stylize` of the trained run with further flags; its exit status. The run is loaded
+    once for all."""
+    load_once(monkeypatch, loaded)
 
     def call(*arguments, output):
         return main(
@@ -114,19 +120,9 @@ def test_two_folders_and_the_same_command_again(here, trained, tmp_path, capfd):
     assert "algorithm.style_weight: 0.01 -> 1.0" in capfd.readouterr().err
 
 
-def test_a_power_cut_changes_nothing(here, trained, tmp_path, monkeypatch, capfd):
-    path, step, count = tmp_path / "run", AdaIN.step, []
-
-    def cut(self, *arguments):
-        if len(count) == 3:  # after 6 images; 4 are saved
-            raise PowerCut
-        count.append(1)
-        return step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AdaIN, "step", cut)
-        with pytest.raises(PowerCut):
-            main(*flags(here, path))
+def test_a_power_cut_changes_nothing(here, trained, tmp_path, capfd):
+    path = tmp_path / "run"
+    cut_power(lambda: main(*flags(here, path)), AdaIN, 3)  # after 6 images; 4 are saved
     capfd.readouterr()
     assert main(*flags(here, path)) == 0
     assert "going on after 4 of 8 images" in capfd.readouterr().err
@@ -143,9 +139,9 @@ def test_kill_minus_nine_changes_nothing(here, tmp_path):
     tiny.assert_same_state(tmp_path / "run", tmp_path / "whole")
 
 
-def test_the_training_changes_what_it_should(here, trained, tmp_path):
-    assert main(*flags(here, tmp_path / "short"), "--images=2") == 0
-    one, two = tiny.newest(tmp_path / "short"), tiny.newest(trained)
+def test_the_training_changes_what_it_should(trained):
+    """From the checkpoint before the last to the last."""
+    two, one = (dict(np.load(path)) for path in checkpoint.newest_first(trained))
     still = [name for name in one if one[name].tobytes() == two[name].tobytes()]
     assert one.keys() == two.keys() and not [name for name in still if "decoder" in name]
 
@@ -174,7 +170,7 @@ def test_folder_by_folder(here, stylize, tmp_path, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_single_png_of_several_styles_with_weights_and_masks(here, trained, stylize, tmp_path):
+def test_a_single_png_of_several_styles_with_weights_and_masks(here, loaded, stylize, tmp_path):
     output, content = tmp_path / "new" / "one.png", f"{here}/content/0.png"
     styles = [f"{here}/style/{i}.png" for i in range(2)]
     masks = [f"{here}/{side}.png" for side in ("left", "right")]  # of another size
@@ -182,11 +178,10 @@ def test_a_single_png_of_several_styles_with_weights_and_masks(here, trained, st
                  "--colours=luminance", *(f"--style={s}" for s in styles),
                  *(f"--mask={m}" for m in masks)]  # fmt: skip
     assert stylize(*arguments, output=output) == 0
-    run = api.load(trained, say=lambda line: None)
     read = [pictures.read(p) for p in (content, *styles)]
     wide = [np.kron([[a, b]], np.ones((80, 48))).astype("float32") for a, b in ((1, 0), (0, 1))]
     options = {"weights": (0.7, 0.3), "alpha": 0.8, "colours": "luminance"}
-    expected = run.stylize(read[0], read[1:], masks=wide, **options).astype(int)
+    expected = loaded.stylize(read[0], read[1:], masks=wide, **options).astype(int)
     assert np.abs(pictures.read(output) - expected).max() <= 2  # the enlarged mask has soft edges
     assert listed(tmp_path / "new") == ["one.png"]
 
@@ -272,8 +267,8 @@ REFUSED = [
     (["--style_size=-3"], "-3"),
     (["--size=20"], "pixels, but relu4_1 of vgg19 sees 68x68"),
     (["--input={here}/content"], "--input: not an option of --model=adain --mode=stylize"),
-    (["--weights=random"], "--weights: not an option of --model=adain --mode=stylize"),
-    (["--dry_run"], "--dry_run and --devices are for --mode=train"),
+    (["--weights=random"], "--vgg_weights: not an option of --model=adain --mode=stylize"),
+    (["--dry_run"], "--dry_run: not an option of --model=adain --mode=stylize"),
     (["--set=algorithm.style_weight=3"], "this run was trained with 0.01"),
 ]
 
@@ -355,7 +350,7 @@ def test_a_damaged_picture_is_left_out_of_the_training(here, tmp_path, capfd):
     (tmp_path / "content" / "1.png").write_bytes(b"")
     dataset = f"--dataset=folder:{tmp_path}/content,folder:{here}/style"
     given = [f for f in flags(here, tmp_path / "run") if not f.startswith("--dataset")]
-    assert main(*given, dataset) == 0
+    assert main(*given, dataset, "--images=4") == 0
     assert "1 images could not be read" in capfd.readouterr().err
 
 
@@ -381,8 +376,8 @@ def test_vgg16_trains_and_stylises(here, tmp_path):
         run.translate(content)
 
 
-def test_masks_from_python_are_paths_strings_or_arrays(here, trained):
-    run = api.load(trained, say=lambda line: None)
+def test_masks_from_python_are_paths_strings_or_arrays(here, loaded):
+    run = loaded
     content = pictures.read(here / "content" / "0.png")
     path = here / "left.png"
     one = run.stylize(content, [content], masks=[str(path)])
@@ -390,11 +385,9 @@ def test_masks_from_python_are_paths_strings_or_arrays(here, trained):
     assert not np.array_equal(run.stylize(content, [content]), one)
 
 
-def test_without_a_run_dir_the_newest_run_is_used(here, tmp_path, monkeypatch, capfd):
+def test_without_a_run_dir_the_newest_run_is_used(here, trained, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    dataset = f"--dataset=folder:{here}/content,folder:{here}/style"
-    trained = ["--model=adain", "--preset=smoke", "--images=2", "--run_dir=runs/adain/mine"]
-    assert main(*trained, dataset, "--set", "algorithm.normalise=false") == 0
+    shutil.copytree(trained, "runs/adain/mine")
     stylized = ["--model=adain", "--preset=smoke", "--mode=stylize", "--output=one.png"]
     assert main(*stylized, f"--style={here}/style/0.png", f"--content={here}/content/0.png") == 0
     assert "using the newest of adain, --run_dir=runs/adain/mine" in capfd.readouterr().err

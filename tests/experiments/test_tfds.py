@@ -9,7 +9,8 @@ from etils import epath
 
 from core.errors import InputError
 from experiments.data import pictures
-from experiments.data.pipeline import DataConfig, batches
+from experiments.data.config import DataConfig
+from experiments.data.pipeline import batches
 from experiments.data.sources import open_dataset
 
 tfds = pytest.importorskip("tensorflow_datasets")

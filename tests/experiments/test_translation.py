@@ -1,22 +1,38 @@
 """Translating pictures of any size; scores against values by hand."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tiny
 from PIL import Image
 
 from core.errors import InputError
-from experiments.data import pictures
+from core.phases import Stage
+from experiments import configs
+from experiments.data import pictures, tiles
 from experiments.data.sources import open_dataset
+from experiments.metrics.pairs import psnr, ssim
+from experiments.model import Run
 from experiments.tasks import translation
-from gan.cyclegan.networks import resnet_generator
+from experiments.tasks.translation import Translation
+from gan.cyclegan.networks import resnet_generator, smallest_size
+from gan.translator import DIRECTIONS, Translator
 
 TILE, OVERLAP = 32, 8
 
 
-def invert(images, training):
-    assert not training
+def invert(images):
     return -np.asarray(images)
+
+
+def translated(network, picture, multiple, smallest=1):
+    """A picture through a network, from uint8 to uint8."""
+    made = tiles.tiled(
+        network, pictures.to_signed(picture), multiple=multiple, smallest=smallest, channels=4
+    )
+    return pictures.from_signed(made)
 
 
 def noise(height, width, seed=0):
@@ -25,20 +41,20 @@ def noise(height, width, seed=0):
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(translation, "TILE", TILE)
-    monkeypatch.setattr(translation, "OVERLAP", OVERLAP)
+    monkeypatch.setattr(tiles, "TILE", TILE)
+    monkeypatch.setattr(tiles, "OVERLAP", OVERLAP)
+    monkeypatch.setattr(tiles, "max_pixels", lambda channels: 1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (3, 1), (5, 7), (8, 8), (17, 30)])
 @pytest.mark.parametrize("multiple", [1, 4, 8])
 def test_any_size(size, multiple):
-    def network(images, training):
+    def network(images):
         assert images.shape[1] % multiple == 0 and images.shape[2] % multiple == 0
-        return invert(images, training)
+        return invert(images)
 
     picture = noise(*size)
-    translated = translation.translate(network, picture, multiple, max_pixels=10**6)
-    np.testing.assert_array_equal(translated, 255 - picture)
+    np.testing.assert_array_equal(translated(network, picture, multiple), 255 - picture)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +64,12 @@ def test_any_size(size, multiple):
 def test_tiles_of_a_pointwise_network_are_seamless(small_tiles, size, multiple):
     shapes = set()
 
-    def network(images, training):
+    def network(images):
         shapes.add(images.shape[1:3])
-        return invert(images, training)
+        return invert(images)
 
     picture = noise(*size)
-    translated = translation.translate(network, picture, multiple, max_pixels=1)
-    np.testing.assert_array_equal(translated, 255 - picture)
+    np.testing.assert_array_equal(translated(network, picture, multiple), 255 - picture)
     assert all(h <= TILE and w <= TILE and h % multiple == w % multiple == 0 for h, w in shapes)
 
 
@@ -62,48 +77,48 @@ def test_tiles_fade_into_each_other(small_tiles):
     """Tiles of constant but different brightness: no step larger than one fade's."""
     calls = iter(range(100))
 
-    def network(images, training):
+    def network(images):
         return np.full_like(images, -1 + 0.5 * (next(calls) % 2))
 
-    translated = translation.translate(network, noise(32, 80), 4, max_pixels=1).astype(int)
-    assert np.ptp(translated) > 50
-    assert np.abs(np.diff(translated, axis=1)).max() <= 64 / OVERLAP + 1
+    made = translated(network, noise(32, 80), 4).astype(int)
+    assert np.ptp(made) > 50
+    assert np.abs(np.diff(made, axis=1)).max() <= 64 / OVERLAP + 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 2), (1, 20), (5, 4), (9, 7)])
 @pytest.mark.parametrize("n_downsampling", [0, 1, 2, 3])
 def test_tiny_pictures_and_a_real_generator(size, n_downsampling):
     """Its reflections need pixels to reflect."""
-    network = resnet_generator(n_downsampling=n_downsampling, n_blocks=1, ngf=2)
+    generator = resnet_generator(n_downsampling=n_downsampling, n_blocks=1, ngf=2)
     multiple = 2**n_downsampling
-    translated = translation.translate(network, noise(*size), multiple, max_pixels=10**6)
-    assert translated.shape == (*size, 3) and translated.dtype == np.uint8
+
+    def network(images):
+        return np.asarray(generator(images, training=False))
+
+    made = translated(network, noise(*size), multiple, smallest_size(multiple))
+    assert made.shape == (*size, 3) and made.dtype == np.uint8
 
 
-def test_max_pixels_follows_the_free_memory(tmp_path, monkeypatch):
-    """Memory that the page cache holds is free, too: MemAvailable, not MemFree."""
-    file = tmp_path / "meminfo"
-    file.write_text("MemTotal: 99 kB\nMemFree: 1 kB\nMemAvailable:   67108864 kB\n")  # 64 GiB
-    monkeypatch.setattr(translation, "MEMINFO", str(file))
-    assert translation.max_pixels(64) == 2**36 // 4 // (64 * 32)
-    for text in ("MemTotal: 99 kB\n", "MemAvailable: much\n", "MemAvailable:\n"):
-        file.write_text(text)
-        assert translation.max_pixels(64) == 2**30 // (64 * 32)
-    file.unlink()
-    assert translation.max_pixels(64) == 2**30 // (64 * 32)
+def test_max_pixels_follows_the_free_memory(monkeypatch):
+    monkeypatch.setattr(tiles, "free_memory", lambda: 2**36)
+    assert tiles.max_pixels(64) == 2**36 // 4 // (64 * 32)
+    monkeypatch.setattr(tiles, "free_memory", lambda: 2**10)
+    assert tiles.max_pixels(64) == tiles.TILE**2
 
 
 def test_max_pixels_leaves_room():
-    assert translation.max_pixels(64) >= translation.TILE**2
-    assert translation.max_pixels(4) >= translation.max_pixels(64)
+    assert tiles.max_pixels(64) >= tiles.TILE**2
+    assert tiles.max_pixels(4) >= tiles.max_pixels(64)
 
 
-def run(source, output, **options):
+def run(source, output, direction="AtoB"):
+    """`--mode=translate` with a network that inverts; how many were written, and what was said."""
     said = []
-    written = translation.translate_folder(
-        invert, str(source), str(output), multiple=4, channels=4, say=said.append, **options
-    )
-    return written, said
+    flags = SimpleNamespace(input=str(source), output=str(output), direction=direction)
+    assert translation.translate_mode(inverting(), flags, said.append) == 0
+    written, _, to = said.pop().partition(" written to ")
+    assert to == str(output)
+    return int(written), said
 
 
 def test_folder_structure_and_names(tmp_path):
@@ -178,7 +193,7 @@ def test_refused(tmp_path):
 def test_the_output_is_tried_before_the_first_picture(tmp_path, monkeypatch):
     tiny.noise(tmp_path / "in", 2, 0)
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr(translation, "translate", lambda *_: pytest.fail("translated"))
+    monkeypatch.setattr(translation, "tiled", lambda *_, **__: pytest.fail("translated"))
 
     def full(self, data):
         raise OSError(28, "No space left on device")
@@ -226,29 +241,38 @@ def test_a_picture_beside_the_one_that_is_translated_stays(tmp_path):
 
 def test_psnr():
     black = np.zeros((2, 12, 12, 3), np.uint8)
-    assert translation.psnr(black, black) == pytest.approx(100)
-    assert translation.psnr(black, black + 255) == pytest.approx(0)
+    assert psnr(black, black) == pytest.approx(100)
+    assert psnr(black, black + 255) == pytest.approx(0)
     other = black.copy()
     other[0] += 16  # 20 log10(255 / 16) = 24.05 for one, 100 for the other
-    assert translation.psnr(black, other) == pytest.approx((24.0485 + 100) / 2, abs=1e-3)
+    assert psnr(black, other) == pytest.approx((24.0485 + 100) / 2, abs=1e-3)
 
 
 def test_ssim():
     picture = noise(32, 32)[None]
-    assert translation.ssim(picture, picture) == pytest.approx(1)
+    assert ssim(picture, picture) == pytest.approx(1)
     # constant pictures: only the term of the means is left, (2ab + c) / (a^2 + b^2 + c)
     a, b, c = 100.0, 150.0, (0.01 * 255) ** 2
     expected = (2 * a * b + c) / (a * a + b * b + c)
     flat = [np.full((1, 32, 32, 3), value, np.uint8) for value in (100, 150)]
-    assert translation.ssim(*flat) == pytest.approx(expected, abs=1e-6)
+    assert ssim(*flat) == pytest.approx(expected, abs=1e-6)
 
 
-class Inverter:
+class Inverter(Translator):
     """Both directions invert."""
 
+    directions = DIRECTIONS
+    size_multiple, smallest_size, width = 4, 8, 4
+
+    def __init__(self):
+        super().__init__([Stage(1, 16)], {})
+
+    def translator_name(self, direction):
+        return direction
+
     def translator(self, direction):
-        assert direction in ("AtoB", "BtoA")
-        return invert
+        assert direction in DIRECTIONS
+        return lambda images, training: invert(images)
 
 
 class Darkener(Inverter):
@@ -256,6 +280,20 @@ class Darkener(Inverter):
 
     def translator(self, direction):
         return lambda x, training: x - 16 / 255 if direction == "AtoB" else x
+
+
+def inverting(config=None, algorithm=None):
+    """A run of CycleGAN with networks that are known."""
+    model = configs.find("cyclegan")
+    return Run(config, Path("nowhere"), algorithm or Inverter(), model)
+
+
+def evaluate(dataset, config, algorithm=None):
+    return Translation().evaluate(inverting(config, algorithm), dataset)
+
+
+def sheets(dataset, config):
+    return Translation().sheets(inverting(config), dataset)
 
 
 def constant_pairs(tmp_path, a=100, b=155):
@@ -274,7 +312,7 @@ def opened(config):
 
 def test_evaluate_by_hand(tmp_path):
     config = constant_pairs(tmp_path)
-    scores = translation.evaluate(Inverter(), opened(config), config)
+    scores = evaluate(opened(config), config)
     identity = 10 * np.log10(255**2 / 55**2)
     assert set(scores) == {"cycle_error/A", "cycle_error/B", "psnr/AtoB", "psnr/BtoA", "ssim/AtoB",
                            "ssim/BtoA", "psnr/identity", "ssim/identity"}  # fmt: skip
@@ -287,7 +325,7 @@ def test_evaluate_by_hand(tmp_path):
 
 def test_directions_are_not_mixed_up(tmp_path):
     config = constant_pairs(tmp_path, a=100, b=92)
-    scores = translation.evaluate(Darkener(), opened(config), config)
+    scores = evaluate(opened(config), config, Darkener())
     assert scores["psnr/AtoB"] == pytest.approx(100) and scores["psnr/BtoA"] == pytest.approx(
         scores["psnr/identity"]
     )
@@ -303,21 +341,21 @@ def test_pairs_stay_pairs_beside_a_damaged_test_image(tmp_path):
                 pictures.write_png(path, np.full((16, 16, 3), level, np.uint8))
     (tmp_path / "testB" / "1.png").write_bytes(b"damaged")
     config = tiny.config(tmp_path, data__paired_test=True)
-    scores = translation.evaluate(Inverter(), opened(config), config)
+    scores = evaluate(opened(config), config)
     assert scores["psnr/AtoB"] == scores["psnr/BtoA"] == pytest.approx(100)
-    assert translation.sheets(Inverter(), opened(config), config)["translation"].any()
+    assert sheets(opened(config), config)["translation"].any()
 
 
 def test_without_truth_only_the_cycle(pictures_of_two):
     config = tiny.config(pictures_of_two)
-    scores = translation.evaluate(Inverter(), opened(config), config)
+    scores = evaluate(opened(config), config)
     assert set(scores) == {"cycle_error/A", "cycle_error/B"}
 
 
 def test_sheets(tmp_path):
     config = constant_pairs(tmp_path)
-    with_truth = translation.sheets(Inverter(), opened(config), config)["translation"]
-    without = translation.sheets(Inverter(), open_dataset(config.data.dataset, size=16), config)
+    with_truth = sheets(opened(config), config)["translation"]
+    without = sheets(open_dataset(config.data.dataset, size=16), config)
     scale, gap = 128 // 16, 2
     assert with_truth.shape[1] == 8 * (16 * scale + gap) + gap
     assert without["translation"].shape[1] == 6 * (16 * scale + gap) + gap
@@ -329,5 +367,5 @@ def test_scores_are_counted_over_the_asked_number(tmp_path):
     config = constant_pairs(tmp_path)
     Image.new("RGB", (16, 16), (0, 0, 0)).save(tmp_path / "testA" / "2.png")
     few = tiny.config(tmp_path, data__paired_test=True, eval_images=2)
-    assert translation.evaluate(Inverter(), opened(few), few)["psnr/AtoB"] == pytest.approx(100)
-    assert translation.evaluate(Inverter(), opened(config), config)["psnr/AtoB"] < 100
+    assert evaluate(opened(few), few)["psnr/AtoB"] == pytest.approx(100)
+    assert evaluate(opened(config), config)["psnr/AtoB"] < 100

@@ -3,21 +3,19 @@
 import numpy as np
 import pytest
 import tiny
+from commands import cut_power, load_once
 from PIL import Image
 from test_runner import error, main
 
 from experiments import api
 from experiments.data import pictures
+from experiments.training import checkpoint
 from nst.ulyanov.algorithm import Ulyanov, UlyanovTexture
 from nst.weights import random_weights, save_weights
 
 SIZE = (40, 52)
 KINDS = {"ulyanov": Ulyanov, "ulyanov_texture": UlyanovTexture}
 RANDOM = np.random.default_rng(3)
-
-
-class PowerCut(Exception):
-    """What ends a run without warning."""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +48,36 @@ def trained(here, tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def loaded(trained):
+    """The runs, ready to be used, by model."""
+    return {model: api.load(path, say=lambda line: None) for model, path in trained.items()}
+
+
+@pytest.fixture
+def stylize(loaded, trained, monkeypatch):
+    """`--mode=stylize` into an output with further flags; its exit status."""
+    load_once(monkeypatch, loaded["ulyanov"])
+
+    def call(output, *more):
+        run = f"--run_dir={trained['ulyanov']}", f"--output={output}"
+        return main("--model=ulyanov", "--mode=stylize", *run, *more)
+
+    return call
+
+
+@pytest.fixture
+def sampled(loaded, trained, monkeypatch):
+    """`--mode=sample` of textures into an output with further flags; its exit status."""
+    load_once(monkeypatch, loaded["ulyanov_texture"])
+
+    def call(output, *more):
+        run = f"--run_dir={trained['ulyanov_texture']}", f"--output={output}"
+        return main("--model=ulyanov_texture", "--mode=sample", *run, *more)
+
+    return call
+
+
 def listed(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
@@ -58,19 +86,10 @@ def listed(folder):
 
 
 @pytest.mark.parametrize("model", KINDS)
-def test_a_power_cut_changes_nothing(model, here, trained, tmp_path, monkeypatch, capfd):
-    step, count, path = KINDS[model].step, [], tmp_path / "run"
-
-    def cut(self, *arguments):
-        if len(count) == 3:  # one after the checkpoint
-            raise PowerCut
-        count.append(1)
-        return step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(KINDS[model], "step", cut)
-        with pytest.raises(PowerCut):
-            main(*flags(here, path, model))
+def test_a_power_cut_changes_nothing(model, here, trained, tmp_path, capfd):
+    path = tmp_path / "run"
+    command = flags(here, path, model)
+    cut_power(lambda: main(*command), KINDS[model], 3)  # one after the checkpoint
     capfd.readouterr()
     assert main(*flags(here, path, model)) == 0
     assert "going on after 4 of 8 images" in capfd.readouterr().err
@@ -79,9 +98,9 @@ def test_a_power_cut_changes_nothing(model, here, trained, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("model", KINDS)
-def test_the_training_changes_the_network(model, here, trained, tmp_path):
-    assert main(*flags(here, tmp_path / "short", model, "--images=2")) == 0
-    one, two = tiny.newest(tmp_path / "short"), tiny.newest(trained[model])
+def test_the_training_changes_the_network(model, trained):
+    """From the checkpoint before the last to the last."""
+    two, one = (dict(np.load(path)) for path in checkpoint.newest_first(trained[model]))
     still = [name for name in one if one[name].tobytes() == two[name].tobytes()]
     assert one.keys() == two.keys() and not [name for name in still if "network" in name]
     assert not [name for name in one if "features" in name]
@@ -140,23 +159,18 @@ def test_a_texture_needs_noise_and_has_no_data_set(here, tmp_path, capfd):
     assert main(*given, "--set=algorithm.noise=0") == 1
     assert "noise=0: without content expected 1 or more" in error(capfd)
     assert main(*given, "--dataset=photos") == 1
-    assert "--dataset: --model=ulyanov_texture has none" in error(capfd)
+    assert "--dataset: ulyanov_texture takes no data set" in error(capfd)
 
 
 # --- use: without the style picture and without VGG
 
 
-def stylize(trained, output, *more):
-    return main("--model=ulyanov", "--mode=stylize", f"--run_dir={trained['ulyanov']}",
-                f"--output={output}", *more)  # fmt: skip
-
-
-def test_stylising_at_any_size(here, trained, tmp_path):
+def test_stylising_at_any_size(loaded, stylize, tmp_path):
     odd = RANDOM.integers(0, 256, (37, 43, 3), np.uint8)
     Image.fromarray(odd).save(tmp_path / "odd.png")
-    assert stylize(trained, tmp_path / "one.png", f"--content={tmp_path}/odd.png") == 0
+    assert stylize(tmp_path / "one.png", f"--content={tmp_path}/odd.png") == 0
     one = pictures.read(tmp_path / "one.png")
-    run = api.load(trained["ulyanov"], say=lambda line: None)
+    run = loaded["ulyanov"]
     assert one.shape == odd.shape and np.array_equal(run.stylize(odd), one)
     assert np.array_equal(run.stylize(odd), one)  # every frame has the same noise
     assert np.array_equal(run.stylize(odd, alpha=0.0), odd)
@@ -165,36 +179,29 @@ def test_stylising_at_any_size(here, trained, tmp_path):
     assert run.stylize(odd[:3, :5]).shape == (3, 5, 3)
 
 
-def test_stylising_with_a_mask_and_the_contents_colours(here, trained, tmp_path):
-    run = api.load(trained["ulyanov"], say=lambda line: None)
+def test_stylising_with_a_mask_and_the_contents_colours(here, loaded, stylize, tmp_path):
+    run = loaded["ulyanov"]
     content = pictures.read(here / "content" / "0.png")
     mask = np.zeros(SIZE, np.float32)
     mask[:, :20] = 1
     masked, whole = run.stylize(content, masks=[mask]), run.stylize(content)
     assert np.array_equal(masked[:, :20], whole[:, :20])
     assert np.array_equal(masked[:, 20:], content[:, 20:])
-    assert (
-        stylize(trained, tmp_path / "out", f"--content={here}/content", "--colours=luminance") == 0
-    )
+    assert stylize(tmp_path / "out", f"--content={here}/content", "--colours=luminance") == 0
     assert listed(tmp_path / "out") == [f"{i}-style.png" for i in range(3)]
     grey = pictures.read(tmp_path / "out" / "0-style.png").astype(int)
     assert not np.array_equal(grey, whole)
 
 
-def sampled(trained, output, *more):
-    return main("--model=ulyanov_texture", "--mode=sample",
-                f"--run_dir={trained['ulyanov_texture']}", f"--output={output}", *more)  # fmt: skip
-
-
-def test_textures_by_seed_and_size(trained, tmp_path):
-    assert sampled(trained, tmp_path / "out", "--seeds=0-1,7", "--size=45") == 0
+def test_textures_by_seed_and_size(loaded, sampled, tmp_path):
+    assert sampled(tmp_path / "out", "--seeds=0-1,7", "--size=45") == 0
     names = ["seed0000.png", "seed0001.png", "seed0007.png"]
     assert listed(tmp_path / "out") == names
     found = np.stack([pictures.read(tmp_path / "out" / name) for name in names])
     assert found.shape == (3, 45, 45, 3)
-    assert sampled(trained, tmp_path / "again", "--seeds=7", "--size=45") == 0
+    assert sampled(tmp_path / "again", "--seeds=7", "--size=45") == 0
     assert np.array_equal(pictures.read(tmp_path / "again" / names[2]), found[2])
-    run = api.load(trained["ulyanov_texture"], say=lambda line: None)
+    run = loaded["ulyanov_texture"]
     assert np.array_equal(run.sample([7, 0], size=45), found[[2, 0]])
     floats = [run.algorithm.texture(seed, 45, 45) for seed in (0, 1)]
     assert np.abs(floats[0] - floats[1]).max() > 1e-4
@@ -205,12 +212,12 @@ def test_textures_by_seed_and_size(trained, tmp_path):
     (["--seeds=x"], "--seeds=x: expected numbers and ranges"),
     (["--count=0"], "--count=0: expected 1 or more"),
     (["--size=1000000"], "size 1000000: expected 1 to"),
-    (["--truncation=0.7"], "--truncation: not an option of textures"),
-    (["--label=1"], "--label: not an option of textures"),
+    (["--truncation=0.7"], "--truncation: not an option of --model=ulyanov_texture --mode=sample"),
+    (["--label=1"], "--label: not an option of --model=ulyanov_texture --mode=sample"),
     (["--alpha=0.5"], "--alpha: not an option of --model=ulyanov_texture --mode=sample"),
 ], ids=str)  # fmt: skip
-def test_what_sampling_refuses(arguments, message, trained, tmp_path, capfd):
-    assert sampled(trained, tmp_path / "out", *arguments) == 1
+def test_what_sampling_refuses(arguments, message, sampled, tmp_path, capfd):
+    assert sampled(tmp_path / "out", *arguments) == 1
     assert message in error(capfd)
     assert not (tmp_path / "out").exists() or not listed(tmp_path / "out")
 

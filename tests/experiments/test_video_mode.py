@@ -1,7 +1,7 @@
 """Clips in, clips out: `--mode=video` and `Run.stylize_video`."""
 
-import signal
 import sys
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +13,8 @@ from test_stylization import here, listed, trained  # noqa: F401
 from core.errors import InputError
 from experiments import api
 from experiments.data import clips, photos, pictures
-from experiments.tasks.stylization import stylize
-from experiments.tasks.video import video_mode
+from experiments.model import Task
+from experiments.tasks.stylization import AnyStyle
 
 SHAPE = (72, 80)
 
@@ -30,11 +30,12 @@ def noisy(content, styles, **controls):
 def toy(monkeypatch):
     """A run with `noisy` for a network, which `main` loads, too."""
     noisy.calls = []
-    module = SimpleNamespace(
-        MODES={"video": video_mode}, stylize=stylize, make_stylizer=lambda *_: noisy
-    )
-    run = api.Run(SimpleNamespace(model="toy"), Path("toy"), None, module)
+    task = AnyStyle()
+    task.make_stylizer = lambda run: noisy
+    model = SimpleNamespace(task=task)
+    run = api.Run(SimpleNamespace(model="toy"), Path("toy"), None, model)
     monkeypatch.setattr(api, "load", lambda *_, **__: run)
+    monkeypatch.setattr(api, "say_device", lambda say: None)
     return run
 
 
@@ -51,7 +52,7 @@ def frames(folder, made, name="frame{}.png"):
 
 
 def video(path, made, fps=25):
-    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("av")
     clips.write_whole(path, lambda part: clips.mp4_writer("-")(part, iter(made), fps))
     return path
 
@@ -94,7 +95,7 @@ def test_steadied_frames_flicker_less(toy, tmp_path, capfd):
     assert use(folder, tmp_path / "out", "--steady=0.8", "--alpha=0.5", "--colours=coral") == 0
     found = scores(capfd)
     assert found["flicker/steadied"] < 0.5 * found["flicker/stylized"]
-    assert noisy.calls[0] == {"alpha": 0.5, "weights": [], "masks": None, "colours": "coral"}
+    assert noisy.calls[0] == {"alpha": 0.5, "style_weights": [], "masks": None, "colours": "coral"}
     noisy.calls, own = [], {}
     style = pictures.fit_side(photos.read("immunohistochemistry"), 80)
     options = {"steady": 0.8, "alpha": 0.5, "weights": [], "colours": "coral"}
@@ -158,13 +159,99 @@ def test_a_video_to_a_folder(toy, tmp_path):
     assert listed(tmp_path / "out") == ["000001.png", "000002.png", "000003.png"]
 
 
+def test_a_variable_rate_becomes_its_mean(tmp_path):
+    """Frames of three and of one twenty-fifth of a second, eight in 16 of them."""
+    av, made = pytest.importorskip("av"), panned(16)
+    times = (0, 3, 4, 7, 8, 11, 12, 15)
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SHAPE, "bgr0"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 25)
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(made[time]), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            container.mux(stream.encode(frame.reformat(format="bgr0")))
+        container.mux(stream.encode())
+    clip = clips.open_clip("--content", str(tmp_path / "in.mkv"))
+    shown = [next(t for t in times if np.array_equal(frame, made[t])) for frame in clip.frames()]
+    ideal = [i * 25 / clip.fps for i in range(len(shown))]
+    assert shown == sorted(shown) and len(shown) == pytest.approx(16 * clip.fps / 25, abs=1.5)
+    assert max(abs(a - b) for a, b in zip(shown, ideal, strict=True)) <= 3
+
+
+@pytest.mark.parametrize("matrix, name", [(1, "bt709"), (6, "bt601")])
+def test_colours_are_those_that_the_video_says(matrix, name, tmp_path):
+    """Its matrix is looked at, and a flat colour comes back to within the rounding of 8 bits."""
+    av = pytest.importorskip("av")
+    colour = np.array([200, 40, 90])
+    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), colour, np.uint8), format="rgb24")
+    graph = av.filter.Graph()
+    size = {"width": 64, "height": 64, "format": frame.format}
+    source = graph.add_buffer(**size, time_base=Fraction(1, 25))
+    scale = graph.add("scale", f"flags=accurate_rnd:out_color_matrix={name}")
+    graph.link_nodes(source, scale, graph.add("format", "yuv420p"), graph.add("buffersink"))
+    graph.configure()
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    graph.vpush(frame)
+    with av.open(str(tmp_path / "in.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.colorspace = matrix
+        container.mux(stream.encode(graph.vpull()))
+        container.mux(stream.encode())
+    (shown,) = read(tmp_path / "in.mp4")
+    assert np.abs(shown[32, 32].astype(int) - colour).max() <= 3
+
+
+def test_what_a_written_video_says_of_itself(tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(video(tmp_path / "out.mp4", panned(3), 12.5))) as container:
+        stream = container.streams.video[0]
+        codec = stream.codec_context
+        assert (stream.codec.name, codec.pix_fmt, codec.colorspace) == ("h264", "yuv420p", 6)
+        assert stream.average_rate == Fraction(25, 2) and len(container.streams) == 1
+
+
+def test_a_video_that_was_held_upright(tmp_path):
+    """A telephone stores its frames lying down, with a note which way is up."""
+    av = pytest.importorskip("av")
+    source, turned = video(tmp_path / "in.mp4", panned(2)), tmp_path / "turned.mp4"
+    data = bytearray(source.read_bytes())
+    unturned = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    quarter = np.array([0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    place = data.index(unturned, data.index(b"tkhd"))
+    data[place : place + len(quarter)] = quarter
+    turned.write_bytes(data)
+    with av.open(str(turned)) as container:
+        assert next(container.decode(video=0)).rotation == -90
+    expected = [np.rot90(frame, -1) for frame in read(source)]
+    assert np.array_equal(read(turned), expected)
+
+
+def test_korean_names_and_spaces(toy, tmp_path):
+    source = video(tmp_path / "내 영상 1.mp4", panned(2))
+    assert use(source, tmp_path / "결과 폴더" / "영상 1.mp4") == 0
+    assert len(read(tmp_path / "결과 폴더" / "영상 1.mp4")) == 2
+
+
+def test_damage_in_the_middle_is_found_before_the_work(toy, tmp_path, capfd):
+    source = video(tmp_path / "in.mp4", panned(12))
+    data = bytearray(source.read_bytes())
+    middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 3
+    data[middle : middle + 400] = bytes(400)
+    source.write_bytes(data)
+    assert use(source, tmp_path / "out") == 1
+    assert f"Cannot read the video {source}: " in error(capfd)
+    assert not noisy.calls and listed(tmp_path) == ["in.mp4"]
+
+
 def test_what_is_missing_is_named(toy, tmp_path, monkeypatch, capfd):
     (tmp_path / "clip.mp4").write_bytes(b"any")
-    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     assert use(tmp_path / "clip.mp4", tmp_path / "out") == 1
-    assert "needs imageio-ffmpeg. pip install -e '.[video]', or give a folder" in error(capfd)
+    assert "needs PyAV. pip install -e '.[video]', or give a folder" in error(capfd)
     assert use(frames(tmp_path / "in", panned(1)), tmp_path / "out.mp4") == 1
-    assert "--output: an MP4 needs imageio-ffmpeg" in error(capfd)
+    assert "--output: an MP4 needs PyAV" in error(capfd)
 
 
 # --- from Python
@@ -187,8 +274,8 @@ def test_what_stylize_video_refuses(toy):
         next(results)
     with pytest.raises(InputError, match="steady=1: expected a number from 0"):
         next(toy.stylize_video(made, [made[0]], steady=1))
-    toy.module = SimpleNamespace()
-    with pytest.raises(InputError, match="--model=toy does not stylize"):
+    toy.model.task = Task()
+    with pytest.raises(InputError, match="toy does not stylize videos"):
         toy.stylize_video(made, [made[0]])
 
 
@@ -200,8 +287,8 @@ REFUSED = [
     (["--content={in}/nested"], "nested: no frames in this folder. Expected pictures in it"),
     (["--content={in}/frames/frame0.png"], "frame0.png: a picture. Give a video or a folder"),
     (["--content={in}/mixed"], "{in}/mixed/x.png: 60x50 pixels, expected 80x72 as the first"),
-    (["--content="], "--mode=video: give --content=VIDEO|FOLDER and --output=FOLDER, or a .mp4"),
-    (["--output="], "--mode=video: give --content=VIDEO|FOLDER"),
+    (["--content="], "--mode=video: give --content. adain"),
+    (["--output="], "--mode=video: give --output. adain"),
     (["--output={in}/out.avi"], "this is written as MP4. Give a name that ends in .mp4"),
     (["--output={in}/frames"], "would overwrite {in}/frames/frame0.png"),
     (["--output={in}/out", "--fps=5"], "--fps=5: a folder of frames has none"),
@@ -242,29 +329,46 @@ def test_a_video_that_cannot_be_read(data, toy, tmp_path, capfd):
     assert listed(tmp_path) == ["in.mp4"]
 
 
-def test_a_video_without_frames(toy, tmp_path, monkeypatch, capfd):
-    source = video(tmp_path / "in.mp4", panned(2))
-    monkeypatch.setattr(clips, "_decode", lambda *_: iter(()))
+def test_a_video_without_frames(toy, tmp_path, capfd):
+    source = tmp_path / "in.avi"
+    with pytest.importorskip("av").open(str(source), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        container.start_encoding()
     assert use(source, tmp_path / "out.mp4") == 1
     assert f"--content={source}: no frames in it" in error(capfd)
+    assert listed(tmp_path) == ["in.avi"]
+
+
+def test_a_video_without_pictures(toy, tmp_path, capfd):
+    av, source = pytest.importorskip("av"), tmp_path / "in.mp4"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    assert use(source, tmp_path / "out.mp4") == 1
+    assert f"Cannot read the video {source}: there are no pictures in it" in error(capfd)
     assert listed(tmp_path) == ["in.mp4"]
 
 
-def test_a_video_that_cannot_be_finished(toy, tmp_path, monkeypatch, capfd):
-    """In the runner a closed pipe ends the process; not here."""
-    ffmpeg, fails = pytest.importorskip("imageio_ffmpeg"), tmp_path / "fails"
-    fails.write_text("#!/bin/sh\necho no space left >&2\nexit 1\n")
-    fails.chmod(0o755)
-    monkeypatch.setattr(ffmpeg, "get_ffmpeg_exe", lambda: str(fails))
-    folder, before = frames(tmp_path / "in", panned(3)), signal.getsignal(signal.SIGPIPE)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+def test_a_video_that_cannot_be_finished(toy, tmp_path, capfd):
+    """A disk that is full leaves neither half a video nor what was there before harmed."""
+    resource = pytest.importorskip("resource")  # a limit to the size of files, for want of a disk
+    pytest.importorskip("av")
+    folder, output = frames(tmp_path / "in", panned(3)), tmp_path / "new" / "out.mp4"
+    output.parent.mkdir()
+    output.write_bytes(b"before")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
     try:
-        assert use(folder, tmp_path / "new" / "out.mp4") == 1
-        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
+        status = use(folder, output)
     finally:
-        signal.signal(signal.SIGPIPE, before)
-    assert "Cannot write" in (said := error(capfd)) and "ffmpeg: no space left" in said
-    assert listed(tmp_path / "new") == []
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == 1
+    assert f"Cannot write {output}: " in (said := error(capfd)) and "File too large" in said
+    assert listed(tmp_path / "new") == ["out.mp4"] and output.read_bytes() == b"before"
 
 
 def test_a_video_is_not_written_over_itself(toy, tmp_path, capfd):
@@ -286,7 +390,7 @@ def test_a_damaged_frame_is_named_and_the_ones_before_are_kept(toy, tmp_path, ca
     damaged.write_bytes(damaged.read_bytes()[:300])
     assert use(folder, tmp_path / "out") == 1
     assert str(damaged) in error(capfd) and listed(tmp_path / "out") == ["frame0.png"]
-    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("av")
     assert use(folder, tmp_path / "out" / "out.mp4") == 1
     assert str(damaged) in error(capfd) and listed(tmp_path / "out") == ["frame0.png"]
 

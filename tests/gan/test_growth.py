@@ -1,10 +1,11 @@
 """The schedule of progressive growing."""
 
+import numpy as np
 import pytest
 from keras import ops
 
 from core.phases import Stage
-from gan.growth import by_resolution, faded_in, schedule
+from gan.growth import by_resolution, faded_in, schedule, without_new_detail
 
 
 def test_published_schedule():
@@ -45,6 +46,15 @@ def test_a_first_level_without_images_still_fades():
 def values(stages, images):
     faded = [faded_in(i, stages, 8, start=4, fade=10) for i in images]
     return [float(ops.convert_to_numpy(value)) for value in faded]
+
+
+def test_detail_of_a_new_level_fades_in():
+    images = np.float32(np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 3)))
+    means = images.reshape(2, 2, 2, 2, 2, 3).mean((2, 4)).repeat(2, 1).repeat(2, 2)
+    for fade in (0.0, 0.25, 1.0):
+        faded = ops.convert_to_numpy(without_new_detail(images, ops.convert_to_tensor(fade)))
+        np.testing.assert_allclose(faded, means + fade * (images - means), atol=1e-6)
+    assert without_new_detail(images, 1.0) is images  # nothing fades
 
 
 def test_numbers_by_resolution():

@@ -125,24 +125,31 @@ def test_the_generators_phase_leaves_the_discriminators_weights_bit_identical():
     assert not any(same(before[2], values(D.non_trainable_variables)))
 
 
+def judged(algorithm):
+    """The pairs that the discriminator sees from now on, each `(source, result)`."""
+    pairs, network = [], algorithm.networks["D"]
+
+    def listen(x, training):
+        assert training
+        pairs.append((numpy(x)[..., :3], numpy(x)[..., 3:]))
+        return network(x, training=True)
+
+    algorithm.networks["D"] = listen
+    return pairs
+
+
 def test_both_phases_see_one_fake():
     """The same dropout: a discriminator phase alone computes what the generator's then returns."""
-    algorithm, seen = tiny(), []
-    judge = algorithm._judge
-
-    def listen(source, result):
-        seen.append(result)
-        return judge(source, result)
-
-    algorithm._judge = listen
+    algorithm = tiny()
+    pairs = judged(algorithm)
     batch = {d: ops.convert_to_tensor(x) for d, x in BATCH.items()}
     for phase in algorithm.phases:
         phase.loss(batch)
-    of_D, real, of_G = values(seen)
+    of_D, real, of_G = (result for _, result in pairs)
     np.testing.assert_array_equal(of_D, of_G)
     np.testing.assert_array_equal(real, BATCH["B"])
     algorithm.discriminator_phase(batch)  # of the next step: the dropout is another one
-    assert np.abs(numpy(seen[3]) - of_D).max() > 0
+    assert np.abs(pairs[3][1] - of_D).max() > 0
 
 
 def test_running_statistics_follow_once_a_step():
@@ -157,25 +164,23 @@ def test_running_statistics_follow_once_a_step():
 
 def test_reals_and_fakes_are_judged_apart():
     """Together, batch norm would tell them from each other's statistics."""
-    algorithm, sizes = tiny(), []
-    network = algorithm.networks["D"]
-
-    def listen(x, training):
-        sizes.append(tuple(x.shape))
-        assert training
-        return network(x, training=True)
-
-    algorithm.networks["D"] = listen
+    algorithm = tiny()
+    pairs = judged(algorithm)
     algorithm.discriminator_phase({d: ops.convert_to_tensor(x) for d, x in BATCH.items()})
-    assert sizes == [(2, 64, 64, 6)] * 2
+    assert [[x.shape for x in pair] for pair in pairs] == [[(2, 64, 64, 3)] * 2] * 2
 
 
-def test_direction():
-    there, back = tiny(), tiny(direction="BtoA")
-    assert there.directions == ("AtoB",) and back.directions == ("BtoA",)
-    pairs = [algorithm._pair(BATCH) for algorithm in (there, back)]
-    assert pairs[0][0] is pairs[1][1] is BATCH["A"]
-    assert pairs[0][1] is pairs[1][0] is BATCH["B"]
+@pytest.mark.parametrize(("direction", "source", "truth"), [("AtoB", "A", "B"), ("BtoA", "B", "A")])
+def test_direction(direction, source, truth):
+    algorithm = tiny(direction=direction)
+    assert algorithm.directions == (direction,)
+    pairs = judged(algorithm)
+    algorithm.discriminator_phase({d: ops.convert_to_tensor(x) for d, x in BATCH.items()})
+    fake, real = pairs
+    np.testing.assert_array_equal(real[0], BATCH[source])
+    np.testing.assert_array_equal(real[1], BATCH[truth])
+    np.testing.assert_array_equal(fake[0], BATCH[source])
+    assert np.abs(fake[1] - BATCH[truth]).max() > 0
 
 
 def test_l1_alone_learns_a_pair():

@@ -13,10 +13,10 @@ from nst.features import (
     check_size,
     check_taps,
     convolutions,
+    feature_network,
     field,
     layer_names,
     normalise,
-    perceptual,
 )
 from nst.vgg_files import COLOURS
 from nst.weights import random_weights
@@ -33,7 +33,7 @@ def noise(height, width):
 
 
 def run(taps, images, weights=WEIGHTS, **settings):
-    found = perceptual(weights, taps, **settings)(images, training=False)
+    found = feature_network(weights, taps, **settings)(images, training=False)
     return {name: np.array(ops.convert_to_numpy(x)) for name, x in found.items()}
 
 
@@ -80,7 +80,7 @@ def test_a_tap_deeper_than_the_weights():
     short = Weights("a file", "vgg19", first, WEIGHTS.colour)
     assert run(["pool1"], noise(6, 6), short)["pool1"].shape == (1, 3, 3, 4)
     with pytest.raises(ValueError, match="'conv2_1': the weights 'a file' end at 'conv1_2'"):
-        perceptual(short, ["relu2_1"])
+        feature_network(short, ["relu2_1"])
 
 
 def test_one_model_gives_every_tap():
@@ -96,7 +96,7 @@ def test_one_model_gives_every_tap():
 
 
 def test_nothing_is_trainable():
-    model = perceptual(WEIGHTS, ["relu2_1", "pool1"], padding="reflect", name="seen")
+    model = feature_network(WEIGHTS, ["relu2_1", "pool1"], padding="reflect", name="seen")
     assert model.trainable_variables == []
     assert (model.name, len(model.variables)) == ("seen", 2 * 4)  # three convolutions and colours
 
@@ -135,7 +135,7 @@ def test_reflection_by_hand():
 @pytest.mark.parametrize("tap", ["relu1_1", "conv2_1", "pool2", "relu3_1", "pool3", "conv4_2"])
 def test_the_field_is_what_a_position_sees(tap):
     """Gradients of two neighbours far from the border, with respect to the picture."""
-    known, model = field("vgg19", tap), perceptual(positive(), [tap], pooling="average")
+    known, model = field("vgg19", tap), feature_network(positive(), [tap], pooling="average")
     side = 4 * known.stride + 2 * known.size
     side, at = side // known.stride * known.stride, side // (2 * known.stride)
     picture = ops.ones((1, side, side, 3))

@@ -7,7 +7,7 @@ from keras import ops
 
 from core.errors import InputError
 from experiments.training import checkpoint
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.gatys.algorithm import MEAN_COLOUR, Gatys, first_picture
 from nst.gatys.config import GatysConfig
 from nst.gatys.objective import Level, Objective
@@ -58,7 +58,7 @@ def gatys(*levels, seed=0, **settings):
 def objective(level, start=None, **settings):
     settings = config(**settings)
     taps = [tap for term in settings.terms().values() for tap in term]
-    features = perceptual(
+    features = feature_network(
         WEIGHTS, taps, pooling=settings.pooling, ceil=settings.ceil, padding=settings.padding
     )
     start = picture(level.height, level.width, seed=9) if start is None else start

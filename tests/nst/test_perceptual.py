@@ -88,9 +88,9 @@ def test_terms_are_those_of_the_codes(scaling, divisor):
 def test_each_picture_is_measured_by_its_own_style():
     perceptual = loss(config(DumoulinConfig, 3))
     weights = np.eye(3, dtype="float32")[[2, 0]]
-    both = float(perceptual.terms(PICTURES[:2], weights=weights)["style"])
+    both = float(perceptual.terms(PICTURES[:2], style_weights=weights)["style"])
     alone = [
-        float(perceptual.terms(PICTURES[i : i + 1], weights=weights[i : i + 1])["style"])
+        float(perceptual.terms(PICTURES[i : i + 1], style_weights=weights[i : i + 1])["style"])
         for i in range(2)
     ]
     assert both == pytest.approx(np.mean(alone), rel=1e-4)
@@ -103,19 +103,62 @@ def test_the_style_itself_has_no_style_loss():
     assert float(perceptual.terms(PICTURES[-1:], PICTURES[-1:])["content"]) == 0
 
 
-@pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_training_lowers_the_loss(norm):
-    algorithm = johnson(norm=norm, tv_weight=0.0, learning_rate=0.03)
+@pytest.fixture(scope="module", params=["instance", "batch"])
+def trained(request):
+    """`(algorithm, the first and the last loss, VGG's variables before)` of 31 steps."""
+    algorithm = johnson(norm=request.param, tv_weight=0.0, learning_rate=0.03)
+    before = values(algorithm.perceptual_loss.features.variables)
     first = step(algorithm)["loss/network"]
-    assert step(algorithm, 30)["loss/network"] < 0.9 * first
+    return algorithm, first, step(algorithm, 30)["loss/network"], before
 
 
-def test_vgg_does_not_change():
-    algorithm = johnson()
-    before = values(algorithm.perceptual.features.variables)
-    step(algorithm, 2)
-    after = values(algorithm.perceptual.features.variables)
-    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+def test_training_lowers_the_loss(trained):
+    _, first, last, _ = trained
+    assert last < 0.9 * first
+
+
+def test_vgg_does_not_change(trained):
+    after = values(trained[0].perceptual_loss.features.variables)
+    assert len(after) > 4
+    assert all(np.array_equal(a, b) for a, b in zip(trained[3], after, strict=True))
+
+
+def test_measures_are_the_losses_in_use():
+    """Also after the network has changed, and of a loss that came later."""
+    algorithm, contents = johnson(), PICTURES[:1]
+
+    def compared():
+        expected = {name: float(x) for name, x in algorithm.losses(contents).items()}
+        found = {name: float(x) for name, x in algorithm.measure(contents).items()}
+        assert found == pytest.approx(expected, rel=1e-4) and set(found) == {
+            "style",
+            "content",
+            "tv",
+        }
+        return found
+
+    first = compared()
+    bias = algorithm.networks["network"].trainable_variables[-1]
+    bias.assign(bias + np.float32((50, 0, -50)))
+    second = compared()
+    assert second["style"] != pytest.approx(first["style"], rel=1e-2)
+    other = loss(algorithm.config)
+    other.targets = {tap: 2 * x for tap, x in other.targets.items()}
+    algorithm.attach(other)
+    assert compared()["style"] != pytest.approx(second["style"], rel=1e-2)
+
+
+def test_an_algorithm_without_its_loss_says_so():
+    algorithm = Johnson(config(padding="reflect"), None, size=SIZE, batch_size=1)
+    with pytest.raises(ValueError, match="built without its perceptual loss"):
+        algorithm.losses(PICTURES[:1])
+
+
+def test_measures_in_several_styles():
+    algorithm, rows = dumoulin(), np.eye(3, dtype="float32")
+    found = [float(algorithm.measure(PICTURES[:1], rows[i : i + 1])["style"]) for i in range(3)]
+    expected = [float(algorithm.losses(PICTURES[:1], rows[i : i + 1])["style"]) for i in range(3)]
+    assert found == pytest.approx(expected, rel=1e-4) and len(set(found)) == 3
 
 
 def test_styles_are_drawn_evenly_and_again_by_the_seed():
@@ -134,7 +177,8 @@ def added(base):
 @pytest.mark.backends
 def test_a_style_is_added_with_the_rest_frozen_bit_for_bit():
     base = dumoulin()
-    step(base, 2)
+    for variable in base.networks["network"].variables:  # as if trained: no two styles are alike
+        variable.assign(variable + RANDOM.normal(0, 0.01, variable.shape))
     algorithm = added(base)
     row = np.eye(5, dtype="float32")[1:2]
     old = ops.convert_to_numpy(base.stylise(PICTURES[:1], row[:, :3]))

@@ -10,7 +10,6 @@ from keras import ops
 from core import engine
 from core.errors import InputError
 from nst.features import Weights
-from nst.style_swap import swap
 from nst.style_swap.algorithm import StyleSwap
 from nst.style_swap.config import StyleSwapConfig, SwapOptimisationConfig
 from nst.style_swap.networks import encoder, inverse_network
@@ -74,13 +73,14 @@ def test_patches_of_any_size_by_hand(patch):
 
 
 @BOTH
-@pytest.mark.parametrize("block", [1, 8 * 11 * 16, 8 * 11 * 25])
-def test_blocks_do_not_matter_and_bound_what_is_held(block, monkeypatch):
-    """In steps of 1, 2 and 3 rows."""
-    sizes, compiled = [], swap._compiled
+@pytest.mark.parametrize(("block", "channels"), [(1, 2), (8 * 11 * 16, 3), (8 * 11 * 25, 4)])
+def test_blocks_do_not_matter_and_bound_what_is_held(block, channels, monkeypatch):
+    """In steps of 1, 2 and 3 rows. Features of a shape that was not seen before are compiled."""
+    content, style = CONTENT[..., :channels], STYLE[..., :channels]
+    sizes, compiling = [], engine.compile
 
-    def measured(*shapes):
-        best = compiled(*shapes)
+    def recorded(*args):
+        best = compiling(*args)
 
         def call(content, style, scale):
             sizes.append(np.prod(content.shape[:2]) * np.prod(style.shape[:2]))
@@ -88,9 +88,11 @@ def test_blocks_do_not_matter_and_bound_what_is_held(block, monkeypatch):
 
         return call
 
-    whole = numpy(nearest_patches(CONTENT, STYLE))
-    monkeypatch.setattr(swap, "_compiled", measured)
-    np.testing.assert_array_equal(numpy(nearest_patches(CONTENT, STYLE, block=block)), whole)
+    monkeypatch.setattr(engine, "compile", recorded)
+    whole = numpy(nearest_patches(content, style))
+    assert len(sizes) == 1
+    sizes.clear()
+    np.testing.assert_array_equal(numpy(nearest_patches(content, style, block=block)), whole)
     assert len(sizes) == {1: 7 * 5, 8 * 11 * 16: 4 * 3, 8 * 11 * 25: 3 * 2}[block]
     assert max(sizes) <= max(block, 3 * 8 * 3 * 11)
 

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
+from core import engine
 from core.errors import InputError
 from nst import autoencoder
-from nst.features import perceptual
+from nst.features import feature_network
 from nst.gatys.objective import Level
 from nst.style_swap.config import SwapOptimisationConfig
 from nst.style_swap.networks import encoder, inverse_network
 from nst.style_swap.optimisation import SwapOptimisation
-from nst.style_swap.stylize import Stylizer
+from nst.style_swap.stylize import StyleSwapStylizer
 from nst.style_swap.swap import style_swap
 from nst.weights import random_weights
 
@@ -50,7 +51,7 @@ def networks(norm="instance"):
 
 @pytest.fixture(scope="module")
 def stylizer():
-    return Stylizer(*networks())
+    return StyleSwapStylizer(*networks())
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_each_style_gives_a_swapped_code_and_weights_mix_them(stylizer, code_of)
     one, two = (swapped(stylizer, CONTENT, style) for style in STYLES)
     assert_close(code_of(styles=STYLES[:1]), one)
     assert_close(code_of(), (one + two) / 2)
-    assert_close(code_of(weights=(3, 1)), 0.75 * one + 0.25 * two)
+    assert_close(code_of(style_weights=(3, 1)), 0.75 * one + 0.25 * two)
     assert np.abs(one - two).max() > 0.1 * np.abs(one).max()
 
 
@@ -122,11 +123,16 @@ def test_luminance_keeps_the_chroma(stylizer):
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_tiles_are_seamless(norm, monkeypatch):
     """Instance norm sees the whole picture and is not decoded in tiles."""
-    stylizer, content, shapes = Stylizer(*networks(norm), norm=norm), picture(150, 100), []
+    shapes, content, compiling = [], picture(150, 100), engine.compile_by_shape
+
+    def recorded(*args):
+        network = compiling(*args)
+        return lambda x: shapes.append(x.shape) or network(x)
+
+    monkeypatch.setattr(engine, "compile_by_shape", recorded)
+    stylizer = StyleSwapStylizer(*networks(norm), norm=norm)
     code, whole = stylizer.encode(content), stylizer(content, STYLES[:1])
-    for name in ("_encode", "_decode"):
-        old = getattr(stylizer, name)
-        monkeypatch.setattr(stylizer, name, lambda x, f=old: shapes.append(x.shape) or f(x))
+    shapes.clear()
     monkeypatch.setattr(autoencoder, "WHOLE", 1)
     monkeypatch.setattr(autoencoder, "TILE", 64)
     assert_close(stylizer.encode(content), code, 1e-4)
@@ -143,7 +149,7 @@ def test_small_pictures_are_refused(stylizer):
     ):
         with pytest.raises(InputError, match=f"{name} pixels, but relu3_1 of vgg19 sees 24x24"):
             stylizer(content, [style])
-    wide = Stylizer(*networks(), patch=9)
+    wide = StyleSwapStylizer(*networks(), patch=9)
     with pytest.raises(InputError, match="style: 10x8 positions of features, but a patch has 9x9"):
         wide(CONTENT, [STYLES[0]])
     with pytest.raises(ValueError, match="alpha=2"):
@@ -174,7 +180,7 @@ def optimisation(masks=None, weights=(0.75, 0.25), **settings):
 
 
 def features(image):
-    model = perceptual(WEIGHTS, ["relu3_1"], ceil=True)
+    model = feature_network(WEIGHTS, ["relu3_1"], ceil=True)
     return numpy(model(image[None])["relu3_1"])[0]
 
 
@@ -221,10 +227,12 @@ def test_adam_goes_down_from_the_content_by_the_published_rate():
 
 
 def test_large_pictures_are_differentiated_in_tiles():
-    level = Level(150, 140, picture(150, 140), STYLES, (0.75, 0.25))
+    level = Level(150, 110, picture(150, 110), STYLES, (0.75, 0.25))
     losses = []
     for tile in (512, 64):
         config = SwapOptimisationConfig(**SETTINGS | {"tile": tile})
-        losses.append(SwapOptimisation(config, WEIGHTS, [level]).level.evaluate())
+        objective = SwapOptimisation(config, WEIGHTS, [level]).level
+        assert objective.grid.whole == (tile == 512)
+        losses.append(objective.evaluate())
     assert losses[0][0] == pytest.approx(losses[1][0], 1e-4)
     assert_close(losses[1][2], losses[0][2], 1e-3)

@@ -27,7 +27,7 @@ from small_vgg import (
     write_torch,
 )
 
-from nst.features import convolutions, perceptual
+from nst.features import convolutions, feature_network
 from nst.vgg_files import LAYOUTS
 from nst.weights import load_weights
 
@@ -146,7 +146,7 @@ def test_the_colours_that_the_network_sees(tmp_path, kind):
     state["features.0.weight"][range(3), range(3), 1, 1] = 1
     state["features.0.bias"] = np.zeros(3, "float32")
     path = write_torch(tmp_path / "v.pth", state)
-    network = perceptual(load_weights(str(path), "vgg19", kind), ["conv1_1"])
+    network = feature_network(load_weights(str(path), "vgg19", kind), ["conv1_1"])
     picture = np.broadcast_to(PIXEL.astype("float32"), (1, 2, 2, 3))
     found = ops.convert_to_numpy(network(np.array(picture))["conv1_1"])[0, 0, 0]
     np.testing.assert_allclose(found, {"torch": TORCH, "caffe": CAFFE}[kind], rtol=1e-5, atol=1e-4)

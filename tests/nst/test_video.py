@@ -1,12 +1,17 @@
 """Flow, consistency, steadying and flicker on frames whose motion is known."""
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from core.errors import InputError
 from nst import video
 
 SHAPE = (72, 80)
+OPENCV = pytest.mark.skipif(not importlib.util.find_spec("cv2"), reason="OpenCV is not installed")
 
 
 def texture(seed, shape=(110, 120)):
@@ -41,21 +46,72 @@ def test_warp_between_pixels_is_bilinear():
     np.testing.assert_allclose(warped[:, :-1, 0], ramp[:, :-1, 0] + 0.25, atol=1e-5)
 
 
-@pytest.mark.parametrize(("shape", "shift"), [(SHAPE, (3, -2)), ((300, 400), (6, -4))])
-def test_flow_finds_a_shift_in_pixels_of_the_frame(shape, shift):
-    """The second is estimated at a smaller size."""
+def shifted(shape, shift):
+    """Two frames of a texture, the later one of which has moved."""
     picture = texture(0, (shape[0] + 20, shape[1] + 20))
     if shape != SHAPE:
         picture = gaussian_filter(picture, (3, 3, 0)) * 4 - 1.5
-    before, now = (
-        window(picture, 10, 10, shape),
-        window(picture, 10 + shift[0], 10 + shift[1], shape),
-    )
-    flow = video.optical_flow(now, before)
+    before = window(picture, 10, 10, shape)
+    return before, window(picture, 10 + shift[0], 10 + shift[1], shape)
+
+
+def without_opencv(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+
+
+@pytest.mark.parametrize("method", ["tvl1", pytest.param("dis", marks=OPENCV)])
+@pytest.mark.parametrize(("shape", "shift"), [(SHAPE, (3, -2)), ((300, 400), (6, -4))])
+def test_flow_finds_a_shift_in_pixels_of_the_frame(shape, shift, method):
+    """The second is estimated at a smaller size, at least by TV-L1."""
+    before, now = shifted(shape, shift)
+    flow = video.optical_flow(now, before, method)
     assert flow.shape == (2, *shape) and flow.dtype == np.float32
     inside = flow[:, 15:-15, 15:-15]
     np.testing.assert_allclose(np.median(inside, (1, 2)), shift, atol=0.2)
     assert np.abs(inside - np.array(shift)[:, None, None]).mean() < 0.4
+
+
+@OPENCV
+def test_dis_at_a_smaller_size_is_in_pixels_of_the_frame(monkeypatch):
+    before, now = shifted((300, 400), (6, -4))
+    monkeypatch.setitem(video.METHODS, "dis", (video.METHODS["dis"][0], 200))
+    flow = video.optical_flow(now, before, "dis")[:, 15:-15, 15:-15]
+    np.testing.assert_allclose(np.median(flow, (1, 2)), (6, -4), atol=0.2)
+
+
+@OPENCV
+@pytest.mark.parametrize("shape", [(2, 2), (5, 40), (16, 17)])
+def test_dis_of_small_frames(shape):
+    frame = window(texture(0), 0, 0, shape)
+    flow = video.optical_flow(frame, frame, "dis")
+    assert flow.shape == (2, *shape) and np.abs(flow).max() < 0.1
+
+
+@OPENCV
+def test_dis_steadies_as_well():
+    """A panned clip: the flow holds, and the steadied results flicker less."""
+    picture = texture(0, (110, 130))
+    contents = [window(picture, 2 * t, 3 * t) for t in range(4)]
+    steadier = video.Steadier(0.8, flow="dis")
+    for t, content in enumerate(contents):
+        steadier(content, noisy(content, t))
+    found = steadier.flicker()
+    assert found["content"] < 0.1 * found["stylized"]
+    assert found["steadied"] < 0.4 * found["stylized"]
+    assert not video.motion(contents[0], window(texture(1), 0, 0), "dis")[1].any()  # a cut
+
+
+def test_dis_without_opencv_says_how_to_install_it(monkeypatch):
+    without_opencv(monkeypatch)
+    with pytest.raises(InputError, match="pip install opencv-python-headless.*flow='tvl1'"):
+        video.Steadier(0.5, flow="dis")
+    frame = window(texture(0), 0, 0)
+    assert np.array_equal(video.Steadier(0.5)(frame, frame), frame)  # nothing else needs it
+
+
+def test_unknown_flow():
+    with pytest.raises(ValueError, match="flow='farneback': expected one of tvl1, dis"):
+        video.Steadier(0.5, flow="farneback")
 
 
 # --- where it holds
@@ -145,9 +201,12 @@ def test_results_are_mixed_with_the_steadied_one_before():
     assert found["steadied"] == pytest.approx(np.mean(changes), rel=1e-5)
 
 
-def test_a_moving_clip_flickers_less_the_more_it_is_steadied():
+def test_a_moving_clip_flickers_less_the_more_it_is_steadied(monkeypatch):
     picture, found = texture(0, (110, 130)), []
     contents = [window(picture, 2 * t, 3 * t) for t in range(5)]
+    motions = [video.motion(*pair) for pair in zip(contents, contents[1:], strict=False)]
+    frames = [id(content) for content in contents]
+    monkeypatch.setattr(video, "motion", lambda _, now, *a: motions[frames.index(id(now)) - 1])
     for steady in (0.0, 0.4, 0.8):
         steadier = video.Steadier(steady)
         results = [steadier(content, noisy(content, t)) for t, content in enumerate(contents)]

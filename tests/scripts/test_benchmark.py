@@ -7,8 +7,9 @@ import sys
 import keras
 import pytest
 
+from core.flops import network_flops
+from core.sizes import at_shapes
 from gan.progressive import Discriminator, Synthesis
-from scripts.benchmark import forward_flops
 
 
 def test_a_run_prints_and_stores_a_row(tmp_path):
@@ -29,7 +30,7 @@ def test_operations_of_convolutions_by_hand():
     inputs = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(5, 3, strides=2, padding="same")(inputs)  # 8 x 8 -> 4 x 4
     x = keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same")(x)  # 4 x 4 -> 8 x 8
-    count = forward_flops(keras.Model(inputs, x), (2, 8, 8, 3))
+    count = network_flops(at_shapes(keras.Model(inputs, x), [(2, 8, 8, 3)]))
     assert count == 2 * (2 * 16) * (9 * 3 * 5) + 2 * (2 * 16) * (9 * 5 * 2)
 
 
@@ -37,8 +38,10 @@ def test_operations_of_growing_networks_by_hand():
     """4 and 8 pixels, 4 features, then 2 and 3; the resampling convolutions are of 4x4."""
     network = Synthesis(8, 5, fmap_base=8, fmap_max=4)
     dense, conv4, up, conv8 = 5 * 16 * 4, 16 * 9 * 4 * 4, 16 * 16 * 4 * 2, 64 * 9 * 2 * 2
-    assert forward_flops(network, (3, 8, 8, 3)) == 2 * 3 * (dense + conv4 + up + conv8 + 64 * 2 * 3)
+    count = network_flops(network.functional(3, 8))
+    assert count == 2 * 3 * (dense + conv4 + up + conv8 + 64 * 2 * 3)
     network = Discriminator(8, fmap_base=8, fmap_max=4)
     enter, conv8, down, conv4 = 64 * 3 * 2, 64 * 9 * 2 * 2, 16 * 16 * 2 * 4, 16 * 9 * 5 * 4
     dense = 64 * 4 + 4
-    assert forward_flops(network, (3, 8, 8, 3)) == 2 * 3 * (enter + conv8 + down + conv4 + dense)
+    count = network_flops(network.functional(3, 8))
+    assert count == 2 * 3 * (enter + conv8 + down + conv4 + dense)

@@ -8,7 +8,7 @@ from absl.testing import flagsaver
 
 from core.errors import Interrupted
 from experiments import api
-from experiments.run import command
+from experiments.cli import command
 from experiments.training.config import flatten
 from scripts import paper_tables
 from scripts.paper_tables import Column, Row, Scale, Table

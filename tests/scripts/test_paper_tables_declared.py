@@ -8,11 +8,11 @@ import pytest
 from absl.testing import flagsaver
 
 from experiments import api
+from experiments.cli import command
 from experiments.data import pictures
 from experiments.metrics import protocols
-from experiments.metrics.sampling import generate
-from experiments.run import command
-from experiments.tasks.subjects import PAIRS
+from experiments.metrics.picture_scores import PAIRS
+from experiments.metrics.sampling import Sampler
 from experiments.training.config import differences, flatten
 from scripts import (
     figure_adain_losses,
@@ -70,9 +70,10 @@ def test_styles_of_several_latents_cross_over_in_order():
 def test_pictures_of_several_latents():
     config = api.make_config("stylegan", "smoke", {"images": 8})
     algorithm = api.build(config, epoch=1, budget=8, run_dir=".").algorithm
-    usual = generate(algorithm, range(8), noise="random")
-    assert np.array_equal(table_stylegan_mixing.mixed(algorithm, range(8), 1), usual)
-    assert not np.array_equal(table_stylegan_mixing.mixed(algorithm, range(8), 2), usual)
+    made = Sampler(algorithm)
+    usual = made.pictures(range(8), noise="random")
+    assert np.array_equal(table_stylegan_mixing.mixed(made, range(8), 1), usual)
+    assert not np.array_equal(table_stylegan_mixing.mixed(made, range(8), 2), usual)
 
 
 def test_scores_of_several_latents_are_recorded_once(tmp_path, monkeypatch):

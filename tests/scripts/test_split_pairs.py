@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+from experiments.cli import command
 from experiments.data import pictures
-from experiments.run import command
 from scripts import split_pairs
 
 

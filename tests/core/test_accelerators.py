@@ -1,0 +1,157 @@
+"""GPUs that a machine has and a backend does not see, by stand-ins for what a driver installs."""
+
+import os
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from core import engine
+from core.engine import accelerators
+
+pytestmark = [
+    pytest.mark.backends,
+    pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script"),
+]
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch, tmp_path):
+    """One without a driver, whose environment hides nothing."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("JAX_PLATFORMS", "")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setattr(accelerators, "_DRIVER", tmp_path / "gpus")
+    return tmp_path
+
+
+def nvidia_smi(machine, script):
+    program = machine / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def test_nothing_is_said_without_a_gpu():
+    assert engine.missing_accelerator() is None
+
+
+def test_a_gpu_that_nvidia_smi_names(machine):
+    nvidia_smi(machine, "echo NVIDIA H100; echo NVIDIA A100")
+    sentence = engine.missing_accelerator()
+    assert "a GPU (NVIDIA H100)" in sentence
+    name = {"tensorflow": "TensorFlow", "jax": "JAX"}[keras.backend.backend()]
+    assert f"but {name} does not use it. Install" in sentence and "\n" not in sentence
+
+
+def test_a_gpu_of_the_driver(machine):
+    card = machine / "gpus" / "0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "information").write_text("Model: \t\t NVIDIA RTX 4090\nIRQ:   \t\t 5\n")
+    assert "(NVIDIA RTX 4090)" in engine.missing_accelerator()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["exit 9", "echo no driver >&2; exit 1", "exit 0", "printf '\\377\\n'", "exec sleep 30"],
+    ids=["fails", "no driver", "says nothing", "not text", "hangs"],
+)
+def test_a_driver_that_does_not_answer_is_passed_over(machine, script):
+    nvidia_smi(machine, script)
+    start = time.monotonic()
+    assert engine.missing_accelerator() is None
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("CUDA_VISIBLE_DEVICES", ""), ("CUDA_VISIBLE_DEVICES", "-1"),
+                        ("JAX_PLATFORMS", "cpu")]
+)  # fmt: skip
+def test_a_gpu_that_is_hidden_on_purpose(machine, monkeypatch, name, value):
+    nvidia_smi(machine, "echo NVIDIA H100")
+    monkeypatch.setenv(name, value)
+    assert engine.missing_accelerator() is None
+
+
+# --- determinism, a setting of the process
+
+
+TENSORFLOW = """
+import tensorflow as tf
+from core import engine
+engine.setup(1, deterministic=%s)
+try:  # random numbers without a seed are refused
+    tf.random.uniform(())
+    print("free")
+except RuntimeError:
+    print("deterministic")
+"""
+
+
+@pytest.mark.parametrize(("asked", "answer"), [(True, "deterministic"), (False, "free")])
+def test_determinism_of_tensorflow(asked, answer):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("of TensorFlow")
+    done = subprocess.run(
+        [sys.executable, "-c", TENSORFLOW % asked], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == answer
+
+
+def test_determinism_of_jax(monkeypatch):
+    """A GPU's compiler is asked for it, and where it cannot, compiles without."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("of JAX")
+    import jax
+
+    asked, jit = [], jax.jit
+
+    def compiler(fn, compiler_options=None, **options):
+        if not compiler_options:
+            return jit(fn, **options)
+
+        def refuse(*args):
+            asked.append(compiler_options)
+            raise jax.errors.JaxRuntimeError("UNIMPLEMENTED: no deterministic implementation")
+
+        return refuse
+
+    monkeypatch.setattr(jax, "jit", compiler)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    count = keras.Variable(0.0)
+
+    def add():
+        count.assign_add(1.0)
+        return count.value
+
+    try:
+        engine.setup(1, deterministic=False)
+        assert float(engine.compile(add, [count])()) == 1 and not asked
+        engine.setup(1, deterministic=True)
+        compiled = engine.compile(add, [count])
+        with pytest.warns(UserWarning, match="not deterministic: UNIMPLEMENTED"):
+            assert float(compiled()) == 2
+        assert float(compiled()) == 3
+    finally:
+        engine.setup(1, deterministic=False)
+    assert asked == [{"xla_gpu_deterministic_ops": True}]
+
+
+def test_on_a_cpu_jax_is_asked_for_nothing(monkeypatch):
+    """XLA is deterministic there."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("of JAX")
+    import jax
+
+    seen, jit = [], jax.jit
+    monkeypatch.setattr(
+        jax, "jit", lambda *a, **options: seen.append(options) or jit(*a, **options)
+    )
+    try:
+        engine.setup(1, deterministic=True)
+        engine.compile(lambda x: x + 1, [])(np.ones(2, "float32"))
+    finally:
+        engine.setup(1, deterministic=False)
+    assert seen == [{"donate_argnums": 0}]

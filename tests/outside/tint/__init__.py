@@ -1,0 +1,1 @@
+"""A model that lives outside the project: it learns to tint pictures of A like those of B."""
