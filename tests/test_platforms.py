@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ def python(*arguments):
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_without_what_only_unix_has(tmp_path):
     """Everything is imported, and a run is trained, resumed and used under Korean names."""
     folder = tmp_path / "한글 폴더"

@@ -241,6 +241,7 @@ def test_changed_inputs_are_refused(compared, here, tmp_path, capsys):
     assert "what it was made from has changed: settings." in error(capsys)
 
 
+@pytest.mark.thorough
 def test_interrupted_and_gone_on(here, tmp_path, capfd):
     """In processes: SIGINT comes in the middle of a picture, which then is finished."""
     output = tmp_path / "out"

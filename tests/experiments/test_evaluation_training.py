@@ -145,6 +145,7 @@ def test_a_best_one_of_no_use_is_replaced(tmp_path):
     assert kept(tmp_path) == (16, {"score": "fd_hed5k", "value": 9.0})
 
 
+@pytest.mark.thorough
 def test_kill_minus_nine(pictures_of_two, tmp_path):
     """When `best.npz` has just been written, which is before the checkpoint of that moment."""
     changes = {"eval_every": 4, "checkpoint_every": 8, "best": "cycle_error/A", "images": 8}

@@ -63,6 +63,7 @@ def test_trains_resumes_evaluates_and_translates(trained, tmp_path, monkeypatch,
     assert (run.translate(picture) != run.translate(picture, "BtoA")).any()
 
 
+@pytest.mark.thorough
 def test_is_compared(trained, tmp_path):
     output = tmp_path / "compared"
     arguments = [f"--runs=tint={trained}", "--count=2", f"--output={output}"]
@@ -77,6 +78,7 @@ def test_is_compared(trained, tmp_path):
     assert (output / "sheet.png").exists()
 
 
+@pytest.mark.thorough
 def test_is_benchmarked(tmp_path):
     results = tmp_path / "rows.jsonl"
     arguments = ["--model=tint", "--preset=smoke", "--steps=1", f"--results={results}"]

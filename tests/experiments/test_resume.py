@@ -40,6 +40,7 @@ def saved(run_dir):
 
 
 @pytest.mark.backends
+@pytest.mark.thorough
 def test_kill_minus_nine_at_any_moment(pictures_of_two, finished, tmp_path):
     path = tmp_path / "run"
     command = flags(pictures_of_two, path)
@@ -89,6 +90,7 @@ def test_the_tiny_run_changes_what_it_should(finished, pictures_of_two, tmp_path
     assert groups == {name.partition("/")[0] for name in one}  # progress, counter and pools too
 
 
+@pytest.mark.thorough
 def test_sigint_and_sigterm_save_and_say_how_to_go_on(pictures_of_two, finished, tmp_path):
     path = tmp_path / "run"
     command = flags(pictures_of_two, path)
@@ -108,6 +110,7 @@ def test_sigint_and_sigterm_save_and_say_how_to_go_on(pictures_of_two, finished,
     assert rows(path) == rows(finished)
 
 
+@pytest.mark.thorough
 def test_disk_full_while_saving(pictures_of_two, finished, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(finished, path)

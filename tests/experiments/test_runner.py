@@ -96,6 +96,7 @@ def test_as_a_process(arguments, message):
     assert done.stdout == ""
 
 
+@pytest.mark.thorough
 def test_jax_from_the_flag():
     """The backend is chosen before Keras is imported."""
     done = subprocess.run(

@@ -86,6 +86,7 @@ def listed(folder):
 
 
 @pytest.mark.parametrize("model", KINDS)
+@pytest.mark.thorough
 def test_a_power_cut_changes_nothing(model, here, trained, tmp_path, capfd):
     path = tmp_path / "run"
     command = flags(here, path, model)

@@ -58,6 +58,7 @@ def test_smoke(tmp_path):
 
 
 @pytest.mark.backends
+@pytest.mark.thorough
 def test_going_on_after_an_interruption(finished, tmp_path, monkeypatch):
     """At 4 images a checkpoint, stopped in the third step: dropout and statistics go on, too."""
     step = Algorithm.step
@@ -182,6 +183,7 @@ def test_imported_weights_translate(tmp_path):
     np.testing.assert_allclose(found, (expected[:40, :30] + 1) * 127.5, atol=1)
 
 
+@pytest.mark.thorough
 def test_a_discriminator_alone_does_not_translate(tmp_path):
     run = imported(tmp_path / "run", "pix2pix/patch_discriminator", "pix2pix_net_D.pth")
     with pytest.raises(

@@ -134,6 +134,7 @@ def test_mapping_learns_a_hundredth_as_fast():
         assert 30 < numpy(layer.kernel).std() < 300
 
 
+@pytest.mark.thorough
 def test_configurations_of_table_1_train_a_step():
     small = {k: getattr(TINY, k) for k in ("fmap_base", "fmap_max", "latent_size", "w_dim",
              "mapping_fmaps", "batch_sizes")}  # fmt: skip

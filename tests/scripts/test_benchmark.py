@@ -12,6 +12,7 @@ from core.sizes import at_shapes
 from gan.progressive import Discriminator, Synthesis
 
 
+@pytest.mark.thorough
 def test_a_run_prints_and_stores_a_row(tmp_path):
     results = tmp_path / "rows.jsonl"
     command = [sys.executable, "-m", "scripts.benchmark", "--preset=smoke", "--steps=1"]

@@ -16,6 +16,7 @@ from gan.importers import import_network
 from nst import importers as nst_importers
 from nst.adain.stylize import AdaINStylizer
 
+pytestmark = pytest.mark.thorough  # a process each
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
