@@ -92,8 +92,8 @@ def test_it_was_spread(runs):
     ("name", "message"),
     [
         ("uneven", "a batch of 4 cannot be spread evenly over 3 devices. Give --set batch_size=3"),
-        ("many", "--devices=8: JAX sees 4"),
-        ("none", "--devices=0: JAX sees 4"),
+        ("many", "devices=8: expected a number from 1 to 4 or 'all', as JAX sees 4"),
+        ("none", "devices=0: expected a number from 1 to 4 or 'all', as JAX sees 4"),
         ("word", "--devices=two"),
     ],
 )
