@@ -98,8 +98,8 @@ def flag_changes(model: Any) -> dict[str, Any]:
     keys |= model.task.options if FLAGS.mode == "train" else {}
     if FLAGS.mode == "evaluate":  # there they say what is measured now, not what was trained with
         keys = {n: k for n, k in keys.items() if n not in ("metrics", "metric_networks")}
-    given = {key: FLAGS[name].value for name, key in keys.items()}
-    given = {key: value for key, value in given.items() if value not in (None, [])}
+    # only what was given: a newer and an older name of a flag may stand for one key
+    given = {key: FLAGS[n].value for n, key in keys.items() if FLAGS[n].value not in (None, [])}
     return given | parse_assignments(FLAGS.set)
 
 

@@ -43,6 +43,16 @@ def flags_of(lines):
     return modes
 
 
+@pytest.mark.parametrize("flag", ["longer_side", "size"])
+def test_both_names_of_a_side_are_the_same_setting(flag):
+    try:
+        cli.FLAGS(["run", "--model=gatys", f"--{flag}=123"])
+        assert run.flag_changes(configs.find("gatys")) == {"data.size": 123}
+    finally:
+        cli.FLAGS.unparse_flags()
+        cli.FLAGS(["pytest"])
+
+
 def test_every_model_is_listed_under_its_task(capfd):
     status, out, said = shown(capfd, "--help")
     assert (status, said) == (0, "") and out.rstrip() == overview()
