@@ -1,0 +1,95 @@
+"""Finds the models that the site offers: published ones, and the runs in a folder."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from experiments import api, configs
+from experiments.model import Task
+from experiments.tasks.generation import Generation
+from experiments.tasks.stylization import Stylization
+from experiments.tasks.translation import Translation
+from experiments.training.checkpoint import newest_first
+from experiments.training.rundir import read_config, stored_config
+from gan.translator import DIRECTIONS
+from web.registry import Entry
+
+
+def finder(runs: Path) -> Callable[[], dict[str, Entry]]:
+    """Returns a function that lists the models: published ones first, then those of `runs`.
+
+    A run that did not change is looked at once.
+    """
+    known: dict[Path, tuple[float, Entry | None]] = {}
+
+    def find() -> dict[str, Entry]:
+        entries = list(runs_below(runs, known))
+        return {entry.name: entry for entry in entries}
+
+    return find
+
+
+def runs_below(runs: Path, known: dict[Path, tuple[float, Entry | None]]) -> list[Entry]:
+    """Returns the runs in a folder and in its folders that can be used here.
+
+    Args:
+        runs: the folder; it need not exist.
+        known: what was found before, by file; it is brought up to date.
+    """
+    paths = sorted([*runs.glob("*/config.json"), *runs.glob("*/*/config.json")])
+    found = []
+    for path in paths:
+        changed = path.stat().st_mtime
+        if path not in known or known[path][0] != changed or known[path][1] is None:
+            known[path] = changed, _described(path.parent, runs)
+        found.append(known[path][1])
+    return [entry for entry in found if entry is not None]
+
+
+def _described(folder, runs):
+    """Returns the entry of a run; None if it cannot be used here, or not yet."""
+    try:
+        model = configs.find(read_config(folder / "config.json")["config"]["model"])
+        config = stored_config(folder, model.presets)
+    except InputError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return None
+    kind = kind_of(model.task, config)
+    if kind is None or not newest_first(folder):
+        return None
+    relative = folder.relative_to(runs).as_posix()
+    return Entry(
+        name=relative.replace("/", "."),
+        title=relative,
+        kind=kind,
+        open=partial(api.load, folder, say=_say),
+        about=f"{model.summary} ({model.paper.partition(',')[0]})",
+        **details(model.task, config, kind),
+    )
+
+
+def kind_of(task: Task, config: Any) -> str | None:
+    """Returns which page a model belongs to; None for one that has none."""
+    if isinstance(task, Stylization):
+        return "any" if task.learned_styles(config) is None else "learned"
+    if isinstance(task, Translation):
+        return "translate"
+    return "sample" if isinstance(task, Generation) else None
+
+
+def details(task: Task, config: Any, kind: str) -> dict[str, Any]:
+    """Returns the fields of an entry that depend on the configuration."""
+    if kind == "learned":
+        return {"styles": tuple(task.learned_styles(config) or ())}
+    if kind == "translate":
+        return {"directions": tuple(getattr(config.algorithm, "directions", DIRECTIONS))}
+    if kind == "sample":
+        return {"mixes": bool(getattr(config.algorithm, "use_styles", False))}
+    return {}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
