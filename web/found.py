@@ -66,6 +66,7 @@ def _described(folder, runs):
         title=relative,
         kind=kind,
         open=partial(api.load, folder, say=_say),
+        version=str((folder / "config.json").stat().st_mtime_ns),
         about=f"{model.summary} ({model.paper.partition(',')[0]})",
         **details(model.task, config, kind),
     )

@@ -43,9 +43,7 @@ class Headers:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault(
-            "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
-        )
+        response.headers.setdefault("Permissions-Policy", "microphone=(), geolocation=()")
         return response
 
 
@@ -70,7 +68,10 @@ class Limits:
             refusal = _too_long(request) or _too_many(request)
             if refusal:
                 return refusal
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405:
+            return answer(_("This address does not take %(name)s.") % {"name": request.method}, 405)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answers a refusal of the API with its sentence."""
@@ -93,7 +94,7 @@ def is_foreign(request: HttpRequest) -> bool:
 def is_program(request: HttpRequest) -> bool:
     """Returns whether a request has nothing that only browsers send: no Origin, no cookies, …"""
     names = ("Origin", "Cookie", "Referer", "Sec-Fetch-Site")
-    return not any(name in request.headers for name in names)
+    return not any(request.headers.get(name) for name in names)
 
 
 def _too_long(request):

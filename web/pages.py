@@ -66,6 +66,8 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _order_page(request: HttpRequest, entry: Entry) -> HttpResponse:
+    if entry.kind == "learned":
+        service().previews.want(entry)
     action = next(name for name, able in kinds.ACTIONS.items() if entry.kind in able)
     known = LEARNED_COLOURS if entry.kind == "learned" else COLOURS
     largest = service().options.max_side
@@ -121,6 +123,21 @@ def example(request: HttpRequest, name: str) -> HttpResponse:
     data = _example(name, THUMB if "small" in request.GET else LARGE)
     response = HttpResponse(data, content_type="image/jpeg")
     patch_cache_control(response, public=True, max_age=YEAR)
+    return response
+
+
+@require_http_methods(["GET", "HEAD"])
+def preview(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """A learned style, as far as its preview has been made."""
+    entry = service().registry.entries().get(name)
+    if entry is None:
+        raise Http404
+    path = service().previews.path(entry, number)
+    data = path.read_bytes() if path.exists() else b""
+    if not data:
+        raise Http404
+    response = HttpResponse(data, content_type="image/jpeg")
+    patch_cache_control(response, private=True, max_age=60)
     return response
 
 

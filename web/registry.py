@@ -25,6 +25,7 @@ class Entry:
         directions: of a translation.
         mixes: whether a generator has styles.
         about: one line about the model.
+        version: changes when the weights do.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Entry:
     directions: tuple[str, ...] = ()
     mixes: bool = False
     about: str = ""
+    version: str = ""
 
 
 class Registry:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from web.jobs import Store
 from web.options import Options, from_environment
+from web.previews import Previews
 from web.rate import Rate
 from web.registry import Registry
 from web.worker import Worker
@@ -39,9 +40,14 @@ class Service:
         return Rate(self.options.rate)
 
     @cached_property
+    def previews(self) -> Previews:
+        """Pictures of learned styles."""
+        return Previews(self.options.state / "previews", self.registry)
+
+    @cached_property
     def worker(self) -> Worker:
         """The worker; of all processes of the site, one works."""
-        return Worker(self.store, self.registry, self.options)
+        return Worker(self.store, self.registry, self.previews, self.options)
 
     def warm(self) -> None:
         """Loads the model of the first page, so that the first visitor need not wait for it."""

@@ -11,6 +11,7 @@ SERVING = bool(os.environ.get("STYLE_WEB_SERVING"))  # not while checking or col
 SECRET_KEY = secret.key(OPTIONS.state)
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *OPTIONS.hosts]
+APPEND_SLASH = False
 ROOT_URLCONF = "web.urls"
 WSGI_APPLICATION = "web.wsgi.application"
 INSTALLED_APPS = ["django.contrib.staticfiles", "web.apps.WebConfig"]
@@ -18,6 +19,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "web.guard.Headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
     "web.guard.Languages",
     "web.guard.Limits",
     "web.guard.Csrf",

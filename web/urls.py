@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/jobs/<str:name>/<str:file>", api.file, name="file"),
     path("api/<path:rest>", api.unknown),
     path("examples/<str:name>.jpg", pages.example, name="example"),
+    path("previews/<str:name>/<int:number>.jpg", pages.preview, name="preview"),
     path("language", pages.language, name="language"),
     path("health", api.health, name="health"),
 ]

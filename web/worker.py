@@ -22,6 +22,7 @@ from web import uploads
 from web.jobs import RESULTS, SMALL, Job, Store
 from web.kinds import KINDS
 from web.options import Options
+from web.previews import Previews
 from web.registry import Registry
 
 LOOK = 0.5  # seconds between looks at the queue, which other processes fill
@@ -34,8 +35,9 @@ UNFORESEEN = gettext_noop("Something went wrong that we did not foresee. The ser
 class Worker:
     """Carries out the jobs of a store."""
 
-    def __init__(self, store: Store, registry: Registry, options: Options):
+    def __init__(self, store: Store, registry: Registry, previews: Previews, options: Options):
         self.store, self.registry, self.options = store, registry, options
+        self.previews = previews
         self._lock = FileLock(store.root / "worker.lock", thread_local=False)
         self._awake, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -92,10 +94,10 @@ class Worker:
             self._expired = time.monotonic()
         self._awake.clear()
         job = self.store.take()
-        if job is None:
-            self._awake.wait(LOOK)
-        else:
+        if job is not None:
             self.do(job)
+        elif not self.previews.make_one():
+            self._awake.wait(LOOK)
 
     def do(self, job: Job) -> None:
         """Carries out a job; whatever happens, it ends as done or failed."""
@@ -121,4 +123,6 @@ def _write_small(folder):
     """Writes the result, or its first frame, as a small picture for the gallery."""
     (result,) = (folder / name for name in RESULTS if (folder / name).exists())
     picture = uploads.limited(pictures.read(result), SMALL_SIDE)
+    for path in folder.glob("style*.png"):
+        path.unlink()  # not needed any more
     write_whole(folder / SMALL, lambda file: Image.fromarray(picture).save(file, "JPEG"))

@@ -76,8 +76,16 @@ export function addStyles(form) {
   return "";
 }
 
+// Shows the preview of a style as soon as the server has made it.
+function preview(image, tries = 40) {
+  image.onload = () => (image.hidden = false);
+  image.onerror = () => tries && setTimeout(() => preview(image, tries - 1), 3000);
+  image.src = `${image.dataset.preview}?${tries}`;
+}
+
 if (paintings) listen(paintings, take);
 if (learned) {
   learned.addEventListener("change", updateLearned);
   learned.querySelectorAll("input[type=range]").forEach(follow);
+  learned.querySelectorAll("[data-preview]").forEach((image) => preview(image));
 }
