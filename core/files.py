@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and reading records of one JSON object a line."""
 
+import hashlib
 import json
 import os
 import uuid
@@ -94,3 +95,12 @@ def read_json_lines(
             ) from error
         values.append(value)
     return values
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as opened:
+        while block := opened.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -53,10 +53,16 @@ class Plan(NamedTuple):
 
 
 Kinds = Mapping[str, Callable[[State], Plan]]
+Location = str | Path | None
+Readers = Mapping[str, Callable[[Location], State]]  # of files that only one kind has
 
 
 def import_network(
-    kinds: Kinds, kind: str, state: Mapping | str | Path, config: Mapping[str, Any]
+    kinds: Kinds,
+    kind: str,
+    state: Mapping | Location,
+    config: Mapping[str, Any],
+    readers: Readers | None = None,
 ) -> keras.Model:
     """A network with the weights of an official file.
 
@@ -64,15 +70,17 @@ def import_network(
         kinds: the kinds of a family.
         kind: the name of one of them.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
-            `.pkl` of TensorFlow 1 (of its generators, the averaged one).
+            `.pkl` of TensorFlow 1 (of its generators, the averaged one), or what a reader takes.
         config: hyper-parameters of the network. What is left out or None is taken from the file;
             what is given must agree with it, unless the file does not tell.
+        readers: read the files of the kinds that have others. They take a path, or None where the
+            file comes in a package.
 
     Raises:
         InputError: an unknown kind or hyper-parameter, an unreadable file, a file of another
             network, or one that disagrees with `config`.
     """
-    source, (arrays, plan) = _subject(state), _plan(kinds, kind, state)
+    source, (arrays, plan) = _subject(state), _plan(kinds, kind, state, readers or {})
     _check_config(source, kind, plan, config)
     chosen = {k: v for k, v in config.items() if k in plan.choices and v is not None}
     chosen = plan.config | plan.choices | chosen
@@ -87,13 +95,15 @@ def import_network(
     return network
 
 
-def guess_config(kinds: Kinds, kind: str, state: Mapping | str | Path) -> dict[str, Any]:
+def guess_config(
+    kinds: Kinds, kind: str, state: Mapping | Location, readers: Readers | None = None
+) -> dict[str, Any]:
     """The hyper-parameters that a file tells.
 
     Raises:
         InputError: as `import_network`.
     """
-    return dict(_plan(kinds, kind, state)[1].config)
+    return dict(_plan(kinds, kind, state, readers or {})[1].config)
 
 
 # --- for the kinds
@@ -146,23 +156,29 @@ def first_few(names: Iterable[str]) -> str:
 
 
 def _subject(state) -> str:
-    return "the state dict given" if isinstance(state, Mapping) else str(state)
+    if isinstance(state, Mapping):
+        return "the state dict given"
+    return "the package" if state is None else str(state)
 
 
-def _plan(kinds: Kinds, kind: str, state) -> tuple[State, Plan]:
+def _plan(kinds: Kinds, kind: str, state, readers: Readers) -> tuple[State, Plan]:
     """The arrays by official name, and what to do with them."""
     if kind not in kinds:
         known = f"expected one of {', '.join(kinds)}"
         raise InputError(f"kind={kind!r}: {known}.{hint(kind, kinds)}")
-    arrays = _read(state, kind)
+    arrays = _read(state, kind, readers)
     try:
         return arrays, kinds[kind](arrays)
     except InputError as error:
         raise InputError(f"{_subject(state)} {error}.") from error
 
 
-def _read(state, kind: str) -> State:
+def _read(state, kind: str, readers: Readers) -> State:
     if not isinstance(state, Mapping):
+        if kind in readers:
+            return readers[kind](state)
+        if state is None:
+            raise InputError(f"{kind}: comes in no package; give the path of its file.")
         if Path(state).suffix == ".pkl":
             return read_networks(state)["D" if kind.endswith("discriminator") else "Gs"]
         return read_state_dict(state)

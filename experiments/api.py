@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "make_config",
     "open_data",
+    "published",
     "say_device",
     "own_fingerprint",
     "train",
@@ -271,6 +272,34 @@ def load(
     if restore(path, run.algorithm, say, which=run.checkpoint) is None:
         raise InputError(f"--run_dir={run_dir}: no checkpoint yet. Train first.")
     check_unchanged(path, own_fingerprint(run))
+    return run
+
+
+def published(model: str = "ghiasi", say: Callable[[str], None] = print) -> Run:
+    """A run of the weights of a model that come in a package. Nothing is written.
+
+        run = api.published("ghiasi")
+        picture = run.stylize("photo.jpg", ["painting.jpg"])
+
+    Args:
+        model: "ghiasi" takes any style; "dumoulin" has learned 26.
+        say: takes lines for a person.
+
+    Raises:
+        InputError: a model without such weights, or a package that is not installed.
+    """
+    found = configs.find(model)
+    known = next((k for k in found.imports if k.kind == found.published), None)
+    if known is None:
+        having = [name for name in configs.names() if configs.find(name).published]
+        raise InputError(f"{model}: no weights come in a package; {', '.join(having)} have some.")
+    network = known.importers.import_network(known.kind, None)
+    hyperparameters = known.importers.guess_config(known.kind, None)
+    config = make_config(model, known.preset, known.changes(hyperparameters, None))
+    run = build(config, 1, 1, Path("runs") / model / "published", trains=False)
+    parts = known.parts(network) if known.parts else {known.networks[0]: network}
+    for name, part in parts.items():
+        run.algorithm.take(name, part.get_weights())
     return run
 
 

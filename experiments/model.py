@@ -6,6 +6,7 @@ are, how the model is scored, what is shown. `experiments/tasks` has the tasks,
 `experiments/configs` the models, a file each. A `Run` is a model with its weights.
 """
 
+import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ from core.phases import Algorithm
 from experiments.cli import print_table
 from experiments.data import pipeline
 from experiments.data.sources import Dataset, check_domains, open_dataset
+from experiments.data.styles import read
 from experiments.metrics import evaluation
 from experiments.metrics.subject import Subject
 from experiments.training.config import RunConfig
@@ -76,6 +78,7 @@ class Task:
             embedded one.
         better: which of the scores of `evaluate` are better when lower (-1) or higher (1), by the
             beginning of their names.
+        style_size: shorter side of style pictures, pixels, where `--style_size` does not say.
     """
 
     title: str = "Other"
@@ -86,6 +89,7 @@ class Task:
     optimises: bool = False
     benchmark: Mapping[str, Any] = {}
     better: Mapping[str, int] = {}
+    style_size: int = 512
 
     @property
     def uses(self) -> Mapping[str, Mode]:
@@ -177,6 +181,10 @@ class Task:
         """The names of the styles that the network has learned; None where it takes any style."""
         return None
 
+    def read_style(self, name: str | os.PathLike) -> np.ndarray:
+        """The style picture of a file as the network is to see it, uint8 `[h, w, 3]`."""
+        return read(name)
+
     def make_stylizer(self, run: "Run") -> Stylizer:
         """What stylises pictures with this run; `Run.stylizer` keeps it."""
         raise InputError(f"{run.config.model} does not stylize pictures.")
@@ -217,6 +225,8 @@ class Model:
             `core.engine.setup`.
         changeable: keys of the configuration that may change after training.
         imports: kinds of official weights that become a run.
+        published: the one of them whose weights come in a package, so that the model can be used
+            without training; empty where there is none.
         costs: what a preset takes, as measured or published, for `--help`.
     """
 
@@ -230,6 +240,7 @@ class Model:
     branches: int = 1
     changeable: tuple[str, ...] = ()
     imports: tuple[Import, ...] = ()
+    published: str = ""
     costs: Mapping[str, str] = field(default_factory=dict)
 
 

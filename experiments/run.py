@@ -112,11 +112,15 @@ def _print_scores(run: Any) -> None:
     cli.print_table({k: v for k, v in (rows[-1] if rows else {}).items() if k != "time"})
 
 
-def _trained(api: Any, changes: dict[str, Any]) -> Path:
+def _trained(api: Any, model: Any, changes: dict[str, Any]) -> Path:
     """Where the trained run is, when `--run_dir` does not say: where training would be, else the
-    newest run of the model."""
+    newest run of the model, else weights that come in a package."""
     usual = api.default_run_dir(api.make_config(FLAGS.model, FLAGS.preset, changes))
     runs = sorted(usual.parent.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if model.published and not runs:
+        from experiments.weights import published_run
+
+        return published_run(model, say)
     if usual.exists() or FLAGS.dataset or not runs:
         return usual
     newest = runs[-1].parent
@@ -127,7 +131,7 @@ def _trained(api: Any, changes: dict[str, Any]) -> Path:
 def _use(api: Any, model: Any) -> int:
     """Modes that need a trained run."""
     changes = flag_changes(model)
-    run_dir = FLAGS.run_dir or _trained(api, changes)
+    run_dir = FLAGS.run_dir or _trained(api, model, changes)
     run = api.load(run_dir, changes, say, checkpoint=FLAGS.checkpoint or "last")
     api.say_device(say)
     modes = run.task.modes

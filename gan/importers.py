@@ -11,7 +11,6 @@ models/base_model.py:144-174 (what is saved, and what is dropped on loading).
 import functools
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,6 +22,7 @@ from core.importing import (
     CONVOLUTION,
     UNBIASED_CONVOLUTION,
     Kinds,
+    Location,
     Plan,
     State,
     check_names,
@@ -38,7 +38,7 @@ from gan.pix2pix.networks import unet_generator
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
-def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> keras.Model:
+def import_network(kind: str, state: Mapping | Location, **config: Any) -> keras.Model:
     """A network with the weights of an official file.
 
     Args:
@@ -59,7 +59,7 @@ def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> ker
     return importing.import_network(KINDS, kind, state, config)
 
 
-def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
+def guess_config(kind: str, state: Mapping | Location) -> dict[str, Any]:
     """The hyper-parameters that a file tells, such as `{"ngf": 64, "n_blocks": 9, ...}`.
 
     Raises:

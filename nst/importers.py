@@ -10,7 +10,6 @@ Names and shapes are those of naoto0804/pytorch-AdaIN @ 47950d0, net.py:6-92. It
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,10 +17,20 @@ import numpy as np
 
 from core import importing
 from core.errors import InputError
-from core.importing import Kinds, Plan, State, check_names, first_few, kernel_shape
-from nst import transformer_importers
+from core.importing import (
+    Kinds,
+    Location,
+    Plan,
+    Readers,
+    State,
+    check_names,
+    first_few,
+    kernel_shape,
+)
+from nst import magenta_files, transformer_importers
 from nst.adain.networks import decoder, encoder
 from nst.features import Weights, convolutions
+from nst.ghiasi import importers as ghiasi_importers
 
 # the 3x3 convolutions of vgg_normalised.pth; its layer 0 turns RGB into BGR levels with their means
 # subtracted
@@ -30,13 +39,14 @@ _ENCODER_END = 29  # conv4_1
 _DECODER = (1, 5, 8, 11, 14, 18, 21, 25, 28)
 
 
-def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> keras.Model:
+def import_network(kind: str, state: Mapping | Location = None, **config: Any) -> keras.Model:
     """A network with the weights of an official file.
 
     Args:
         kind: a key of `KINDS`.
         state: arrays by official name, in PyTorch's layout, or the path of a `.pth` file of them.
-            Layers of VGG beyond relu4_1 are accepted and left out.
+            Layers of VGG beyond relu4_1 are accepted and left out. None, the default, stands for
+            the weights that come in a package, where there are any.
         config: hyper-parameters of the network, see `guess_config`. Those that are left out or None
             are taken from the file; the others must agree with it.
 
@@ -49,15 +59,18 @@ def import_network(kind: str, state: Mapping | str | Path, **config: Any) -> ker
           clipped.
         - "johnson/transformer": from RGB levels from 0 to 255, `[N, H, W, 3]`, to the same, not
           clipped. `nst.transformer_importers` says which files it reads.
+        - "ghiasi/mobile", "ghiasi/paper": a `nst.ghiasi.networks.StyleTransfer`. See
+          `nst.magenta_files` for what `state` may be.
+        - "dumoulin/multistyle26": a `nst.transformer.MultiStyle` of 26 styles.
 
     Raises:
         InputError: an unknown kind or hyper-parameter; a file that cannot be read, is of another
             network, or disagrees with `config`.
     """
-    return importing.import_network(KINDS, kind, state, config)
+    return importing.import_network(KINDS, kind, state, config, READERS)
 
 
-def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
+def guess_config(kind: str, state: Mapping | Location = None) -> dict[str, Any]:
     """The hyper-parameters of the network in a file, such as `{"channels": (64, 128, 256, 512)}`,
     the channels of VGG's blocks.
 
@@ -67,7 +80,7 @@ def guess_config(kind: str, state: Mapping | str | Path) -> dict[str, Any]:
     Raises:
         InputError: see `import_network`.
     """
-    return importing.guess_config(KINDS, kind, state)
+    return importing.guess_config(KINDS, kind, state, READERS)
 
 
 # --- kinds
@@ -114,7 +127,15 @@ def _build_decoder(channels: tuple[int, ...]) -> keras.Model:
 KINDS: Kinds = {
     "adain/decoder": _adain_decoder,
     "adain/encoder": _adain_encoder,
+    "dumoulin/multistyle26": transformer_importers.multi_style,
+    "ghiasi/mobile": ghiasi_importers.mobile,
+    "ghiasi/paper": ghiasi_importers.paper,
     "johnson/transformer": transformer_importers.plan,
+}
+READERS: Readers = {
+    "dumoulin/multistyle26": magenta_files.read_multistyle,
+    "ghiasi/mobile": ghiasi_importers.read_mobile,
+    "ghiasi/paper": magenta_files.read_paper,
 }
 
 

@@ -31,14 +31,12 @@ from nst.weights import digest
 
 
 @dataclass(frozen=True)
-class PerceptualConfig:
-    """Styles, features, losses and optimizer.
+class FeatureConfig:
+    """Features, losses and optimizer.
 
     A style weight means nothing without its scaling: `nst.losses.STYLE_SCALINGS`.
     """
 
-    style: tuple[str, ...] = ("photos:immunohistochemistry",)  # a file or photos:NAME each
-    style_size: int = 256  # styles' shorter side, pixels (in fast-neural-style it is the longer)
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
     network: str = "vgg16"  # vgg16 | vgg19; empty: the network that the weights belong to
     convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
@@ -49,26 +47,17 @@ class PerceptualConfig:
     style_layers: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
     style_weight: float = 5.0  # multiplies each layer's style term
     style_scaling: str = "johnson"  # paper | gatys | johnson
-    tv_weight: float = 0.0  # multiplies the total variation, see nst.losses.total_variation
+    tv_weight: float = 0.0  # multiplies the total variation, see the model's loss
     learning_rate: float = 1e-3  # Adam's
 
     def __post_init__(self):
-        if not self.style:
-            raise ValueError("style: expected at least one picture")
         networks, scalings = ("", "vgg16", "vgg19"), tuple(STYLE_SCALINGS)
         self.check_choices(network=networks, pooling=POOLINGS, style_scaling=scalings)
         for key in ("content_weight", "style_weight", "tv_weight", "learning_rate"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
-        if self.style_size < 8:
-            raise ValueError(f"style_size={self.style_size}: expected 8 pixels or more")
         if not self.style_layers:
             raise ValueError("style_layers: expected at least one layer")
-
-    @property
-    def all_styles(self) -> tuple[str, ...]:
-        """The names of all styles that the network has, by number."""
-        return self.style
 
     def check_choices(self, **choices: Sequence[str]) -> None:
         """Raises ValueError for a setting whose value is not among its choices."""
@@ -76,6 +65,26 @@ class PerceptualConfig:
             if getattr(self, key) not in known:
                 expected = ", ".join(choice or "nothing" for choice in known)
                 raise ValueError(f"{key}={getattr(self, key)!r}: expected one of {expected}")
+
+
+@dataclass(frozen=True)
+class PerceptualConfig(FeatureConfig):
+    """The styles that a network learns, and how."""
+
+    style: tuple[str, ...] = ("photos:immunohistochemistry",)  # a file or photos:NAME each
+    style_size: int = 256  # styles' shorter side, pixels (in fast-neural-style it is the longer)
+
+    def __post_init__(self):
+        if not self.style:
+            raise ValueError("style: expected at least one picture")
+        super().__post_init__()
+        if self.style_size < 8:
+            raise ValueError(f"style_size={self.style_size}: expected 8 pixels or more")
+
+    @property
+    def all_styles(self) -> tuple[str, ...]:
+        """The names of all styles that the network has, by number."""
+        return self.style
 
     def check_one_style(self) -> None:
         """Raises ValueError if there are several styles."""
@@ -86,13 +95,96 @@ class PerceptualConfig:
             )
 
 
-class PerceptualLoss:
-    """How far pictures are from a content and from a style, in the features of VGG.
+class FeatureLoss:
+    """How far pictures are from contents and from styles, in the features of VGG.
 
     Attributes:
         features: the feature network; not trained.
-        targets: the Gram matrices of the S styles, `{tap: [S, C, C]}`.
         digest: `nst.weights.digest` of VGG's weights.
+    """
+
+    def __init__(
+        self,
+        config: FeatureConfig,
+        weights: Weights,
+        variation: Callable[[Tensor], Tensor] = total_variation,
+    ):
+        """Args:
+        config: layers, and the weights and scalings of the losses.
+        weights: VGG's.
+        variation: the total variation of pictures, RGB in [0, 1], `[N, H, W, 3]`: a scalar.
+
+        Raises:
+            ValueError: a layer that the network or its weights do not have.
+        """
+        self.config, self.digest, self._variation = config, digest(weights), variation
+        taps = (*config.content_layers, *config.style_layers)
+        check_taps(weights.network, taps)
+        self.features = feature_network(weights, taps, pooling=config.pooling)
+        known = {tap: self.features.output[tap] for tap in config.content_layers}
+        # it ends at the last content layer: contents need not go as deep as the style layers
+        self._content = keras.Model(self.features.input, known) if known else None
+
+    def grams(self, pictures: Tensor) -> dict[str, Tensor]:
+        """The Gram matrices of pictures in the style layers, `{tap: [N, C, C]}`.
+
+        Args:
+            pictures: RGB in [0, 1], `[N, H, W, 3]`.
+        """
+        return self._grams(self.features(pictures, training=False))
+
+    def _grams(self, features):
+        return {tap: gram(features[tap]) for tap in self.config.style_layers}
+
+    def losses(
+        self, pictures: Tensor, contents: Tensor | None, targets: Callable[[str], Tensor]
+    ) -> dict:
+        """The losses before weighting, `{"style": scalar, "content": scalar, "tv": scalar}`.
+
+        "style" and "content" are means over the pictures; "content" is there if contents are given,
+        "tv" if the configuration weighs it.
+
+        Args:
+            pictures: RGB in [0, 1], `[N, H, W, 3]`.
+            contents: the pictures they were made from, RGB in [0, 1], `[N, H, W, 3]`.
+            targets: the Gram matrices of the styles in a layer, `[N, C, C]`, or one for all.
+        """
+        config, features = self.config, self.features(pictures, training=False)
+        count = ops.cast(ops.shape(pictures)[0], "float32")
+        terms = {"style": 0.0}
+        for tap, own in self._grams(features).items():
+            terms["style"] += style_loss(own, targets(tap), config.style_scaling) / count
+        if contents is not None and self._content:
+            known = self._content(contents, training=False)
+            terms["content"] = sum(
+                content_loss(
+                    squared_error(features[tap], ops.stop_gradient(known[tap])),
+                    ops.cast(ops.size(features[tap]), "float32"),
+                    "mean",
+                )
+                for tap in config.content_layers
+            )
+        if config.tv_weight:
+            terms["tv"] = self._variation(pictures)
+        return terms
+
+    def weigh(self, terms: dict) -> tuple:
+        """`(loss, logs, outputs)` as `core.phases.Phase.loss` returns them, for these terms."""
+        config = self.config
+        weights = {
+            "content": config.content_weight,
+            "style": config.style_weight,
+            "tv": config.tv_weight,
+        }
+        total = sum(weights[name] * value for name, value in terms.items())
+        return total, {f"loss/{name}": value for name, value in terms.items()}, {}
+
+
+class PerceptualLoss(FeatureLoss):
+    """The distance from styles that are known before training.
+
+    Attributes:
+        targets: the Gram matrices of the S styles, `{tap: [S, C, C]}`.
     """
 
     def __init__(self, config: PerceptualConfig, weights: Weights, styles: Sequence[np.ndarray]):
@@ -105,32 +197,21 @@ class PerceptualLoss:
             ValueError: a layer that the network or its weights do not have.
             InputError: a style smaller than what the deepest layer sees.
         """
-        self.config, self.digest = config, digest(weights)
-        taps = (*config.content_layers, *config.style_layers)
-        check_taps(weights.network, taps)
+        check_taps(weights.network, (*config.content_layers, *config.style_layers))
         for name, style in zip(config.style, styles, strict=True):
             height, width = style.shape[:2]
             check_size(weights.network, config.style_layers, height, width, f"'{name}'")
-        self.features = feature_network(weights, taps, pooling=config.pooling)
-        known = {tap: self.features.output[tap] for tap in config.content_layers}
-        # it ends at the last content layer: contents need not go as deep as the style layers
-        self._content = keras.Model(self.features.input, known) if known else None
-        grams = [self._grams(self.features(style[None], training=False)) for style in styles]
+        super().__init__(config, weights)
+        grams = [self.grams(style[None]) for style in styles]
         self.targets = {
             tap: np.concatenate([ops.convert_to_numpy(g[tap]) for g in grams])
             for tap in config.style_layers
         }
 
-    def _grams(self, features):
-        return {tap: gram(features[tap]) for tap in self.config.style_layers}
-
     def terms(
         self, pictures: Tensor, contents: Tensor | None = None, style_weights: Tensor | None = None
     ) -> dict:
-        """The losses before weighting, `{"style": scalar, "content": scalar, "tv": scalar}`.
-
-        "style" and "content" are means over the pictures, "tv" is a sum. "content" is there if
-        contents are given, "tv" if the configuration weighs it.
+        """The `losses` of pictures in mixtures of the styles.
 
         Args:
             pictures: RGB in [0, 1], `[N, H, W, 3]`.
@@ -138,27 +219,14 @@ class PerceptualLoss:
             style_weights: the share of each style in each picture, `[N, S]`. None: there is one
                 style.
         """
-        config, features = self.config, self.features(pictures, training=False)
-        count = ops.cast(ops.shape(pictures)[0], "float32")
-        terms = {"style": 0.0}
-        for tap, own in self._grams(features).items():
-            target = ops.convert_to_tensor(self.targets[tap])
-            if style_weights is not None:
-                target = ops.tensordot(ops.cast(style_weights, "float32"), target, 1)
-            terms["style"] += style_loss(own, target, config.style_scaling) / count
-        if contents is not None and self._content:
-            known = self._content(contents, training=False)
-            terms["content"] = sum(
-                content_loss(
-                    squared_error(features[tap], ops.stop_gradient(known[tap])),
-                    ops.cast(ops.size(features[tap]), "float32"),
-                    "mean",
-                )
-                for tap in config.content_layers
-            )
-        if config.tv_weight:
-            terms["tv"] = total_variation(pictures)
-        return terms
+
+        def target(tap: str) -> Tensor:
+            grams = ops.convert_to_tensor(self.targets[tap])
+            if style_weights is None:
+                return grams
+            return ops.tensordot(ops.cast(style_weights, "float32"), grams, 1)
+
+        return self.losses(pictures, contents, target)
 
 
 class PerceptualTraining(Algorithm):
@@ -284,16 +352,5 @@ class PerceptualTraining(Algorithm):
     def loss(self, batch: dict) -> tuple:
         """The weighted loss of a batch; see `core.phases.Phase.loss`."""
         contents = (batch["content"] + 1) / 2
-        return self.weigh(self.losses(contents, self.draw(contents.shape[0]), training=True))
-
-    def weigh(self, terms: dict) -> tuple:
-        """`(loss, logs, outputs)` as `core.phases.Phase.loss` returns them, for the terms of
-        `PerceptualLoss.terms`."""
-        config = self.config
-        weights = {
-            "content": config.content_weight,
-            "style": config.style_weight,
-            "tv": config.tv_weight,
-        }
-        total = sum(weights[name] * value for name, value in terms.items())
-        return total, {f"loss/{name}": value for name, value in terms.items()}, {}
+        terms = self.losses(contents, self.draw(contents.shape[0]), training=True)
+        return self.needed_loss.weigh(terms)

@@ -5,7 +5,7 @@ residual blocks, two upsamplings, and a 9x9 convolution. The published codes dif
 upsampling and output.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers, ops
@@ -114,6 +114,9 @@ def transformer(
     upsampling: str = "nearest",
     output: str = "linear",
     width: float = 1.0,
+    channels: Sequence[int] = CHANNELS,
+    blocks: int = 5,
+    expand: Sequence[int] | None = None,
     gamma: str = "ones",
     rate: float = 1.0,
     kernel_stddev: float | None = None,
@@ -139,7 +142,11 @@ def transformer(
             all, so that they take those pixels off again.
         upsampling: "nearest" followed by a convolution, or "transposed" convolutions.
         output: "linear": levels; "tanh": 150 times a tanh, about the mean colour; "sigmoid".
-        width: multiplies the channels 32, 64 and 128.
+        width: multiplies the channels below.
+        channels: of the three convolutions before the residual blocks.
+        blocks: how many residual blocks.
+        expand: channels after each of the two upsamplings. None: the first two of `channels`,
+            reversed.
         gamma: initial scales of the normalisation layers, "ones" or "uniform".
         rate: see `StyleNorm`.
         kernel_stddev: standard deviation of normally distributed kernels. None: Torch's uniform
@@ -152,12 +159,13 @@ def transformer(
         and coming out. With `conditional` it takes `[pictures, style_weights]`, `style_weights`
         `[N, styles + added]`. By default it has 1,679,235 parameters.
     """
-    build = _Builder(padding, kernel_stddev, not conditional)
+    build = Builder(padding, kernel_stddev, biased=not conditional)
     picture = keras.Input((None, None, 3), name="rgb")
     style_weights = keras.Input((styles + added,), name="styles") if conditional else None
     options = {"styles": styles, "added": added, "rate": rate}
     build.norm = _normalisation(norm, gamma, style_weights, **options)
-    first, some, many = (max(1, round(width * n)) for n in CHANNELS)
+    first, some, many = (max(1, round(width * n)) for n in channels)
+    wide, narrow = (max(1, round(width * n)) for n in expand or (channels[1], channels[0]))
     x = picture
     if output == "tanh":
         x = layers.Rescaling(1.0, [-m for m in MEAN], dtype="float32")(x)
@@ -166,10 +174,10 @@ def transformer(
     x = build.conv_norm_relu(x, first, 9)
     x = build.conv_norm_relu(x, some, 3, strides=2)
     x = build.conv_norm_relu(x, many, 3, strides=2)
-    for _ in range(5):
+    for _ in range(blocks):
         x = build.residual(x)
-    x = build.up(x, some, upsampling)
-    x = build.up(x, first, upsampling)
+    x = build.up(x, wide, upsampling)
+    x = build.up(x, narrow, upsampling)
     x = build.conv(x, 3, 9, dtype="float32")  # levels need more than the 8 bits of bfloat16
     if conditional:
         x = build.norm(x, dtype="float32")
@@ -180,14 +188,57 @@ def transformer(
     return keras.Model([picture, style_weights] if conditional else picture, x, name=name)
 
 
-def full_size_channels(width: float) -> int:
+def full_size_channels(width: float, channels: Sequence[int] = CHANNELS) -> int:
     """How many channels the layers at the picture's full size have; see `transformer`."""
-    return max(1, round(width * CHANNELS[0]))
+    return max(1, round(width * channels[0]))
 
 
 def smallest_size(padding: str) -> int:
     """The smallest height and width, in pixels, that `transformer` takes with this padding."""
     return START + MULTIPLE if padding == "start" else 2 * MULTIPLE
+
+
+def at_any_size(network: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
+    """What a transformer makes of pictures whose sides need not be multiples of 4.
+
+    The right and lower borders are mirrored up to a size that the network takes, and cut off again.
+
+    Args:
+        network: from `[N, H, W, 3]` to the same.
+        pictures: `[N, H, W, 3]`, H and W 4 or more.
+    """
+    pictures = ops.convert_to_tensor(pictures, "float32")
+    height, width = ops.shape(pictures)[1:3]
+    smallest = smallest_size("reflect")
+    sides = ((0, max(-n % MULTIPLE, smallest - n)) for n in (height, width))
+    made = network(ops.pad(pictures, ((0, 0), *sides, (0, 0)), mode="symmetric"))
+    return made[:, :height, :width]
+
+
+@keras.saving.register_keras_serializable("nst")
+class MultiStyle(keras.Model):
+    """A conditional `transformer` that is called with pictures of any size and their styles.
+
+    Args:
+        transformer: made by `transformer` with `conditional` and an output of "sigmoid".
+    """
+
+    def __init__(self, transformer: keras.Model, name: str = "multi_style"):
+        super().__init__(name=name, dtype="float32")
+        self.transformer = transformer
+        self.built = True
+
+    def call(self, pictures: Tensor, style_weights: Tensor | None = None) -> Tensor:
+        """Stylised pictures, RGB in [0, 1], `[N, H, W, 3]`.
+
+        Args:
+            pictures: RGB in [0, 1], `[N, H, W, 3]`, or `(pictures, style_weights)`.
+            style_weights: the share of each of the S styles in each picture, `[N, S]`.
+        """
+        if style_weights is None:
+            pictures, style_weights = pictures
+        weights = ops.convert_to_tensor(style_weights, "float32")
+        return at_any_size(lambda x: self.transformer([x, weights], training=False), pictures)
 
 
 @keras.saving.register_keras_serializable("nst")
@@ -241,23 +292,34 @@ def _normalisation(norm, gamma, style_weights, **options):
     return apply
 
 
-class _Builder:
-    """Makes layers with the padding, kernels and normalisation of one of the codes."""
+class Builder:
+    """Makes layers with the padding, kernels and normalisation of one of the codes.
 
-    def __init__(self, padding, kernel_stddev, biased):
+    Args:
+        padding, kernel_stddev: see `transformer`.
+        biased: whether convolutions have biases.
+
+    Attributes:
+        norm: makes a layer of normalisation and calls it, `norm(features, **options)`.
+    """
+
+    norm: Callable[..., Tensor]
+
+    def __init__(self, padding: str, kernel_stddev: float | None, *, biased: bool):
         normal = keras.initializers.RandomNormal(0.0, kernel_stddev) if kernel_stddev else None
         self.options = {"kernel_initializer": normal or TORCH_INIT, "use_bias": biased}
         self.mode = "reflect" if padding == "reflect" else "constant"
         self.shaves = padding == "start"
-        self.norm: Any = None  # makes a layer of normalisation and calls it
 
     def conv(self, x, filters, size, strides=1, pad=None, **kwargs):
+        """A convolution alone."""
         pad = size // 2 if pad is None else pad
         options = self.options | kwargs
         layer = PaddedConv2D(filters, size, pad, self.mode, strides=strides, **options)
         return layer(x)
 
     def conv_norm_relu(self, x, filters, size, **kwargs):
+        """A convolution, its normalisation and a ReLU."""
         return layers.ReLU()(self.norm(self.conv(x, filters, size, **kwargs)))
 
     def residual(self, x):
@@ -269,6 +331,7 @@ class _Builder:
         return layers.Add()([layers.Cropping2D(2)(x) if self.shaves else x, y])
 
     def up(self, x, filters, upsampling):
+        """Twice the height and width, a convolution, its normalisation and a ReLU."""
         if upsampling == "nearest":
             return self.conv_norm_relu(layers.UpSampling2D(interpolation="nearest")(x), filters, 3)
         # PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1)

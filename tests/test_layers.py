@@ -28,10 +28,11 @@ FLOORS = (
     ("model",),
     ("tasks",),
     ("configs",),
-    ("api",),
+    ("api", "weights"),
     ("run", "help", "dry_run", "compare"),
 )
-ONE_FLOOR = {("run", "help"), ("run", "dry_run")}  # what the runner shows in place of running
+# what the runner shows in place of running; what makes runs with the calls of the API
+ONE_FLOOR = {("run", "help"), ("run", "dry_run"), ("weights", "api")}
 # the one import of a computed name: a model's module, by the name that --model gives
 COMPUTED = {"experiments/configs/__init__.py"}
 LONGEST = 400

@@ -13,6 +13,7 @@ from experiments.model import Say, Task
 from experiments.training import checkpoint
 from experiments.training.config import RunConfig
 from experiments.training.rundir import read_config, stored_config
+from experiments.weights import published_run
 
 # the files and folders that a comparison writes beside the folders of its columns
 OUTPUTS = (
@@ -196,6 +197,8 @@ def newest(model: str, say: Say) -> Path:
     """
     folder = Path("runs") / model
     configs_by_age = sorted(folder.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if not configs_by_age and configs.find(model).published:
+        return published_run(configs.find(model), say)
     if not configs_by_age:
         raise InputError(
             f"--models={model}: no run in {folder}. Train one, or say where it is: "

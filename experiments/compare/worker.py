@@ -16,7 +16,7 @@ from typing import Any
 from absl import flags
 
 from core.errors import InputError
-from core.files import write_json_whole
+from core.files import sha256, write_json_whole
 from core.memory import peak_memory
 from experiments import cli
 from experiments.cli import FLAGS, say
@@ -83,9 +83,7 @@ def _read(path):
 
 def digest(path: str | Path) -> str:
     """Returns a digest of a file: 16 hexadecimal digits."""
-    from experiments.metrics.published import sha256
-
-    return sha256(Path(path))[:16]
+    return sha256(path)[:16]
 
 
 def make(plan: dict[str, Any]) -> None:

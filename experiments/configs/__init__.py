@@ -17,6 +17,7 @@ MODELS = {
     for name in (
         "gatys",
         "style_swap_optimise",
+        "ghiasi",
         "adain",
         "style_swap",
         "johnson",

@@ -23,11 +23,14 @@ from experiments.data.pipeline import test_images
 from experiments.model import Model, Run
 from experiments.tasks.feed_forward import Builder, LearnedStyles
 from experiments.training.config import RunConfig
+from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets
 from experiments.training.rundir import stored_config
+from nst import importers
 from nst.dumoulin.algorithm import Dumoulin
 from nst.dumoulin.config import DumoulinConfig
 from nst.stylizer import Stylizer
+from nst.transformer_importers import MULTI_STYLE_SHAPE
 
 STEPS = 5  # of the sheet that blends
 _ENDS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -158,6 +161,13 @@ def _between(stylizer, content, corners, down, right):
     return pictures.from_unit(stylizer(content, corners, style_weights=shares))
 
 
+def _of_26(found: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """The settings of the network of 26 styles, which have no names."""
+    names = tuple(f"{i:02d}" for i in range(found["styles"]))
+    shape = {f"algorithm.{key}": value for key, value in MULTI_STYLE_SHAPE.items()}
+    return shape | {"algorithm.style": names}
+
+
 _BUILDER = Builder(Dumoulin)
 MODEL = Model(
     name="dumoulin",
@@ -167,5 +177,16 @@ MODEL = Model(
     presets=PRESETS,
     build=_BUILDER.build,
     rebuild=_BUILDER.rebuild,
+    imports=(
+        Import(
+            "dumoulin/multistyle26",
+            importers,
+            ("network",),
+            _of_26,
+            packaged=True,
+            parts=lambda network: {"network": network.transformer},
+        ),
+    ),
+    published="dumoulin/multistyle26",
     costs={"quick": "some 20 minutes on two CPU cores"},
 )

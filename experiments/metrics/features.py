@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from core import engine
 from core.errors import InputError
+from core.files import sha256
 from core.tensors import Tensor
 from core.torch_file import read_state_dict
 from experiments.metrics import published
@@ -90,7 +91,7 @@ def _vgg16(folder):
 def _art(folder):
     path = published.find(published.ART_INCEPTION, folder)
     network = import_inception("art", path)
-    name = f"art-inception-{published.sha256(path)[:8]}"  # its authors publish no checksum
+    name = f"art-inception-{sha256(path)[:8]}"  # its authors publish no checksum
     return Extractor(name, 2048, runner(network, to_unit))
 
 

@@ -1,12 +1,12 @@
 """Finds the published files that metrics need, or downloads them once, and checks their digest."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
 from core.errors import InputError
+from core.files import sha256
 
 
 class File(NamedTuple):
@@ -75,15 +75,6 @@ def find(file: File, folder: str | Path | None = None) -> Path:
             f"{file.sha256[:8]}: another or a damaged file. Delete it and copy it from {file.url}."
         )
     return path
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as opened:
-        while block := opened.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _download(file: File) -> Path:

@@ -162,7 +162,8 @@ def stylize(
     content = read(content) if isinstance(content, file_types) else content
     known = run.task.learned_styles(run.config)
     if known is None:
-        given = [read(s) if isinstance(s, file_types) else s for s in styles or ()]
+        read_style = run.task.read_style
+        given = [read_style(s) if isinstance(s, file_types) else s for s in styles or ()]
         chosen: list = [pictures.to_unit(style) for style in given]
     else:
         chosen = [style_number(style, known) for style in ([0] if styles is None else styles)]

@@ -15,7 +15,6 @@ from nst.controls import check_colours, check_masks, style_shares
 
 CONTROLS = ("alpha", "style_weights", "mask", "colours")
 CONTENT, STYLE = "photos:chelsea", "photos:immunohistochemistry"  # used if none is given
-STYLE_SIZE = 512  # shorter side of the styles, pixels
 
 
 def stylize_mode(run: Run, flags: FlagValues, say: Say) -> int:
@@ -65,7 +64,7 @@ def style_inputs(run: Run, flags: FlagValues, group: list) -> list:
     """Returns the styles of one group of `style_groups` as `Run.stylize` takes them."""
     if run.task.learned_styles(run.config) is not None:
         return group
-    size = STYLE_SIZE if flags.style_size is None else flags.style_size
+    size = run.task.style_size if flags.style_size is None else flags.style_size
     return [sized(style, size) for style in group]
 
 

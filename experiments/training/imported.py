@@ -17,9 +17,9 @@ RECORD = "imported.json"  # file in the run directory: network -> the file that 
 class Importers(Protocol):
     """A module that reads official files: `gan.importers` or `nst.importers`."""
 
-    def import_network(self, kind: str, state: Path) -> keras.Model: ...
+    def import_network(self, kind: str, state: Path | None) -> keras.Model: ...
 
-    def guess_config(self, kind: str, state: Path) -> dict[str, Any]: ...
+    def guess_config(self, kind: str, state: Path | None) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,14 @@ class Import:
         importers: the module that reads the file.
         networks: the networks of the algorithm that it may become; the first is the default.
         changes: a function of (hyper-parameters of the file, options) that returns changes of the
-            preset by dotted key. The options are the flags of `scripts.import_weights`.
+            preset by dotted key. The options are the flags of `scripts.import_weights`, or None.
         preset: the preset that is changed.
+        packaged: whether a package brings the file, or Keras downloads it, so that no path is
+            needed.
         read: a function from the network made of the file to further hyper-parameters, which the
             file alone does not tell.
+        parts: a function from the network made of the file to the networks of the algorithm that it
+            fills, by name, where one file has several. None: it fills the one that is chosen.
         refusal: a function from the options to what the message adds when a file does not fit the
             configuration.
     """
@@ -42,9 +46,11 @@ class Import:
     kind: str
     importers: Importers
     networks: tuple[str, ...]
-    changes: Callable[[dict[str, Any], FlagValues], dict[str, Any]]
+    changes: Callable[[dict[str, Any], Any], dict[str, Any]]
     preset: str = "paper"
+    packaged: bool = False
     read: Callable[[keras.Model], dict[str, Any]] = lambda network: {}
+    parts: Callable[[Any], dict[str, keras.Model]] | None = None
     refusal: Callable[[FlagValues], str] = lambda options: "of this configuration"
 
 

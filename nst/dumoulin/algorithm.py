@@ -49,11 +49,14 @@ class Dumoulin(PerceptualTraining):
             conditional=True,
             output="sigmoid",
             width=config.width,
+            channels=config.channels,
+            blocks=config.blocks,
+            expand=config.expand or None,
             rate=config.style_rate,
             kernel_stddev=0.01,
         )
         self.smallest_size = smallest_size("reflect")
-        self.width = full_size_channels(config.width)
+        self.width = full_size_channels(config.width, config.channels)
         trained = None
         if self.old:
             trained = [v for layer in norms(network) for v in (layer.new_gamma, layer.new_beta)]

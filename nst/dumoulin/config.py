@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nst.perceptual import PerceptualConfig
+from nst.transformer import CHANNELS
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,9 @@ class DumoulinConfig(PerceptualConfig):
     style_weight: float = 1e-4
     style_scaling: str = "gatys"
     width: float = 1.0  # multiplies the channels (the authors' alpha; they use 0.25 on phones)
+    channels: tuple[int, ...] = CHANNELS  # of the convolutions before the residual blocks
+    blocks: int = 5  # residual blocks
+    expand: tuple[int, ...] = ()  # channels after each upsampling; empty: channels reversed
     style_rate: float = 1.0  # how many times faster than the rest scales and offsets learn
     base: str = ""  # directory of a trained run that these styles are added to
     learned: tuple[str, ...] = ()  # the styles of that run; filled in from it
@@ -25,6 +29,14 @@ class DumoulinConfig(PerceptualConfig):
         super().__post_init__()
         if not 0 < self.width <= 4:
             raise ValueError(f"width={self.width}: expected above 0, to 4")
+        for key, count in (("channels", 3), ("expand", 2)):
+            numbers = getattr(self, key)
+            if (len(numbers) != count and (numbers or key == "channels")) or not all(
+                0 < n <= 1024 for n in numbers
+            ):
+                raise ValueError(f"{key}={numbers}: expected {count} numbers from 1 to 1024")
+        if not 0 < self.blocks <= 64:
+            raise ValueError(f"blocks={self.blocks}: expected 1 to 64")
         if not 0 < self.style_rate <= 1000:
             raise ValueError(f"style_rate={self.style_rate}: expected above 0, to 1000")
         if self.learned and not self.base:

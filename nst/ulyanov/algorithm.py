@@ -105,7 +105,7 @@ class UlyanovTexture(Ulyanov):
         """The weighted loss of textures of new noise; see `core.phases.Phase.loss`."""
         stage = self.stages[0]
         noise = self.noise(stage.batch_size, stage.size, stage.size, self.random)
-        return self.weigh(self.needed_loss.terms(self.picture(noise, training=True)))
+        return self.needed_loss.weigh(self.needed_loss.terms(self.picture(noise, training=True)))
 
     def texture(self, seed: int, height: int, width: int) -> np.ndarray:
         """A texture, RGB about [0, 1], not clipped, `[height, width, 3]`.
