@@ -1,7 +1,7 @@
 """Finds the models that the site offers: published ones, and the runs in a folder."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from experiments.tasks.stylization import Stylization
 from experiments.tasks.translation import Translation
 from experiments.training.checkpoint import newest_first
 from experiments.training.rundir import read_config, stored_config
+from experiments.weights import PUBLISHED
 from gan.translator import DIRECTIONS
 from web.registry import Entry
 
@@ -24,12 +25,37 @@ def finder(runs: Path) -> Callable[[], dict[str, Entry]]:
     A run that did not change is looked at once.
     """
     known: dict[Path, tuple[float, Entry | None]] = {}
+    packaged = list(published())
 
     def find() -> dict[str, Entry]:
-        entries = list(runs_below(runs, known))
+        entries = [*packaged, *runs_below(runs, known)]
         return {entry.name: entry for entry in entries}
 
     return find
+
+
+def published() -> Iterator[Entry]:
+    """Yields the models whose weights come in a package, where that is installed."""
+    for name in configs.MODELS:
+        model = configs.find(name)
+        known = next((k for k in model.imports if k.kind == model.published), None)
+        try:
+            if known is not None:
+                implied = known.changes(known.importers.guess_config(known.kind, None), None)
+                config = api.make_config(name, known.preset, implied)
+                yield _entry(name, model, config, open=partial(api.published, name, say=_say))
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
+
+
+def _entry(title, model, config, **further):
+    """Returns the entry of a model; None if there is no page for its kind."""
+    kind = kind_of(model.task, config)
+    if kind is None:
+        return None
+    about = f"{model.summary} ({model.paper.partition(',')[0]})"
+    given = details(model.task, config, kind) | further
+    return Entry(title.replace("/", "."), title, kind, about=about, **given)
 
 
 def runs_below(runs: Path, known: dict[Path, tuple[float, Entry | None]]) -> list[Entry]:
@@ -40,6 +66,7 @@ def runs_below(runs: Path, known: dict[Path, tuple[float, Entry | None]]) -> lis
         known: what was found before, by file; it is brought up to date.
     """
     paths = sorted([*runs.glob("*/config.json"), *runs.glob("*/*/config.json")])
+    paths = [path for path in paths if path.parent.name != PUBLISHED]  # see `published`
     found = []
     for path in paths:
         changed = path.stat().st_mtime
@@ -57,19 +84,11 @@ def _described(folder, runs):
     except InputError as error:
         print(f"left out: {error}", file=sys.stderr)
         return None
-    kind = kind_of(model.task, config)
-    if kind is None or not newest_first(folder):
+    if not newest_first(folder):
         return None
-    relative = folder.relative_to(runs).as_posix()
-    return Entry(
-        name=relative.replace("/", "."),
-        title=relative,
-        kind=kind,
-        open=partial(api.load, folder, say=_say),
-        version=str((folder / "config.json").stat().st_mtime_ns),
-        about=f"{model.summary} ({model.paper.partition(',')[0]})",
-        **details(model.task, config, kind),
-    )
+    title = folder.relative_to(runs).as_posix()
+    version = str((folder / "config.json").stat().st_mtime_ns)
+    return _entry(title, model, config, open=partial(api.load, folder, say=_say), version=version)
 
 
 def kind_of(task: Task, config: Any) -> str | None:
@@ -83,6 +102,8 @@ def kind_of(task: Task, config: Any) -> str | None:
 
 def details(task: Task, config: Any, kind: str) -> dict[str, Any]:
     """Returns the fields of an entry that depend on the configuration."""
+    if kind == "any":
+        return {"style_size": getattr(task, "style_size", 512)}
     if kind == "learned":
         return {"styles": tuple(task.learned_styles(config) or ())}
     if kind == "translate":

@@ -22,6 +22,7 @@ class Entry:
         kind: "any" (takes any style), "learned", "translate" or "sample".
         open: returns the run with its weights.
         styles: names of the learned styles.
+        style_size: shorter side in pixels to which styles are resized.
         directions: of a translation.
         mixes: whether a generator has styles.
         about: one line about the model.
@@ -33,6 +34,7 @@ class Entry:
     kind: str
     open: Callable[[], Run]
     styles: tuple[str, ...] = ()
+    style_size: int = 512
     directions: tuple[str, ...] = ()
     mixes: bool = False
     about: str = ""

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 
+from experiments.data import photos, pictures
 from web.jobs import Store
 from web.options import Options, from_environment
 from web.previews import Previews
@@ -52,8 +53,12 @@ class Service:
     def warm(self) -> None:
         """Loads the model of the first page, so that the first visitor need not wait for it."""
         entry = self.registry.default("any") or next(iter(self.registry.entries().values()), None)
-        if entry is not None:
-            self.registry.run(entry.name)
+        if entry is None:
+            return
+        run = self.registry.run(entry.name)
+        if entry.kind == "any":  # the first call compiles
+            content, style = (pictures.fit_side(photos.read(n), 128) for n in ("coffee", "grass"))
+            run.stylize(content, [style])
 
 
 _current: Service | None = None

@@ -19,6 +19,7 @@ from experiments.data import pictures
 from web.options import Options
 from web.refused import Refused
 
+LONGEST = 16  # times as long as the other side
 _one_at_a_time = threading.Lock()  # a decoded picture can take hundreds of megabytes
 
 
@@ -91,6 +92,11 @@ def _check_header(path, what, options):
         ) from None
     if height * width > options.megapixels * 1e6:
         raise _too_many(what, options)
+    if max(height, width) > LONGEST * min(height, width):
+        raise Refused(
+            _("%(what)s: one side is more than %(n)d times the other. Cut out a part of it.")
+            % {"what": what, "n": LONGEST}
+        )
     if min(height, width) < 8:
         raise Refused(
             _("%(what)s: %(width)d x %(height)d pixels; at least 8 x 8 are needed.")

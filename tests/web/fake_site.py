@@ -17,7 +17,7 @@ SLOW, BROKEN, UNFORESEEN = (1, 0, 0), (2, 0, 0), (3, 0, 0)  # colours of content
 class FakeRun:
     """Results have the content's size, and its colour plus a third of the style's."""
 
-    def stylize(self, content, styles, *, alpha, style_weights, colours):
+    def stylize(self, content, styles, *, alpha=1.0, style_weights=None, colours="style"):
         colour = tuple(content[0, 0])
         if colour == SLOW:
             time.sleep(30)
@@ -39,11 +39,8 @@ class FakeRun:
 
 
 class LearnedRun(FakeRun):
-    def stylize(self, content, styles, *, alpha=1.0, style_weights=None, colours="style"):
-        numbers = [60 * style for style in styles]
-        return super().stylize(
-            content, numbers, alpha=alpha, style_weights=style_weights, colours=colours
-        )
+    def stylize(self, content, styles, **controls):
+        return super().stylize(content, [60 * style for style in styles], **controls)
 
 
 def make_site(state: Path, **options) -> Service:

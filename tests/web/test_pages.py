@@ -177,7 +177,10 @@ def test_examples_are_pictures(client, site):
 def test_static_files_are_served(client, site):
     text = client.get("/").content.decode()
     for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
-        assert client.get(path).status_code == 200
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content)
+        answer.close()
 
 
 def test_the_secret_key_is_made_once_and_readable_by_the_owner_alone(tmp_path):

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from experiments.data import pictures
 from experiments.model import Run
-from experiments.tasks.stylize_files import STYLE_SIZE
 from nst.controls import COLOURS
 from web import fields, uploads
 from web.options import Options
@@ -39,8 +38,8 @@ def read(request: HttpRequest, entry: Entry, folder: Path, options: Options) -> 
     receive_content(request, folder, values["size"], options)
     for i, style in enumerate(styles):
         what = "style" if len(styles) == 1 else f"style {i + 1}"
-        picture = uploads.limited(uploads.receive(style, what, options), STYLE_SIZE, min)
-        pictures.write_png(folder / f"style{i}.png", uploads.limited(picture, 4 * STYLE_SIZE))
+        picture = pictures.fit_side(uploads.receive(style, what, options), entry.style_size)
+        pictures.write_png(folder / f"style{i}.png", picture)
     return values | {"styles": len(styles)}
 
 
