@@ -66,7 +66,7 @@ def _set_environment():
         if FLAGS[option.name].present or variable not in os.environ:
             text = ",".join(value) if isinstance(value, list) else value
             os.environ[variable] = "" if text is None else str(text)
-    os.environ["STYLE_WEB_SERVING"] = "1"
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "web.settings", "STYLE_WEB_SERVING": "1"}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from web.jobs import RESULTS, SMALL, Job
 from web.refused import Refused, answer
 from web.registry import Entry
 from web.service import service
+from web.worker import UNFORESEEN
 
 
 @require_http_methods(["POST"])
@@ -87,7 +88,7 @@ def described(found: Job) -> dict[str, Any]:
     if found.state == "running":
         answer["progress"] = found.progress
     if found.state == "failed":
-        answer["error"] = _(found.error)
+        answer["error"] = _(found.error or UNFORESEEN)
     if found.result:
         answer["result"] = reverse("file", args=[found.id, found.result.name])
     if (found.folder / "content.png").exists():

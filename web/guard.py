@@ -114,7 +114,9 @@ def _too_many(request):
     if not wait:
         return None
     response = answer(
-        _("Too many requests from your address. Please wait %(n)d seconds.") % {"n": wait}, 429
+        _("Too many requests from your address. The next one is possible in %(n)d s.")
+        % {"n": wait},
+        429,
     )
     response.headers["Retry-After"] = str(wait)
     return response

@@ -133,9 +133,11 @@ def preview(request: HttpRequest, name: str, number: int) -> HttpResponse:
     if entry is None:
         raise Http404
     path = service().previews.path(entry, number)
+    if number >= len(entry.styles):
+        raise Http404
     data = path.read_bytes() if path.exists() else b""
     if not data:
-        raise Http404
+        return HttpResponse(status=204)  # not yet: the page asks again
     response = HttpResponse(data, content_type="image/jpeg")
     patch_cache_control(response, private=True, max_age=60)
     return response

@@ -137,7 +137,7 @@ def test_the_worker_survives_what_cannot_be_written(site, monkeypatch, capfd):
 
 
 def test_previews_of_learned_styles_are_made_while_nobody_waits(client, site):
-    assert client.get("/previews/learned/0.jpg").status_code == 404
+    assert client.get("/previews/learned/0.jpg").status_code == 204
     site.worker.turn()
     assert site.opened == []  # nobody has looked at the page
     client.get("/m/learned")

@@ -76,7 +76,6 @@ def test_too_many_fields_are_refused(client, site):
         "한국어 사진.png",
         "a" * 300 + ".png",
         "x.exe",
-        "\x00",
     ],
 )
 def test_the_name_of_a_file_does_not_matter(client, site, name):

@@ -29,6 +29,7 @@ async function send(event) {
   if (!data) return;
   go.disabled = true;
   sending();
+  document.querySelector("#stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
   try {
     const { job } = await order(form.getAttribute("action"), data);
     memory.add(job);
@@ -52,7 +53,7 @@ function outputs() {
   for (const range of form.querySelectorAll(".slider input")) {
     const output = range.parentElement.querySelector("output");
     const write = () =>
-      (output.value = range.name === "alpha" ? `${Math.round(range.value * 100)} %` : range.value);
+      (output.value = range.name === "alpha" ? `${Math.round(range.value * 100)}%` : range.value);
     range.addEventListener("input", write);
     write();
   }
