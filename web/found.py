@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ def finder(runs: Path) -> Callable[[], dict[str, Entry]]:
     packaged = list(published())
 
     def find() -> dict[str, Entry]:
-        entries = [*packaged, *runs_below(runs, known)]
-        return {entry.name: entry for entry in entries}
+        imported = {f"{entry.title}/{PUBLISHED}" for entry in packaged}  # the same weights
+        trained = [entry for entry in runs_below(runs, known) if entry.title not in imported]
+        return {entry.name: entry for entry in (*packaged, *trained)}
 
     return find
 
@@ -65,26 +67,24 @@ def runs_below(runs: Path, known: dict[Path, tuple[float, Entry | None]]) -> lis
         runs: the folder; it need not exist.
         known: what was found before, by file; it is brought up to date.
     """
-    paths = sorted([*runs.glob("*/config.json"), *runs.glob("*/*/config.json")])
-    paths = [path for path in paths if path.parent.name != PUBLISHED]  # see `published`
     found = []
-    for path in paths:
-        changed = path.stat().st_mtime
-        if path not in known or known[path][0] != changed or known[path][1] is None:
-            known[path] = changed, _described(path.parent, runs)
-        found.append(known[path][1])
-    return [entry for entry in found if entry is not None]
+    for path in sorted([*runs.glob("*/config.json"), *runs.glob("*/*/config.json")]):
+        with suppress(OSError):  # it was removed at this moment
+            changed = path.stat().st_mtime
+            if known.get(path, (0.0, None))[0] != changed:
+                known[path] = changed, _described(path.parent, runs)
+            if known[path][1] and newest_first(path.parent):
+                found.append(known[path][1])
+    return [entry for entry in found if entry]
 
 
 def _described(folder, runs):
-    """Returns the entry of a run; None if it cannot be used here, or not yet."""
+    """Returns the entry of a run; None if it cannot be used here."""
     try:
         model = configs.find(read_config(folder / "config.json")["config"]["model"])
         config = stored_config(folder, model.presets)
     except InputError as error:
         print(f"left out: {error}", file=sys.stderr)
-        return None
-    if not newest_first(folder):
         return None
     title = folder.relative_to(runs).as_posix()
     version = str((folder / "config.json").stat().st_mtime_ns)
