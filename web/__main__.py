@@ -11,6 +11,7 @@ from web.options import PREFIX, Options, state_folder
 
 FLAGS = flags.FLAGS
 THREADS = 8
+LOCAL = ("localhost", "127.0.0.1", "::1")
 
 flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for the whole network.")
 flags.DEFINE_integer("port", 8000, "Port to listen at.", 0, 65535)
@@ -54,6 +55,8 @@ def serve() -> int:
         )
     except OSError as error:
         raise InputError(f"--host={FLAGS.host}, --port={FLAGS.port}: {error.strerror}.") from error
+    if FLAGS.host not in LOCAL and not options.hosts:
+        cli.say("Others get in by the names that --hosts gives, such as --hosts=192.168.0.5.")
     cli.say(f"http://{FLAGS.host}:{server.effective_port} (Ctrl+C ends it)")
     server.run()
     return 0

@@ -60,7 +60,8 @@ if OPTIONS.proxies:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 FILE_UPLOAD_HANDLERS = ["web.uploads.UploadToDisk"]
-FILE_UPLOAD_TEMP_DIR = str(secret.folder(OPTIONS.state / "uploads"))
+# where `Store.expire` deletes what killed processes leave
+FILE_UPLOAD_TEMP_DIR = str(secret.folder(OPTIONS.state / "jobs" / "drafts"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10**6
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = OPTIONS.max_styles + 2

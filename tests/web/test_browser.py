@@ -177,7 +177,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(browser, address, tmp_path):
     assert complaint() == "Choose a painting first."
     one(browser, "#style-file").send_keys(str(style))
     one(browser, ".go").click()
-    wait(lambda: "content: not a picture that can be read" in complaint())
+    wait(lambda: "Photograph: not a picture that can be read" in complaint())
     assert state(browser) == "empty"
     (tmp_path / "notes.txt").write_text("no picture")
     one(browser, "#content-file").send_keys(str(tmp_path / "notes.txt"))

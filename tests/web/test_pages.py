@@ -1,5 +1,6 @@
 """The pages, and what protects them."""
 
+import dataclasses
 import os
 import re
 import stat
@@ -221,4 +222,17 @@ def test_nothing_is_loaded_or_started_by_a_check(tmp_path):
         env=os.environ | settings_of,
         check=True,
     )
-    assert not (tmp_path / "jobs").exists()
+    assert not (tmp_path / "jobs" / "worker.lock").exists()
+
+
+def test_the_documentation_names_every_option_and_no_other():
+    root = Path(__file__).parents[2]
+    text = (root / "docs/web.md").read_text(encoding="utf-8")
+    options = {field.name for field in dataclasses.fields(Options)}
+    flags = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (root / "web/__main__.py").read_text())
+    assert set(flags) == options | {"host", "port"}
+    assert {name.lower() for name in re.findall(r"`STYLE_WEB_(\w+)`", text)} == options
+    for line in re.findall(r"python -m web (.*)", text):
+        assert set(re.findall(r"--(\w+)", line)) <= {*flags, "help"}
+    for name, default in re.findall(r"\| `--(\w+)` \| `\w+` \| ([\d.]+) \|", text):
+        assert float(default) == getattr(Options(), name)

@@ -61,7 +61,7 @@ def work(run: Run, folder: Path, values: dict[str, Any], tell: Callable[[float],
             run.sample(range(values["seed"], values["seed"] + values["count"]), **truncation)
         )
     tell(0.9)
-    columns = math.ceil(math.sqrt(len(made)))
+    columns = 3 if values["way"] == "mix" else math.ceil(math.sqrt(len(made)))
     rows = [made[i : i + columns] for i in range(0, len(made), columns)]
     gap = 0 if len(made) == 1 else 2
     sheet = pictures.sheet(rows, gap=gap, scale=_scale(made[0]))

@@ -3,7 +3,7 @@ import { content } from "./content.js";
 import { draw } from "./gallery.js";
 import * as memory from "./memory.js";
 import { complain } from "./picks.js";
-import { order } from "./server.js";
+import { look, order } from "./server.js";
 import { nothing, sending, watch, whenEnded } from "./stage.js";
 import { addStyles } from "./styles.js";
 import { words } from "./words.js";
@@ -22,6 +22,22 @@ function filled() {
   return data;
 }
 
+// Brings the result into view where it is below the form.
+function show() {
+  const stage = document.querySelector("#stage");
+  if (stage.getBoundingClientRect().top > form.getBoundingClientRect().bottom - 1) {
+    stage.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+}
+
+// Puts the names of the page in place of those of the API.
+function named(sentence) {
+  const names = { content: "#content legend", style: "#styles legend" };
+  return sentence.replace(/^(content|style)(?=[ :])/, (name) => {
+    return document.querySelector(names[name])?.textContent ?? name;
+  });
+}
+
 async function send(event) {
   event?.preventDefault();
   complain("");
@@ -29,14 +45,14 @@ async function send(event) {
   if (!data) return;
   go.disabled = true;
   sending();
-  document.querySelector("#stage").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  show();
   try {
     const { job } = await order(form.getAttribute("action"), data);
     memory.add(job);
     location.hash = job;
   } catch (error) {
     nothing();
-    complain(error.message);
+    complain(named(error.message));
   } finally {
     go.disabled = false;
   }
@@ -84,7 +100,7 @@ ways();
 
 // a page that was closed goes on with what is not finished
 const newest = memory.all()[0];
-if (!location.hash && newest?.path === location.pathname) {
+if (!location.hash && newest?.path === location.pathname && (await look(newest.job)) !== null) {
   history.replaceState(null, "", `#${newest.job}`);
 }
 follow();
