@@ -4,6 +4,9 @@ The folder has `saved_model.pb`, the graphs, and a checkpoint `variables/variabl
 not loaded. The checkpoint's keys are the variables' names where TensorFlow 1 wrote it. TensorFlow 2
 writes keys such as `net/w/.ATTRIBUTES/VARIABLE_VALUE`, the way to the variable through the saved
 objects, and a table of these objects (trackable_object_graph.proto), with the variables' names.
+
+TensorFlow reads the checkpoint. It notices damage by its checksums, but a file forged to do harm,
+checksums and all, can make it end the process.
 """
 
 import gzip
