@@ -74,7 +74,7 @@ def main() -> None:
     from web.options import from_environment
 
     given = from_environment()
-    site = make_site(given.state, rate=0)
+    site = make_site(given.state, rate=0, upload_mb=given.upload_mb)
     service.use(site)
     from web.wsgi import application
 

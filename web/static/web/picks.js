@@ -1,6 +1,7 @@
 // Choosing pictures: files, the camera, dropping, pasting, and examples of the site.
 import { words } from "./words.js";
 
+const form = document.querySelector("#order");
 const problem = document.querySelector("#problem");
 
 export function complain(text) {
@@ -12,6 +13,10 @@ export function complain(text) {
 function accepts(file) {
   if (file.type && !file.type.startsWith("image/")) {
     complain(words.nopicture);
+    return false;
+  }
+  if (file.size > Number(form.dataset.bytes)) {
+    complain(words.big);
     return false;
   }
   complain("");
