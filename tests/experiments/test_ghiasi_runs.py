@@ -73,7 +73,7 @@ def test_a_model_without_published_weights():
 
 def test_a_teacher_is_needed():
     with pytest.raises(InputError, match=r"--preset=mobile: its encoder learns .* Give the run"):
-        api.make_config("ghiasi", "mobile")
+        api.train("ghiasi", preset="mobile", dataset="photos", say=lambda line: None)
 
 
 @packaged
