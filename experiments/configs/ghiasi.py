@@ -49,7 +49,7 @@ _ALGORITHM = {
     "width":            (1.0,         1.0,         0.5,         0.125),
     "content_layers":   (None,        None,        None,        ("relu2_1",)),
     "style_layers":     (None,        None,        None,        ("relu1_1", "relu2_1")),
-    "style_weight":     (5e-4,        5e-4,        5e-4,        5e-4),
+    "style_weight":     (5e-4,        5e-4,        5e-5,        5e-4),
     "tv_weight":        (1e4,         1e4,         1e3,         1e3),
     "learning_rate":    (1e-5,        1e-5,        1e-3,        1e-3),
 }  # fmt: skip
@@ -83,14 +83,9 @@ class CodedStyle(AnyStyle):
         """A configuration with what its teacher or the source of its encoder says.
 
         Raises:
-            InputError: there is none where one is needed, or it is no run of this model.
+            InputError: it is no run of this model.
         """
         given = config.algorithm
-        if config.preset == "mobile" and not given.teacher and not given.encoder_from:
-            raise InputError(
-                "--preset=mobile: its encoder learns the codes of a trained one. Give the run: "
-                "--set algorithm.teacher=runs/ghiasi/mine."
-            )
         if not (source := given.teacher or given.encoder_from):
             return config
         own = stored_config(source, presets).algorithm
@@ -147,10 +142,16 @@ def build(config: RunConfig, epoch: int, budget: int) -> Ghiasi:
     """The algorithm of a configuration, whatever the length of the training.
 
     Raises:
-        InputError: VGG's weights cannot be had.
+        InputError: VGG's weights cannot be had, or a teacher is missing.
         ValueError: crops that the networks do not take.
     """
-    return _assemble(config, None if config.algorithm.teacher else _loss(config), True)
+    given = config.algorithm
+    if config.preset == "mobile" and not given.teacher and not given.encoder_from:
+        raise InputError(
+            "--preset=mobile: its encoder learns the codes of a trained one. Give the run: "
+            "--set algorithm.teacher=runs/ghiasi/mine."
+        )
+    return _assemble(config, None if given.teacher else _loss(config), True)
 
 
 def rebuild(config: RunConfig) -> Ghiasi:
