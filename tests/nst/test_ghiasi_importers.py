@@ -9,6 +9,7 @@ import pytest
 from keras import layers, ops
 
 from core.errors import InputError
+from core.onnx_file import read_onnx
 from nst import magenta_files
 from nst.ghiasi import importers
 from nst.ghiasi.bodies import copy_weights
@@ -103,6 +104,29 @@ def test_a_folder_of_the_pair(tmp_path, arrays):
         import_network("ghiasi/mobile", tmp_path / "transfer.tflite")
 
 
+@packaged
+def test_a_folder_of_tflite_files(tmp_path, monkeypatch, arrays):
+    """Kernels are turned from TFLite's layout; what has no effect and constants are left out."""
+    for name in ("predict_int8.tflite", "transfer_int8.tflite"):
+        (tmp_path / name).touch()
+
+    def read(path):
+        """The arrays of the ONNX file in the layout of TFLite, with a constant of the graph."""
+        name = magenta_files.PAIR["transfer" in path.name]
+        found = read_onnx(magenta_files.packaged(name))
+        for key, value in found.items():
+            if value.ndim == 4:
+                turned = (1, 2, 3, 0) if "depthwise" in key else (0, 2, 3, 1)
+                found[key] = value.transpose(turned)
+        return found | {"transformer/expand/conv1/conv/add/y": np.float32(1e-5).reshape(1, 1, 1, 1)}
+
+    monkeypatch.setattr("core.tflite_file.read_tflite", read)
+    network = import_network("ghiasi/mobile", tmp_path)
+    assert_close(network.encode(arrays["style"]), arrays["style_vector"], 5e-5)
+    made = network.stylize(arrays["content"], arrays["style_vector"])
+    assert_close(made, arrays["stylised"], 1e-4)
+
+
 def published_state():
     """Arrays as a training of the paper's networks names them, random."""
     random, state = np.random.default_rng(0), {}
@@ -115,8 +139,28 @@ def published_state():
     return state
 
 
+def save_variables(state, folder):
+    """A SavedModel with these variables, as TensorFlow 1 writes it; the graph adds one number."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, ())
+        variables = [v1.get_variable(name, value.shape) for name, value in state.items()]
+        for variable, value in zip(variables, state.values(), strict=True):
+            variable.load(value, session)
+        builder = v1.saved_model.Builder(str(folder))
+        signature = v1.saved_model.predict_signature_def({"x": x}, {"y": x + 1})
+        builder.add_meta_graph_and_variables(
+            session, [tf.saved_model.SERVING], {"serving_default": signature}
+        )
+        builder.save()
+    return folder
+
+
 @pytest.mark.thorough
-def test_the_paper_s_networks():
+@pytest.mark.filterwarnings("ignore")  # TensorFlow 1's writer is deprecated
+def test_the_paper_s_networks(tmp_path):
     """Names are those of slim and Magenta; every variable is found, and shapes are checked."""
     state = published_state()
     for name, shape in {
@@ -135,6 +179,10 @@ def test_the_paper_s_networks():
     assert_close(beta[0], state[f"{scope}/Conv/weights"][0, 0], 0)
     assert_close(gamma[1], state[f"{scope}/Conv_1/biases"], 0)
     assert guess_config("ghiasi/paper", state) == {"encoder": "inception", "width": 1.0}
+    folder = save_variables(state, tmp_path / "module")
+    read = import_network("ghiasi/paper", folder)
+    for own, theirs in zip(network.get_weights(), read.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, theirs)
     del state["Conv/weights"]
     with pytest.raises(InputError, match=r"missing: Conv/weights; unknown: none"):
         import_network("ghiasi/paper", state)
