@@ -237,7 +237,7 @@ def test_nothing_is_wider_than_a_phone(browser, address, tmp_path, language):
     size(browser, PHONE)
     browser.get(address)
     one(browser, f".language [value={language}]").click()
-    wait(lambda: one(browser, "html").get_attribute("lang") == language)
+    wait(lambda: browser.execute_script("return document.documentElement.lang") == language)
     width = "return document.documentElement.scrollWidth"
     for path in ("/m/learned", "/m/seasons", "/m/faces", "/models", "/api/", "/nothing", "/"):
         browser.get(address + path)

@@ -97,6 +97,7 @@ for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (e) => e.
 whenEnded(draw);
 outputs();
 ways();
+go.disabled = false; // without these scripts the form would show the answer of the API
 
 // a page that was closed goes on with what is not finished
 const newest = memory.all()[0];

@@ -27,6 +27,8 @@ function split() {
 function result(job) {
   const [before, after] = compare.querySelectorAll("img");
   const both = Boolean(job.content);
+  const waited = stage.dataset.state === "busy";
+  after.onload = () => waited && compare.scrollIntoView({ block: "nearest", behavior: "smooth" });
   compare.classList.toggle("single", !both);
   before.hidden = slider.hidden = stage.querySelector(".ends").hidden = !both;
   if (both) before.src = job.content;
