@@ -66,12 +66,5 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10**6
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = OPTIONS.max_styles + 2
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
-    },
-}
+# None: Django's way to set up logging closes the handlers that others have made; see web.apps
+LOGGING_CONFIG = None
