@@ -50,6 +50,8 @@ _ALGORITHM = {
     "content_layers":   (None,        None,        None,        ("relu2_1",)),
     "style_layers":     (None,        None,        None,        ("relu1_1", "relu2_1")),
     "style_weight":     (5e-4,        5e-4,        5e-5,        5e-4),
+    "momentum":         (0.0,         0.0,         0.9,         0.9),
+    "gamma":            (0.0,         0.0,         1.0,         1.0),
     "tv_weight":        (1e4,         1e4,         1e3,         1e3),
     "learning_rate":    (1e-5,        1e-5,        1e-3,        1e-3),
 }  # fmt: skip

@@ -65,8 +65,11 @@ class Ghiasi(Algorithm):
         self.feature_loss: FeatureLoss | None = None
         self.source_digest = ""
         self._teacher: keras.Model | None = None
-        encoder = style_network(config.encoder, blank=not trains)
-        transformer = style_transformer(config.width, blank=not trains)
+        blank, momentum = not trains, config.momentum or None
+        encoder = style_network(config.encoder, blank=blank, momentum=momentum)
+        transformer = style_transformer(
+            config.width, blank=blank, momentum=momentum, gamma=config.gamma
+        )
         if trains and config.encoder_weights == "imagenet" and not config.encoder_from:
             start_from_imagenet(encoder, config.encoder)
         networks = {"encoder": encoder, "transformer": transformer}

@@ -66,14 +66,15 @@ class _Layers:
         return layers.ReLU(6.0)(x) if relu else x
 
 
-def inception(x: Tensor, blank: bool) -> Tensor:
+def inception(x: Tensor, blank: bool, momentum: float | None = None) -> Tensor:
     """Inception-v3 up to Mixed_6e: `[N, H, W, 3]` to 768 channels, 14 x 14 positions for 256 x 256.
 
     Args:
         x: styles.
         blank: zeros in place of random kernels.
+        momentum: of the moving averages; None: the published 0.9997.
     """
-    build = _Layers("InceptionV3", 0.9997, scale=False, blank=blank)
+    build = _Layers("InceptionV3", momentum or 0.9997, scale=False, blank=blank)
     conv, outside = build.conv, {"padding": "valid"}
     x = conv(x, 32, 3, "Conv2d_1a_3x3", strides=2, **outside)
     x = conv(x, 32, 3, "Conv2d_2a_3x3", **outside)
@@ -132,14 +133,15 @@ def _pooled(conv, x, block, filters):
     return conv(x, filters, 1, f"{block}.Branch_3.Conv2d_0b_1x1")
 
 
-def mobilenet(x: Tensor, blank: bool) -> Tensor:
+def mobilenet(x: Tensor, blank: bool, momentum: float | None = None) -> Tensor:
     """MobileNet-v2 up to its last convolution: `[N, H, W, 3]` to `[N, ⌈H/32⌉, ⌈W/32⌉, 1280]`.
 
     Args:
         x: styles.
         blank: zeros in place of random kernels.
+        momentum: of the moving averages; None: the published 0.997.
     """
-    build = _Layers("MobilenetV2", 0.997, scale=True, blank=blank)
+    build = _Layers("MobilenetV2", momentum or 0.997, scale=True, blank=blank)
     x = build.conv(x, 32, 3, "Conv", strides=2)
     number = 0
     for count, filters, stride, expansion in _STAGES:
@@ -160,7 +162,7 @@ def _inverted(build, x, name, filters, stride, expansion):
     return layers.Add()([x, y]) if stride == 1 and channels == filters else y
 
 
-BODIES: dict[str, Callable[[Tensor, bool], Tensor]] = {
+BODIES: dict[str, Callable[[Tensor, bool, float | None], Tensor]] = {
     "inception": inception,
     "mobilenet": mobilenet,
 }

@@ -33,22 +33,33 @@ class CodeNorm(keras.layers.Layer):
 
     Args:
         epsilon: added to the variances.
-        kernel_initializer: how the linear maps begin; their biases begin as zeros.
+        kernel_initializer: how the linear maps begin.
+        start: what the bias of the scale begins with; that of the offset begins with 0.
     """
 
-    def __init__(self, epsilon: float = 1e-5, kernel_initializer: str = "glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        epsilon: float = 1e-5,
+        kernel_initializer: str = "glorot_uniform",
+        start: float = 0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.epsilon, self.kernel_initializer = epsilon, kernel_initializer
+        self.epsilon, self.kernel_initializer, self.start = epsilon, kernel_initializer, start
 
     def build(self, x_shape: Shape, code_shape: Shape) -> None:
         """Makes the kernels `[K, C]` and biases `[C]` of offset (beta) and scale (gamma)."""
-        for name in ("beta", "gamma"):
+        for name, start in (("beta", 0.0), ("gamma", self.start)):
             kernel = self.add_weight(
                 name=f"{name}_kernel",
                 shape=(code_shape[-1], x_shape[-1]),
                 initializer=self.kernel_initializer,
             )
-            bias = self.add_weight(name=f"{name}_bias", shape=(x_shape[-1],), initializer="zeros")
+            bias = self.add_weight(
+                name=f"{name}_bias",
+                shape=(x_shape[-1],),
+                initializer=keras.initializers.Constant(start),
+            )
             setattr(self, name, (kernel, bias))
         self.built = True
 
@@ -65,31 +76,40 @@ class CodeNorm(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """The arguments of the constructor."""
-        own = {"epsilon": self.epsilon, "kernel_initializer": self.kernel_initializer}
-        return super().get_config() | own
+        names = ("epsilon", "kernel_initializer", "start")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-def style_network(kind: str = "inception", *, blank: bool = False) -> keras.Model:
+def style_network(
+    kind: str = "inception", *, blank: bool = False, momentum: float | None = None
+) -> keras.Model:
     """The network that describes a style.
 
     Args:
         kind: a key of `nst.ghiasi.bodies.BODIES`: "inception", of the paper (9,052,164 parameters
             in all), or "mobilenet", for phones (2,386,084).
         blank: zeros in place of random kernels, for a network that is to be filled.
+        momentum: of the batch normalisations' averages; None: the published one.
 
     Returns:
         A model from styles `[N, H, W, 3]`, not smaller than `SMALLEST_STYLE` of
         `nst.ghiasi.bodies`, to codes `[N, 100]`.
     """
     style = keras.Input((None, None, 3), name="style")
-    x = BODIES[kind](style, blank)
+    x = BODIES[kind](style, blank, momentum)
     x = ops.mean(ops.cast(x, "float32"), axis=(1, 2))
     options = {"kernel_initializer": "zeros"} if blank else {}
     code = layers.Dense(CODE, name="code", dtype="float32", **options)(x)
     return keras.Model(style, code, name="style_network")
 
 
-def style_transformer(width: float = 1.0, *, blank: bool = False) -> keras.Model:
+def style_transformer(
+    width: float = 1.0,
+    *,
+    blank: bool = False,
+    momentum: float | None = None,
+    gamma: float = 0.0,
+) -> keras.Model:
     """The network that shows a content in the style of a code.
 
     The three convolutions before the residual blocks are batch-normalised and know no style; all
@@ -98,6 +118,8 @@ def style_transformer(width: float = 1.0, *, blank: bool = False) -> keras.Model
     Args:
         width: multiplies the channels 32, 64 and 128: 1 in the paper, 0.25 on phones.
         blank: zeros in place of random kernels, for a network that is to be filled.
+        momentum: of the batch normalisations' averages; None: the published 0.999.
+        gamma: what the scales of the normalised layers begin near: 0 as published.
 
     Returns:
         A model from `[contents, codes]`, contents `[N, H, W, 3]` with H and W multiples of 4 and
@@ -110,11 +132,11 @@ def style_transformer(width: float = 1.0, *, blank: bool = False) -> keras.Model
         build.options["kernel_initializer"] = "zeros"
     content = keras.Input((None, None, 3), name="content")
     code = keras.Input((CODE,), name="code")
-    build.norm = _batch_norm
+    build.norm = partial(_batch_norm, momentum or 0.999)
     x = build.conv_norm_relu(content, first, 9)
     x = build.conv_norm_relu(x, some, 3, strides=2)
     x = build.conv_norm_relu(x, many, 3, strides=2)
-    build.norm = partial(_code_norm, code, "zeros" if blank else "glorot_uniform")
+    build.norm = partial(_code_norm, code, "zeros" if blank else "glorot_uniform", gamma)
     for _ in range(BLOCKS):
         x = build.residual(x)
     x = build.up(x, some, "nearest")
@@ -124,12 +146,12 @@ def style_transformer(width: float = 1.0, *, blank: bool = False) -> keras.Model
     return keras.Model([content, code], x, name="transformer")
 
 
-def _batch_norm(x):
-    return layers.BatchNormalization(scale=False, epsilon=1e-3, momentum=0.999)(x)
+def _batch_norm(momentum, x):
+    return layers.BatchNormalization(scale=False, epsilon=1e-3, momentum=momentum)(x)
 
 
-def _code_norm(code, initializer, x, **options):
-    return CodeNorm(kernel_initializer=initializer, **options)(x, code)
+def _code_norm(code, initializer, gamma, x, **options):
+    return CodeNorm(kernel_initializer=initializer, start=gamma, **options)(x, code)
 
 
 class StyleTransfer(keras.Model):
