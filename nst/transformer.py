@@ -6,6 +6,7 @@ upsampling and output.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -311,18 +312,26 @@ class Builder:
         self.mode = "reflect" if padding == "reflect" else "constant"
         self.shaves = padding == "start"
 
-    def conv(self, x, filters, size, strides=1, pad=None, **kwargs):
+    def conv(
+        self,
+        x: Tensor,
+        filters: int,
+        size: int,
+        strides: int = 1,
+        pad: int | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
         """A convolution alone."""
         pad = size // 2 if pad is None else pad
         options = self.options | kwargs
         layer = PaddedConv2D(filters, size, pad, self.mode, strides=strides, **options)
         return layer(x)
 
-    def conv_norm_relu(self, x, filters, size, **kwargs):
+    def conv_norm_relu(self, x: Tensor, filters: int, size: int, **kwargs: Any) -> Tensor:
         """A convolution, its normalisation and a ReLU."""
         return layers.ReLU()(self.norm(self.conv(x, filters, size, **kwargs)))
 
-    def residual(self, x):
+    def residual(self, x: Tensor) -> Tensor:
         """conv-norm-ReLU-conv-norm plus x, without a ReLU after the sum. Unpadded convolutions
         shave the border off, so x is cropped to fit."""
         filters, pad = x.shape[-1], 0 if self.shaves else None
@@ -330,7 +339,7 @@ class Builder:
         y = self.norm(self.conv(y, filters, 3, pad=pad))
         return layers.Add()([layers.Cropping2D(2)(x) if self.shaves else x, y])
 
-    def up(self, x, filters, upsampling):
+    def up(self, x: Tensor, filters: int, upsampling: str) -> Tensor:
         """Twice the height and width, a convolution, its normalisation and a ReLU."""
         if upsampling == "nearest":
             return self.conv_norm_relu(layers.UpSampling2D(interpolation="nearest")(x), filters, 3)
