@@ -40,7 +40,7 @@ from nst.stylizer import Stylizer
 # `paper`: magenta/magenta @ 526d3eb; the paper's styles are those of Painter By Numbers and of the
 # Describable Textures Dataset: give a folder. `mobile`: the authors' encoder for phones, which
 # learns the codes of a trained one (--set algorithm.teacher=RUN). `quick`: ours, the networks for
-# phones from random weights, with a rate at which something is learned in minutes.
+# phones from random weights, at a higher rate; not tuned, and minutes are not enough for it.
 _ALGORITHM = {
     #                    paper        mobile       quick        smoke
     "weights":          ("imagenet",  "imagenet",  "imagenet",  "random"),
