@@ -289,7 +289,7 @@ def published(model: str = "ghiasi", say: Callable[[str], None] = print) -> Run:
         InputError: a model without such weights, or a package that is not installed.
     """
     found = configs.find(model)
-    known = next((k for k in found.imports if k.kind == found.published), None)
+    known = found.packaged
     if known is None:
         having = [name for name in configs.names() if configs.find(name).published]
         raise InputError(f"{model}: no weights come in a package; {', '.join(having)} have some.")
@@ -297,8 +297,7 @@ def published(model: str = "ghiasi", say: Callable[[str], None] = print) -> Run:
     hyperparameters = known.importers.guess_config(known.kind, None)
     config = make_config(model, known.preset, known.changes(hyperparameters, None))
     run = build(config, 1, 1, Path("runs") / model / "published", trains=False)
-    parts = known.parts(network) if known.parts else {known.networks[0]: network}
-    for name, part in parts.items():
+    for name, part in known.filled(network).items():
         run.algorithm.take(name, part.get_weights())
     return run
 

@@ -243,6 +243,11 @@ class Model:
     published: str = ""
     costs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def packaged(self) -> Import | None:
+        """The kind of weights that `published` names; None where there is none."""
+        return next((known for known in self.imports if known.kind == self.published), None)
+
 
 @dataclass
 class Run:

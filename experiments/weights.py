@@ -60,7 +60,7 @@ def import_weights(
     network = known.importers.import_network(known.kind, path)
     found = known.importers.guess_config(known.kind, path) | known.read(network)
     config = _config(model, known, known.changes(found, options), run_dir)
-    parts = known.parts(network) if known.parts else {name or known.networks[0]: network}
+    parts = known.filled(network, name)
     run = api.build(config, epoch=1, budget=1, run_dir=run_dir, trains=False)
     source = "the package" if path is None else str(path)
     for part, filled in parts.items():

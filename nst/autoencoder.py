@@ -1,6 +1,5 @@
 """Stylising through a code: encode, change the code, decode. Any size, tile by tile."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from core import engine
 from core.tensors import to_numpy
 from nst.controls import Masks, colour_style
 from nst.features import check_size, field
-from nst.stylizer import Stylizer, mix
+from nst.stylizer import Stylizer, mix, style_key
 from nst.tiling import Grid
 
 WHOLE = 2**20  # pixels of the largest picture that goes through in one piece
@@ -103,12 +102,12 @@ class CodeStylizer(Stylizer[np.ndarray]):
 
     def encode_style(self, style: np.ndarray) -> None:
         """Encodes a style, and keeps its code for the pictures that come."""
-        self._codes.pop(_key(style), None)
+        self._codes.pop(style_key(style), None)
         self.style_code(style)
 
     def style_code(self, style: np.ndarray) -> np.ndarray:
         """The code of a style, `[1, k, l, C]`; those of the last `STYLES` are kept."""
-        key = _key(style)
+        key = style_key(style)
         if key not in self._codes:
             if len(self._codes) == STYLES:
                 self._codes.pop(next(iter(self._codes)))
@@ -143,9 +142,3 @@ class CodeStylizer(Stylizer[np.ndarray]):
             )
             picture[place] = part[inside]
         return picture
-
-
-def _key(style: np.ndarray) -> bytes:
-    """Equal for pictures of the same pixels, size and type."""
-    form = repr((style.shape, style.dtype)).encode()
-    return hashlib.sha256(form + np.ascontiguousarray(style).tobytes()).digest()

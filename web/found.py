@@ -40,7 +40,7 @@ def published() -> Iterator[Entry]:
     """Yields the models whose weights come in a package, where that is installed."""
     for name in configs.MODELS:
         model = configs.find(name)
-        known = next((k for k in model.imports if k.kind == model.published), None)
+        known = model.packaged
         try:
             if known is not None:
                 implied = known.changes(known.importers.guess_config(known.kind, None), None)
@@ -103,7 +103,7 @@ def kind_of(task: Task, config: Any) -> str | None:
 def details(task: Task, config: Any, kind: str) -> dict[str, Any]:
     """Returns the fields of an entry that depend on the configuration."""
     if kind == "any":
-        return {"style_size": getattr(task, "style_size", 512)}
+        return {"style_size": task.style_size}
     if kind == "learned":
         return {"styles": tuple(task.learned_styles(config) or ())}
     if kind == "translate":

@@ -53,6 +53,15 @@ class Import:
     parts: Callable[[Any], dict[str, keras.Model]] | None = None
     refusal: Callable[[FlagValues], str] = lambda options: "of this configuration"
 
+    def filled(self, network: Any, name: str = "") -> dict[str, keras.Model]:
+        """The networks of the algorithm that a network made of a file fills, by name.
+
+        Args:
+            network: as `importers` made it.
+            name: which one it becomes, where the file has one; empty: the first of `networks`.
+        """
+        return self.parts(network) if self.parts else {name or self.networks[0]: network}
+
 
 def check_imported(run: Any, name: str, use: str) -> None:
     """Refuses to use a network that no weights were imported for.

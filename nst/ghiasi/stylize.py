@@ -1,6 +1,5 @@
 """Ghiasi et al. 2017 at run time: strength, several styles, masks, colours, any size."""
 
-import hashlib
 from collections.abc import Sequence
 
 import keras
@@ -13,7 +12,7 @@ from core.tensors import to_numpy
 from nst.controls import Masks, colour_style
 from nst.ghiasi.bodies import SMALLEST_STYLE
 from nst.learned import Tiled, in_one_piece
-from nst.stylizer import Stylizer, mix
+from nst.stylizer import Stylizer, mix, style_key
 from nst.transformer import MULTIPLE, smallest_size
 
 SIDE = (
@@ -98,7 +97,7 @@ class GhiasiStylizer(Stylizer[np.ndarray]):
         Args:
             style: RGB in [0, 1], `[h, w, 3]`.
         """
-        key = hashlib.sha256(style.tobytes() + str(style.shape).encode()).digest()
+        key = style_key(style)
         if key not in self._codes:
             while len(self._codes) >= STYLES:
                 self._codes.pop(next(iter(self._codes)))
