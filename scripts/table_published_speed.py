@@ -1,7 +1,7 @@
 """Seconds for a picture with published networks, beside ONNX Runtime on the same files and AdaIN.
 
     pip install -e '.[magenta]'
-    python -m scripts.table_published_speed --steps=7
+    python -m scripts.table_published_speed --pictures=7
 
 Every method makes the same picture at each size, in turns, after one call that is not timed; the
 style was described beforehand. AdaIN has the paper's networks with random weights, which take as
@@ -20,8 +20,8 @@ from absl import flags
 from experiments.cli import start
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("steps", 7, "Pictures to time, after one that is not.")
-flags.DEFINE_string("results", "published_speed.jsonl", "The file that takes the lines.")
+flags.DEFINE_integer("pictures", 7, "Pictures to time, after one that is not.")
+flags.DEFINE_string("times", "published_speed.jsonl", "The file that takes the lines.")
 SIZES = (256, 384, 512, 1024)
 FIXED = 384  # the only size of arbitrary_transform.onnx, pixels
 Method = Callable[[np.ndarray], object]
@@ -37,7 +37,7 @@ def _run() -> int:
         for name, seconds in _timed(here, content).items():
             rows.append({"method": name, "size": size, "seconds": round(seconds, 4)})
             print(f"{name:44} {size:5} {seconds:8.3f}")
-    with open(FLAGS.results, "a", encoding="utf-8") as file:
+    with open(FLAGS.times, "a", encoding="utf-8") as file:
         file.writelines(json.dumps(row | {"environment": environment()}) + "\n" for row in rows)
     return 0
 
@@ -47,7 +47,7 @@ def _timed(methods: dict[str, Method], content: np.ndarray) -> dict[str, float]:
     for method in methods.values():
         method(content)
     times: dict[str, list[float]] = {name: [] for name in methods}
-    for _ in range(FLAGS.steps):
+    for _ in range(FLAGS.pictures):
         for name, method in methods.items():
             begin = time.perf_counter()
             method(content)

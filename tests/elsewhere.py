@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HIDDEN = {"fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "syslog"}
-PACKAGES = ("core", "gan", "nst", "experiments", "scripts")
+PACKAGES = ("core", "gan", "nst", "experiments", "web", "scripts")
 TINY = {"images": 4, "data.size": 16, "data.load_size": 18, "algorithm.n_layers": 1,
         "log_every": 2, "eval_every": 4, "sample_every": 4}  # fmt: skip
 
@@ -51,6 +51,9 @@ def hide():
 
 def import_everything():
     """Imports every module of the project; returns how many they are."""
+    import django
+
+    django.setup()
     count = 0
     for package in PACKAGES:
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
@@ -94,6 +97,9 @@ def work(folder):
 
 def main():
     sys.path.insert(0, str(ROOT))
+    # a site that is imported and does not serve
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "web.settings", "STYLE_WEB_SERVING": ""}
+    os.environ["STYLE_WEB_STATE"] = str(Path(sys.argv[1]) / "site")
     hide()
     print(import_everything(), "modules")
     work(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ import pytest
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("core", "gan", "nst", "experiments", "scripts")
+PACKAGES = ("core", "gan", "nst", "experiments", "web", "scripts")
 
 
 def python(*arguments):
@@ -50,7 +50,7 @@ def test_a_configuration_costs_no_tensorflow():
 def test_no_package_called_scripts_or_tests_is_installed(monkeypatch):
     installed = packages(monkeypatch)
     assert {"core", "core.engine", "gan.cyclegan", "nst.adain", "experiments.data"} <= installed
-    assert {name.partition(".")[0] for name in installed} == {"core", "gan", "nst", "experiments"}
+    assert {name.partition(".")[0] for name in installed} == {*PACKAGES[:-1]}
     everything = {name for name in find_packages(ROOT) if name.partition(".")[0] != "scripts"}
     assert installed == everything
 

@@ -66,7 +66,7 @@ class Job:
     def progress(self) -> float:
         """How much is done, from 0 to 1, as far as that is known."""
         with suppress(OSError, ValueError):
-            return float((self.folder / "progress.txt").read_text())
+            return float((self.folder / "progress.txt").read_text(encoding="utf-8"))
         return 0.0
 
 

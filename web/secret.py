@@ -28,8 +28,8 @@ def key(state: Path) -> str:
     """Returns the key in the folder `state`; the first call makes it."""
     path = folder(state) / "secret_key"
     with FileLock(path.with_suffix(".lock")):
-        if not path.exists() or not path.read_text().strip():
+        if not path.exists() or not path.read_text(encoding="utf-8").strip():
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(secrets.token_urlsafe(50))
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
