@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TYPED = ("core", "gan", "nst", "experiments", "web")  # packages whose public functions are typed in full
+# packages whose public functions are typed in full
+TYPED = ("core", "gan", "nst", "experiments", "web")
 
 
 def sources():
