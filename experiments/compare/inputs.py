@@ -20,11 +20,11 @@ from experiments.metrics import pairs
 from experiments.metrics.picture_scores import CONTENT_TAPS, STYLE_TAPS
 from experiments.model import Say
 from experiments.tables import MISSING
+from experiments.tasks.vgg import vgg_weights
 from experiments.training import checkpoint
 from experiments.training.config import RunConfig
 from experiments.training.writer import read_metrics
 from nst.features import feature_network
-from nst.weights import load_weights
 
 SMALLEST = 16  # pixels of a side that the scores need
 # what is measured: title and format
@@ -231,7 +231,7 @@ class Scores:
         """
         self.network = ""
         if weights:
-            vgg = load_weights(weights)
+            vgg = vgg_weights(weights)
             self.network = f"{vgg.network} with the weights {weights}"
             self.content = feature_network(vgg, CONTENT_TAPS)
             self.style = feature_network(vgg, STYLE_TAPS)

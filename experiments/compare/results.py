@@ -130,7 +130,7 @@ def _styles(methods):
     """Returns the note that says at which size each method sees the styles."""
     if methods[0].translates:
         return []
-    sizes = ["Sizes of styles (--size is the longer side of contents and styles in inputs)"]
+    sizes = ["Sizes of styles (--longer_side is the longer side of contents and styles in inputs)"]
     scales = [f"{m.name} {m.config.data.style_scale:g}" for m in methods if not m.run_dir]
     if scales:
         sizes.append(f"resized to a multiple of the content's longer side by {', '.join(scales)}")

@@ -9,6 +9,18 @@ from nst.features import Weights, normalise
 from nst.weights import digest, load_weights
 
 
+def vgg_weights(name: str, network: str | None = None, convention: str | None = None) -> Weights:
+    """Returns `nst.weights.load_weights` of the arguments; its refusals name the runner's flag.
+
+    Raises:
+        InputError: see `nst.weights.load_weights`.
+    """
+    try:
+        return load_weights(name, network, convention)
+    except InputError as error:
+        raise InputError(str(error).replace(" weights=", " --vgg_weights=")) from error
+
+
 def features_weights(algorithm: Any) -> Weights:
     """Returns the weights of VGG that a configuration names.
 
@@ -21,10 +33,7 @@ def features_weights(algorithm: Any) -> Weights:
         InputError: see `nst.weights.load_weights`.
     """
     names = algorithm.weights, algorithm.network or None, algorithm.convention or None
-    try:
-        weights = load_weights(*names)
-    except InputError as error:
-        raise InputError(str(error).replace(" weights=", " --vgg_weights=")) from error
+    weights = vgg_weights(*names)
     if not algorithm.normalise:
         return weights
     shown = (*photos.CONTENT, *photos.STYLE)
