@@ -41,6 +41,8 @@ class Phase:
         interval: the phase runs at every `interval`-th step (lazy regularisation).
         learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
         stage: the stage in which the phase runs, None for every one.
+        repair: `gradient -> gradient`, applied to each before the update, or None. Not with scaled
+            losses (mixed_float16), whose optimizer skips a step with gradients that are not finite.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Phase:
     interval: int = 1
     learning_rate: Callable | None = None
     stage: Stage | None = None
+    repair: Callable | None = None
 
 
 @dataclass
@@ -189,5 +192,8 @@ def _run_phase(phase, batch, images):
         return phase.optimizer.scale_loss(loss), ({f"loss/{phase.name}": loss} | logs, outputs)
 
     (_, (logs, outputs)), gradients = engine.value_and_grad(scaled_loss, phase.variables)
+    scaled = isinstance(phase.optimizer, keras.optimizers.LossScaleOptimizer)
+    if phase.repair is not None and not scaled:
+        gradients = [phase.repair(gradient) for gradient in gradients]
     engine.apply(phase.optimizer, gradients, phase.variables)
     return logs, outputs

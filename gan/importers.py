@@ -30,7 +30,7 @@ from core.importing import (
     indices,
     kernel_shape,
 )
-from gan import tf1_importers
+from gan import nvidia_importers, tf1_importers
 from gan.cyclegan.networks import patch_discriminator, resnet_generator
 from gan.pix2pix.networks import unet_generator
 
@@ -150,6 +150,7 @@ KINDS: Kinds = {
     "cyclegan/resnet_generator": _resnet_generator,
     "pix2pix/patch_discriminator": _conditional_discriminator,
     "pix2pix/unet_generator": _unet_generator,
+    **nvidia_importers.KINDS,
     **tf1_importers.KINDS,
 }
 

@@ -150,6 +150,8 @@ class LatentGAN(Algorithm):
         interval: int = 1,
         penalty: Callable | None = None,
         penalty_interval: int = 1,
+        variables: Sequence[keras.Variable] | None = None,
+        repair: Callable | None = None,
     ) -> list[Phase]:
         """The phases that train one network: its loss, and a lazy penalty if there is one.
 
@@ -166,11 +168,13 @@ class LatentGAN(Algorithm):
             interval: the loss is due at every `interval`-th step.
             penalty: the loss of the lazy penalty, which multiplies itself by its interval.
             penalty_interval: the penalty is due at every so many steps.
+            variables: what is trained; None: all of the network that can be.
+            repair: see `core.phases.Phase`.
 
         Returns:
             One phase, or two with a penalty, in the order in which they run within a step.
         """
-        variables = self.networks[name].trainable_variables
+        variables = self.networks[name].trainable_variables if variables is None else variables
         start = 1.0 if callable(learning_rate) else learning_rate
         args = {"learning_rate": start, "beta_1": betas[0], "beta_2": betas[1]}
         args = optimizers.lazily(penalty_interval, **args) if penalty else args
@@ -178,10 +182,11 @@ class LatentGAN(Algorithm):
         rate = None
         if callable(learning_rate):
             rate = _scaled(learning_rate, args["learning_rate"])
-        phases = [Phase(name, variables, optimizer, loss, interval, rate)]
+        common = {"learning_rate": rate, "repair": repair}
+        phases = [Phase(name, variables, optimizer, loss, interval, **common)]
         if penalty:
-            lazy = Phase(f"{name}_reg", variables, optimizer, penalty, penalty_interval, rate)
-            phases.append(lazy)
+            name = f"{name}_reg"
+            phases.append(Phase(name, variables, optimizer, penalty, penalty_interval, **common))
         return phases
 
     def after_phases(self, batch_size: int) -> None:

@@ -60,9 +60,10 @@ def minibatch_stddev(x: Tensor, group_size: int = 4) -> Tensor:
 class _Equalised(keras.layers.Layer):
     """A kernel and a bias that are scaled where they are used."""
 
-    def __init__(self, units, gain=GAIN, lrmul=1.0, use_bias=True, **kwargs):
+    def __init__(self, units, gain=GAIN, lrmul=1.0, use_bias=True, bias_start=0.0, **kwargs):
         super().__init__(**kwargs)
         self.units, self.gain, self.lrmul, self.use_bias = units, gain, lrmul, use_bias
+        self.bias_start = bias_start
 
     def _add(self, shape, fan_in):
         init = keras.initializers.RandomNormal(0.0, 1.0 / self.lrmul)
@@ -71,15 +72,16 @@ class _Equalised(keras.layers.Layer):
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=init, **options)
         self.scale = self.gain / fan_in**0.5 * self.lrmul
         if self.use_bias:
+            start = keras.initializers.Constant(self.bias_start / self.lrmul)
             self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer="zeros", **options
+                name="bias", shape=(self.units,), initializer=start, **options
             )
 
     def _biased(self, x):
         return x + ops.cast(self.bias * self.lrmul, x.dtype) if self.use_bias else x
 
     def get_config(self):
-        names = ("units", "gain", "lrmul", "use_bias")
+        names = ("units", "gain", "lrmul", "use_bias", "bias_start")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
@@ -92,6 +94,7 @@ class Dense(_Equalised):
         gain: factor of He's constant, see above.
         lrmul: learning rate relative to other layers.
         use_bias: add a learned bias to each feature.
+        bias_start: what the biases are at first, where they are added.
     """
 
     def build(self, input_shape: Shape) -> None:
@@ -117,7 +120,7 @@ class Conv(_Equalised):
         units: how many features come out.
         kernel_size: 1 or 3 pixels.
         resample: None, "up" or "down".
-        gain, lrmul, use_bias: see `Dense`.
+        gain, lrmul, use_bias, bias_start: see `Dense`.
 
     Source: tkarras/progressive_growing_of_gans @ 2504c3f, networks.py.
     """

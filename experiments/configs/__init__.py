@@ -30,6 +30,7 @@ MODELS = {
         "dcgan",
         "progan",
         "stylegan",
+        "stylegan2",
     )
 }
 

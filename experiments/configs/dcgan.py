@@ -6,7 +6,7 @@ python -m experiments.run --model=dcgan --preset=paper --dataset=folder:lsun-bed
 
 from experiments.data.config import DataConfig
 from experiments.model import Model
-from experiments.tasks.generation import LabelledGeneration
+from experiments.tasks.generation import LabelledGeneration, check_classes
 from experiments.training.config import RunConfig
 from experiments.training.presets import prefixed, presets
 from gan.dcgan.algorithm import DCGAN
@@ -52,11 +52,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> DCGAN:
     Raises:
         ValueError: an image size that the networks cannot have, or classes without labels.
     """
-    if config.algorithm.classes and not config.data.labels:
-        raise ValueError(
-            f"algorithm.classes={config.algorithm.classes} needs the labels of the images: give "
-            "--set data.labels=true and a data set with classes"
-        )
+    check_classes(config)
     return DCGAN(
         config.algorithm,
         size=config.data.size,

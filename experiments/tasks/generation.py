@@ -142,6 +142,15 @@ class LabelledGeneration(Generation):
             )
 
 
+def check_classes(config: RunConfig) -> None:
+    """Raises ValueError for classes that the data does not give (`data.labels`)."""
+    if config.algorithm.classes and not config.data.labels:
+        raise ValueError(
+            f"algorithm.classes={config.algorithm.classes} needs the labels of the images: give "
+            "--set data.labels=true and a data set with classes"
+        )
+
+
 def diversity(images: np.ndarray) -> float:
     """Returns the root mean square difference of two pictures, mean over all pairs.
 

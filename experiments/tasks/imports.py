@@ -1,6 +1,6 @@
 """Functions for `experiments.model.Import`: the settings of a run that official weights imply."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.errors import InputError
@@ -36,6 +36,33 @@ def growing_settings(found: Mapping[str, Any], options: Any = None) -> dict[str,
     if not found.get("use_styles", True):
         changes["algorithm.style_mixing"] = 0.0
     return changes
+
+
+def stylegan2_settings(prefix: str) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+    """Returns the function that gives the `settings` of a network of StyleGAN2.
+
+    Args:
+        prefix: "g_" for generators or "d_" for discriminators, of the settings that both have.
+    """
+    own = ("architecture", "mapping_layers") if prefix == "d_" else ("architecture",)
+    names = {f"algorithm.{name}": f"algorithm.{prefix}{name}" for name in own}
+    names |= {"algorithm.c_dim": "algorithm.classes", "algorithm.resolution": "data.size"}
+
+    def changes(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
+        given = {names.get(key, key): value for key, value in settings(found).items()}
+        if "algorithm.conv_clamp" in given:
+            given["algorithm.conv_clamp"] = given["algorithm.conv_clamp"] or 0.0
+        return given | {"data.load_size": given["data.size"], "precision": "float32"}
+
+    return changes
+
+
+def stylegan2_features(network: Any) -> dict[str, Any]:
+    """Returns the settings of a network of StyleGAN2 that only its shapes tell, or the file's own
+    settings beside its arrays."""
+    config = network.synthesis.config if hasattr(network, "synthesis") else network.config
+    names = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp", "mbstd_group_size")
+    return {name: config[name] for name in names if name in config}
 
 
 def _settings(found, expected):

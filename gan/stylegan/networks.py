@@ -13,11 +13,12 @@ from keras import ops
 
 from core.tensors import Tensor
 from gan.layers import Dense, pixel_norm
+from gan.mapping import MappingNetwork
 from gan.progressive import GrowingGenerator, Synthesis
 
 
 @keras.saving.register_keras_serializable("stylegan")
-class Mapping(keras.Model):
+class Mapping(MappingNetwork):
     """The mapping network: from z to w, which is the same for every layer. In float32.
 
     Args:
@@ -28,9 +29,6 @@ class Mapping(keras.Model):
         fmaps: how many features the hidden layers have.
         lrmul: their learning rate relative to other layers.
         w_avg_beta: how much of the moving mean of w stays at a step, 0 to 1.
-
-    Attributes:
-        w_avg: `[w_dim]`, the moving mean of w; not trained by gradient.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class Mapping(keras.Model):
         name: str = "mapping",
     ):
         super().__init__(name=name, dtype="float32")
-        self.config: dict[str, Any] = {
+        self.config = {
             "latent_size": latent_size,
             "w_dim": w_dim,
             "num_ws": num_ws,
@@ -61,9 +59,7 @@ class Mapping(keras.Model):
             layer = Dense(widths[i + 1], lrmul=lrmul, dtype="float32", name=f"dense{i}")
             layer.build((None, widths[i]))
             self.dense.append(layer)
-        self.w_avg = self.add_weight(
-            name="w_avg", shape=(w_dim,), initializer="zeros", trainable=False
-        )
+        self.add_mean(w_dim)
         self.built = True
 
     def call(
@@ -79,8 +75,7 @@ class Mapping(keras.Model):
         Returns:
             `[N, num_ws, w_dim]`, float32.
         """
-        w = ops.repeat(self.w(z)[:, None], self.config["num_ws"], axis=1)
-        return self.truncate(w, truncation_psi, truncation_cutoff)
+        return self.styles(self.w(z), truncation_psi, truncation_cutoff)
 
     def w(self, z: Tensor) -> Tensor:
         """The w `[N, w_dim]` of z `[N, latent_size]`."""
@@ -88,25 +83,6 @@ class Mapping(keras.Model):
         for layer in self.dense:
             x = ops.leaky_relu(layer(x), 0.2)
         return x
-
-    def truncate(self, ws: Tensor, psi: float, cutoff: int | None = None) -> Tensor:
-        """`ws [N, num_ws, w_dim]` moved towards the mean, in the first `cutoff` layers (None: all).
-
-        Source: section B of the paper's appendix ("truncation trick in W").
-        """
-        if psi == 1.0:
-            return ws
-        layers = ops.arange(ws.shape[1])[None, :, None]
-        scale = ops.where(layers < (ws.shape[1] if cutoff is None else cutoff), psi, 1.0)
-        return self.w_avg + (ws - self.w_avg) * ops.cast(scale, "float32")
-
-    def update_mean(self, w: Tensor) -> None:
-        """Moves `w_avg` towards the mean of `[N, w_dim]`."""
-        mean = ops.mean(ops.stop_gradient(w), axis=0)
-        self.w_avg.assign(mean + (self.w_avg - mean) * self.config["w_avg_beta"])
-
-    def get_config(self) -> dict[str, Any]:
-        return self.config | {"name": self.name}
 
 
 @keras.saving.register_keras_serializable("stylegan")

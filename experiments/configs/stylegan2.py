@@ -1,0 +1,213 @@
+"""StyleGAN2 with adaptive augmentation, Karras et al. 2020 (https://arxiv.org/abs/1912.04958 and
+https://arxiv.org/abs/2006.06676).
+
+python -m experiments.run --model=stylegan2
+python -m experiments.run --model=stylegan2 --preset=auto --dataset=folder:mine
+python -m experiments.run --model=stylegan2 --mode=sample --seeds=0-63 --truncation=0.7 --output=DIR
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from core.errors import InputError
+from experiments.data.config import DataConfig
+from experiments.model import Model, Run
+from experiments.tasks.generation import LabelledGeneration, check_classes
+from experiments.tasks.imports import stylegan2_features, stylegan2_settings
+from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets, renamed
+from gan import importers
+from gan.stylegan2.algorithm import StyleGAN2
+from gan.stylegan2.config import StyleGAN2Config
+
+# Published: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192. `stylegan2` is configuration F
+# of the first paper, without augmentation; `auto` is what that code computes for 256 pixels on one
+# GPU, and is computed again for other sizes and batches (`automatic`). Half precision is published
+# for all of them; `auto` is in float32, so that it runs everywhere: add --precision=mixed_float16.
+_ALGORITHM = {
+    #                     stylegan2  paper256   paper512   paper1024  cifar      auto
+    "channel_base":       (32768,    16384,     32768,     32768,     32768,     16384),
+    "mapping_layers":     (8,        8,         8,         8,         2,         2),
+    "mbstd_group_size":   (4,        8,         8,         4,         32,        4),
+    "g_learning_rate":    (2e-3,     2.5e-3,    2.5e-3,    2e-3,      2.5e-3,    2.5e-3),
+    "d_learning_rate":    (2e-3,     2.5e-3,    2.5e-3,    2e-3,      2.5e-3,    2.5e-3),
+    "r1_gamma":           (10.0,     1.0,       0.5,       2.0,       0.01,      0.8192),
+    "pl_weight":          (2.0,      2.0,       2.0,       2.0,       0.0,       2.0),
+    "style_mixing":       (0.9,      0.9,       0.9,       0.9,       0.0,       0.9),
+    "d_architecture":     ("resnet", "resnet",  "resnet",  "resnet",  "orig",    "resnet"),
+    "ema_half_life":      (10_000.0, 20_000.0,  20_000.0,  10_000.0,  500_000.0, 5_000.0),
+    "ema_ramp_up":        (0.0,      0.0,       0.0,       0.0,       0.05,      0.05),
+    "augment":            ("none",   "ada",     "ada",     "ada",     "ada",     "ada"),
+}  # fmt: skip
+_HALF = "mixed_float16"
+_RUN = {
+    "data.dataset":       (*["folder:ffhq"] * 4, "cifar10", "folder:mine"),
+    "data.size":          (1024,     256,       512,       1024,      32,        256),
+    "data.load_size":     (1024,     256,       512,       1024,      32,        256),
+    "data.flip":          (*[False] * 5, True),
+    "data.fit":           ("crop",   "crop",    "crop",    "crop",    "crop",    "crop"),
+    "batch_size":         (32,       64,        64,        32,        64,        16),
+    "images":             (*[25_000_000] * 4, 100_000_000, 25_000_000),
+    "precision":          (_HALF,    _HALF,     _HALF,     _HALF,     _HALF,     "float32"),
+}  # fmt: skip
+_NAMES = ("stylegan2", "paper256", "paper512", "paper1024", "cifar", "auto")
+_CADENCE = {
+    "log_every": 4_000,
+    "sample_every": 100_000,
+    "eval_every": 1_000_000,
+    "checkpoint_every": 100_000,
+}
+
+# for two CPU cores; `quick` was chosen by trial on the embedded set for ten minutes
+_SMALL = {
+    #                     quick      smoke
+    "z_dim":              (64,       8),
+    "w_dim":              (64,       8),
+    "mapping_layers":     (2,        2),
+    "channel_base":       (1024,     128),
+    "channel_max":        (64,       8),
+    "mbstd_group_size":   (4,        2),
+    "g_learning_rate":    (2.5e-3,   2e-3),
+    "d_learning_rate":    (2.5e-3,   2e-3),
+    "r1_gamma":           (0.02,     1.0),
+    "ema_half_life":      (5_000.0,  16.0),
+    "ema_ramp_up":        (0.05,     0.05),
+    "conv_clamp":         (0.0,      0.0),
+    "augment":            ("none",   "ada"),
+    "ada_images":         (500_000,  100),
+}  # fmt: skip
+_SMALL_RUN = {
+    #                     quick      smoke
+    "data.size":          (32,       16),
+    "data.load_size":     (32,       16),
+    "batch_size":         (16,       4),
+    "images":             (60_000,   32),
+    "xla":                (True,     False),
+    "log_every":          (800,      4),
+    "sample_every":       (6_000,    16),
+    "eval_every":         (12_000,   16),
+    "eval_images":        (100,      8),
+    "checkpoint_every":   (6_000,    8),
+}  # fmt: skip
+_KINDS = ("stylegan2", StyleGAN2Config, DataConfig)
+PRESETS = presets(*_KINDS, prefixed(_ALGORITHM), _RUN, names=_NAMES, fixed=_CADENCE)
+PRESETS |= {"paper": renamed(PRESETS["stylegan2"], "paper")}
+PRESETS |= presets(
+    *_KINDS,
+    prefixed(_SMALL),
+    _SMALL_RUN,
+    names=("quick", "smoke"),
+    fixed={"data.dataset": "faces"},
+)
+
+
+class StyledGeneration(LabelledGeneration):
+    """Generation whose training may begin with the networks of another run."""
+
+    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
+        """The configuration with what `auto` computes, and what a base implies."""
+        usual = presets[config.preset]
+        if config.preset == "auto":
+            config = automatic(config, usual)
+        own = config.algorithm
+        if not own.base:
+            return config
+        # as the official code resumes: p may rise faster, and the average is there already
+        faster = 100_000 if own.ada_images == usual.algorithm.ada_images else own.ada_images
+        return replace(config, algorithm=replace(own, ada_images=faster, ema_ramp_up=0.0))
+
+    def begin(self, run: Run, load: Callable[..., Run]) -> None:
+        """Starts from the networks of `algorithm.base`, if there is one.
+
+        Raises:
+            InputError: no trained run there, or its networks have other sizes.
+        """
+        if not (base := run.config.algorithm.base):
+            return
+        policy = keras.config.dtype_policy()
+        other = load(base, say=lambda line: None)
+        keras.config.set_dtype_policy(policy)
+        if not isinstance(other.algorithm, StyleGAN2):
+            raise InputError(f"algorithm.base={base}: a run of {other.config.model}, no StyleGAN2.")
+        try:
+            run.algorithm.start_from(other.algorithm)
+        except ValueError as error:
+            raise InputError(f"algorithm.base={base}: {error}.") from error
+
+
+def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
+    """A configuration whose batch and hyper-parameters are computed from the size of the pictures.
+
+    What differs from the preset was given, and stays.
+
+    Args:
+        config: the configuration.
+        usual: its preset.
+
+    Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:163-173 ("auto", one GPU).
+    """
+    size, given = config.data.size, config.batch_size
+    usual_batch = max(min(4096 // size, 32), 1)
+    batch = usual_batch if given == usual.batch_size else given
+    rate = 2e-3 if size >= 1024 else 2.5e-3
+    computed: dict[str, Any] = {
+        "channel_base": 32768 if size >= 512 else 16384,
+        "mbstd_group_size": min(batch, 4),
+        "g_learning_rate": rate,
+        "d_learning_rate": rate,
+        "r1_gamma": 2e-4 * size**2 / batch,
+        "ema_half_life": batch * 10_000 / 32,
+    }
+    own, preset = config.algorithm, usual.algorithm
+    changes = {k: v for k, v in computed.items() if getattr(own, k) == getattr(preset, k)}
+    return replace(config, batch_size=batch, algorithm=replace(own, **changes))
+
+
+def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN2:
+    """The algorithm of a configuration; the length of training does not change it.
+
+    Raises:
+        ValueError: a resolution that the networks cannot have, or classes without labels.
+    """
+    check_classes(config)
+    return StyleGAN2(
+        config.algorithm,
+        size=config.data.size,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        xla=config.xla,
+    )
+
+
+MODEL = Model(
+    name="stylegan2",
+    summary="StyleGAN2: sharper, and on few pictures with adaptive augmentation",
+    paper="Karras et al. 2020, https://arxiv.org/abs/1912.04958 and /2006.06676",
+    task=StyledGeneration(),
+    presets=PRESETS,
+    build=build,
+    imports=(
+        Import(
+            "stylegan2/generator",
+            importers,
+            ("G",),
+            stylegan2_settings("g_"),
+            read=stylegan2_features,
+        ),
+        Import(
+            "stylegan2/discriminator",
+            importers,
+            ("D",),
+            stylegan2_settings("d_"),
+            read=stylegan2_features,
+        ),
+    ),
+    costs={
+        "quick": "some 10 minutes on two CPU cores",
+        "stylegan2": "published: 9.8 days on 8 V100, 70 on one",
+    },
+)

@@ -1,0 +1,1 @@
+"""StyleGAN2 and its training on few pictures (Karras et al. 2020, twice)."""
