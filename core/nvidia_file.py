@@ -1,10 +1,11 @@
 """Reads NVIDIA's PyTorch network pickles (`.pkl`) without PyTorch, executing nothing in them.
 
-Such a file is a plain pickle of a dict with the networks `G`, `D` and `G_ema`, the moving average of
-G, or some of them. Each network and each of its layers is a call of `_reconstruct_persistent_obj`
-with a dict: `class_name`, `module_src`, the source code that made it, which is ignored here, and
-`state`, the attributes of the module, among them `_parameters`, `_buffers`, `_modules` and
-`_init_kwargs`. The elements of a tensor are a torch file inside the pickle.
+Such a file is a plain pickle of a dict with the networks `G`, `D` and `G_ema`, the moving average
+of G, or some of them. Each network and each of its layers is a call of
+`_reconstruct_persistent_obj` with a dict: `class_name`, `module_src`, the source code that made it,
+which is ignored here, and `state`, the attributes of the module, among them `_parameters`,
+`_buffers`, `_modules` and `_init_kwargs`. The elements of a tensor are a torch file inside the
+pickle.
 
 Sources: what the pickles of NVlabs/stylegan2-ada-pytorch @ d72cc7d and NVlabs/stylegan3 @ c233a91
 hold (torch_utils/persistence.py; training/training_loop.py says what is saved).
@@ -26,7 +27,6 @@ from core.torch_file import GLOBALS, NestedStorage, Tensor, cut, read_storage
 _LARGEST = 2 << 30  # bytes; a StyleGAN2 of 1024 pixels has 360 MB
 _DEEPEST = 32  # modules within modules; StyleGAN has 5
 _ADVICE = "Give a network .pkl of stylegan2-ada-pytorch or stylegan3"
-_TORCH_DTYPES = "float16 bfloat16 float32 float64 uint8 int8 int16 int32 int64 bool".split()
 
 
 class _Module(Record):
@@ -51,7 +51,7 @@ _GLOBALS = {
     ("torch.storage", "_load_from_bytes"): Call(_nested),
     ("torch._utils", "_rebuild_parameter_with_state"): Call(lambda data, *_: data),
     ("torch", "device"): Call(lambda *_: "device"),
-    **{("torch", name): f"torch.{name}" for name in _TORCH_DTYPES},
+    **{("torch", name): f"torch.{name}" for name in ("float16", "float32", "float64", "bfloat16")},
     ("dnnlib.util", "EasyDict"): Call(safe_pickle.dictionary),
     ("dnnlib", "EasyDict"): Call(safe_pickle.dictionary),
     ("builtins", "set"): Call(_set),
@@ -148,8 +148,10 @@ def _tensors(module: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Te
                 raise InputError(f"has something other than tensors under {key}. {_ADVICE}")
             yield prefix + name, tensor
     for name, child in state["_modules"].items():
+        if type(name) is not str or "." in name:
+            raise InputError(f"has a module without a proper name, expected letters. {_ADVICE}")
         if child is not None:
-            yield from _tensors(child, f"{prefix}{str(name)[:200]}.", seen)
+            yield from _tensors(child, f"{prefix}{name}.", seen)
 
 
 class _Storages:

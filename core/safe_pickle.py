@@ -158,10 +158,9 @@ class _Item:
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_LITERALS = (
-    "BININT BININT1 BININT2 LONG1 BINFLOAT BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE "
-    "BINBYTES SHORT_BINBYTES"
-).split()
+_NUMBERS = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT")
+_TEXTS = ("BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE")
+_LITERALS = (*_NUMBERS, *_TEXTS, "BINBYTES", "SHORT_BINBYTES")
 _GETS, _PUTS = ("BINGET", "LONG_BINGET"), ("BINPUT", "LONG_BINPUT")
 
 
@@ -216,10 +215,11 @@ class _Machine:
 
     def take(self, item: _Item, parts: list[_Item]) -> None:
         """Counts the parts as parts of an item, before they are put into it."""
+        for part in parts:
+            part.taken = True
         if item.taken:
             raise InputError("changes an object that is in use, expected none that holds itself")
         for part in parts:
-            part.taken = True
             item.depth = max(item.depth, part.depth + 1)
             item.count += part.count
         if item.depth > DEEPEST:

@@ -11,8 +11,6 @@ NVlabs/stylegan @ 1e0d5c7 (dnnlib/tflib/network.py) hold.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core import numpy_records, safe_pickle
 from core.errors import InputError
 from core.named_state import NamedState
@@ -60,7 +58,7 @@ def read_networks(path: str | Path) -> dict[str, NamedState]:
     except Exception as error:  # no such file, or whatever damage makes pickle raise
         raise InputError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
-            "TensorFlow 1 .pkl: check the path, or copy a truncated or damaged file again."
+            "network .pkl of NVIDIA's: check the path, or copy a truncated or damaged file again."
         ) from error
 
 

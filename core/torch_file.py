@@ -188,11 +188,10 @@ def cut(
     """
     arrays, total = {}, 0
     for name, tensor in tensors.items():
-        elements = values(tensor.storage)
-        total += math.prod(tensor.size) * elements.itemsize
+        arrays[name] = _array(tensor, values(tensor.storage))
+        total += arrays[name].nbytes
         if total > 4 * file_size + _SLACK:
             raise InputError(f"repeats its tensors: they are larger than the file. {_ADVICE}")
-        arrays[name] = _array(tensor, elements)
     return arrays
 
 

@@ -1,5 +1,6 @@
 """core.torch_file against real PyTorch files (tests/golden/torch_files.md) and damaged ones."""
 
+import copy
 import os
 import pickle
 import struct
@@ -391,3 +392,50 @@ def test_deleted_and_repeated_runs_are_read_or_refused(tmp_path):
         pieces = [content[:a] + content[b:], content[:b] + content[a:], content[:a] + content[b:c]]
         for piece in pieces:
             read_or_refuse(write(tmp_path, piece))
+
+
+# --- what would take more time or memory than the file has
+
+
+def test_one_storage_under_many_names_is_refused(tmp_path):
+    large = {"size": (1 << 16,), "stride": (1,), "count": 1 << 16}
+    raw = struct.pack("<q", 1 << 16) + bytes(4 << 16)
+    path = write(tmp_path, stream(ordered(a=tensor(**large), b=tensor(**large)), raw))
+    assert list(read_state_dict(path)) == ["a", "b"]  # tied weights
+    saved = ordered(**{f"a{i}": tensor(**large) for i in range(100)})
+    assert "repeats its tensors" in refusal(write(tmp_path, stream(saved, raw)))
+
+
+def test_entries_that_share_their_bytes_are_refused(tmp_path):
+    """Many names in the directory of a zip for the same bytes."""
+    path = rezip(tmp_path, {"torch_zip/data/x": bytes(1 << 16)})
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = archive.getinfo("torch_zip/data/x")
+        for i in range(5):
+            alias = copy.copy(entry)
+            alias.filename = f"torch_zip/data/x{i}"
+            archive.filelist.append(alias)
+            archive.NameToInfo[alias.filename] = alias
+        archive._didModify = True
+    assert "larger than itself" in refusal(path)
+
+
+# tuples of tuples, shared
+PAIRS = b")" + b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(9))
+
+
+@pytest.mark.parametrize("changed", [1, 2, 4])
+def test_storages_are_named_by_texts_and_numbers(tmp_path, changed):
+    pid = [text("storage"), b"ctorch\nFloatStorage\n", text("1"), text("cpu"), number(6)]
+    pid[changed] = PAIRS
+    call = b"ctorch._utils\n_rebuild_tensor\n((" + b"".join(pid) + b"tQ" + number(0)
+    saved = ordered(w=call + numbers((6,)) + numbers((1,)) + b"tR")
+    message = refusal(write(tmp_path, stream(saved)))
+    assert "unsupported kind" in message and len(message) < 400
+
+
+def test_sizes_are_whole_numbers(tmp_path):
+    call = b"ctorch._utils\n_rebuild_tensor\n(" + storage() + number(0)
+    for size in (PAIRS, b"]", numbers((6,))[:-1] + b"Nt", number(6)):
+        path = write(tmp_path, stream(ordered(w=call + size + numbers((1,)) + b"tR")))
+        assert "damaged tensor" in refusal(path)
