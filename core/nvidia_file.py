@@ -25,7 +25,6 @@ from core.safe_pickle import Call, Record
 from core.torch_file import GLOBALS, NestedStorage, Tensor, cut, read_storage
 
 _LARGEST = 2 << 30  # bytes; a StyleGAN2 of 1024 pixels has 360 MB
-_DEEPEST = 32  # modules within modules; StyleGAN has 5
 _ADVICE = "Give a network .pkl of stylegan2-ada-pytorch or stylegan3"
 
 
@@ -136,8 +135,8 @@ def _attributes(module: Any) -> dict[str, Any]:
 def _tensors(module: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
     """Names and tensors: its parameters, its buffers, then those of the modules in it."""
     state = _attributes(module)
-    if id(module) in seen or prefix.count(".") > _DEEPEST:
-        raise InputError(f"has one module in two places, or too deep, expected a tree. {_ADVICE}")
+    if id(module) in seen:
+        raise InputError(f"has one module in two places, expected a tree of modules. {_ADVICE}")
     seen.add(id(module))
     unsaved = state.get("_non_persistent_buffers_set") or ()
     for key in ("_parameters", "_buffers"):

@@ -14,8 +14,8 @@ Sources: pickletools of Python's standard library, which describes every opcode.
 """
 
 import pickletools
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from core.errors import InputError
 
@@ -39,7 +39,8 @@ class Record:
     """Stands for an object of a class that is not here: what it was made of, and its state."""
 
     def __init__(self, *args: Any) -> None:
-        self.args, self.state = args, None
+        self.args = args
+        self.state: Any = None
 
 
 def dictionary(pairs: Iterable = ()) -> dict:
@@ -104,7 +105,7 @@ def load(
     rest = _Rest(stream)
     machine = _Machine(known, persistent_load, rest.size)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(rest)):
+        for count, (opcode, argument, _) in enumerate(_opcodes(rest)):
             if count > MOST_OPCODES:
                 raise InputError(f"has more than {MOST_OPCODES} opcodes, expected a few thousand")
             machine.do(opcode.name, argument)
@@ -115,8 +116,12 @@ def load(
 
 def first_opcode(stream: BinaryIO) -> str:
     """The name of the first opcode that makes something; the stream moves."""
-    names = (opcode.name for opcode, _, _ in pickletools.genops(_Rest(stream)))
+    names = (opcode.name for opcode, _, _ in _opcodes(_Rest(stream)))
     return next(name for name in names if name not in ("PROTO", "FRAME"))
+
+
+def _opcodes(rest: "_Rest") -> Iterator[tuple[pickletools.OpcodeInfo, Any, Any]]:
+    return pickletools.genops(cast(IO[bytes], rest))
 
 
 class _Rest:
