@@ -2,7 +2,10 @@
 
 A family has a mapping of kinds, such as `gan.importers.KINDS`. A kind is a function: it takes the
 arrays of a file under their official names, refuses what it is not for (an InputError that goes on
-after the name of the file, without a full stop), and returns a `Plan`.
+after the name of the file, without a full stop), and returns a `Plan`. It is given a `NamedState`:
+NVIDIA's pickles say how their networks were made, and its `settings` are that. PyTorch's have
+`class_name` and the arguments of the class (`core.nvidia_file`), TensorFlow's their `static_kwargs`
+(`core.tf1_file`); of other files they are empty. A reader may give any dict of arrays.
 
 PyTorch's kernels, Conv2d `[O, I, kh, kw]` and ConvTranspose2d `[I, O, kh, kw]`, both become Keras'
 by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Batch norm's weight and
@@ -18,7 +21,10 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.named_state import NamedState
 from core.names import hint
+from core.nvidia_file import is_torch_pickle
+from core.nvidia_file import read as read_nvidia
 from core.tf1_file import read_networks
 from core.torch_file import read_state_dict
 
@@ -70,7 +76,8 @@ def import_network(
         kinds: the kinds of a family.
         kind: the name of one of them.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
-            `.pkl` of TensorFlow 1 (of its generators, the averaged one), or what a reader takes.
+            `.pkl` of NVIDIA's networks for TensorFlow 1 or PyTorch (of its generators, the averaged
+            one), or what a reader takes.
         config: hyper-parameters of the network. What is left out or None is taken from the file;
             what is given must agree with it, unless the file does not tell.
         readers: read the files of the kinds that have others. They take a path, or None where the
@@ -180,10 +187,18 @@ def _read(state, kind: str, readers: Readers) -> State:
         if state is None:
             raise InputError(f"{kind}: comes in no package; give the path of its file.")
         if Path(state).suffix == ".pkl":
-            return read_networks(state)["D" if kind.endswith("discriminator") else "Gs"]
-        return read_state_dict(state)
+            return _read_pickle(state, kind.endswith("discriminator"))
+        return NamedState(read_state_dict(state))
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
-    return {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
+    arrays = {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
+    return NamedState(arrays, getattr(state, "settings", None))
+
+
+def _read_pickle(path: str | Path, discriminator: bool) -> NamedState:
+    """A network of NVIDIA's, of its generators the averaged one."""
+    if is_torch_pickle(path):
+        return NamedState(*read_nvidia(path, "D" if discriminator else "G_ema"))
+    return read_networks(path)["D" if discriminator else "Gs"]
 
 
 def _check_config(source: str, kind: str, plan: Plan, asked: Mapping) -> None:

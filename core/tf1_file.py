@@ -8,101 +8,86 @@ Sources: what pickles of tkarras/progressive_growing_of_gans @ 2504c3f (tfutil.p
 NVlabs/stylegan @ 1e0d5c7 (dnnlib/tflib/network.py) hold.
 """
 
-import math
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from core import safe_pickle
+from core import numpy_records, safe_pickle
 from core.errors import InputError
-from core.safe_pickle import Call
+from core.named_state import NamedState
+from core.safe_pickle import Call, Record
 
-_ADVICE = "Give a .pkl of ProGAN or StyleGAN for TensorFlow 1"
+_ADVICE = "Give a .pkl of ProGAN, StyleGAN or StyleGAN2 for TensorFlow 1"
 _NAMES = ("G", "D", "Gs")
+_SLACK = 1 << 20  # bytes of arrays that a file of any size may share
 
 
-class _Object:
-    """Stands for an object that the pickle builds: keeps its state."""
-
-    state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _Dict(OrderedDict):
-    def __setstate__(self, state: Any) -> None:
-        """Ignores attributes, which BUILD would set."""
-
-
-class _Dtype(_Object):
-    def __init__(self, code: str, *_):
-        self.code = code
-
-
-_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
-_GLOBALS = {
-    ("collections", "OrderedDict"): Call(_Dict),
-    ("dnnlib.util", "EasyDict"): _Dict,  # pickles make it without a call, which takes a class
-    ("dnnlib", "EasyDict"): _Dict,
-    ("numpy", "ndarray"): Call(_Object),  # only an argument of _reconstruct
-    ("numpy", "dtype"): Call(_Dtype),
-    **{(module, "_reconstruct"): Call(lambda *_: _Object()) for module in _MULTIARRAY},
-    **{(module, "scalar"): Call(lambda *_: None) for module in _MULTIARRAY},
-    ("_codecs", "encode"): Call(lambda text, _: text.encode("latin1")),
-}
-_NETWORKS = [("tfutil", "Network"), ("dnnlib.tflib.network", "Network")]
-
-
-class _Network(_Object):
+class _Network(Record):
     """Stands for `Network`."""
 
 
-def read_networks(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+_GLOBALS = {
+    ("collections", "OrderedDict"): Call(safe_pickle.dictionary),
+    ("dnnlib.util", "EasyDict"): Call(safe_pickle.dictionary),
+    ("dnnlib", "EasyDict"): Call(safe_pickle.dictionary),
+    ("tfutil", "Network"): Call(_Network),
+    ("dnnlib.tflib.network", "Network"): Call(_Network),
+    **numpy_records.GLOBALS,
+}
+
+
+def read_networks(path: str | Path) -> dict[str, NamedState]:
     """The variables of the networks `G`, `D` and `Gs`, by name and in TensorFlow's layout.
 
     Those of a component are under its name: `G_mapping/Dense0/weight`. `lod`, a counter of the
-    training, is left out.
+    training, is left out. `settings` are the network's `static_kwargs` (`resolution`, `fmap_base`,
+    ...) and, where the file has them, its `version`, from 4 on of StyleGAN2, and the name of the
+    function that built it, `build_func_name`.
 
     Raises:
         InputError: no such file, damaged, or something other than these networks.
     """
-    known = _GLOBALS | dict.fromkeys(_NETWORKS, _Network)
     try:
         with open(path, "rb") as file:
-            saved = safe_pickle.load(file, known, _ADVICE)
+            saved = safe_pickle.load(file, _GLOBALS, _ADVICE)
         if not isinstance(saved, tuple) or not all(isinstance(n, _Network) for n in saved):
             raise InputError(f"holds a {type(saved).__name__}, expected (G, D, Gs). {_ADVICE}")
-        return {name: _variables(n) for name, n in zip(_NAMES, saved, strict=True)}
+        most = 4 * Path(path).stat().st_size + _SLACK
+        return {name: _named_state(n, most) for name, n in zip(_NAMES, saved, strict=True)}
     except InputError as error:
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # no such file, or whatever damage makes pickle raise
         raise InputError(
             f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
-            "TensorFlow 1 .pkl: check the path, or copy a truncated or damaged file again."
+            "network .pkl of NVIDIA's: check the path, or copy a truncated or damaged file again."
         ) from error
 
 
-def _variables(network) -> dict[str, np.ndarray]:
+def _named_state(network: _Network, most: int) -> NamedState:
+    records, total = _variables(network), 0
+    arrays = {}
+    for name, record in records.items():
+        arrays[name] = numpy_records.array(record)
+        total += arrays[name].nbytes
+        if total > most:
+            raise InputError(f"repeats its arrays: they are larger than the file. {_ADVICE}")
+    settings = safe_pickle.plain(network.state.get("static_kwargs") or {})
+    known = {key: network.state.get(key) for key in ("version", "build_func_name")}
+    return NamedState(arrays, settings | {k: v for k, v in known.items() if type(v) in (int, str)})
+
+
+def _variables(network: Any, prefix: str = "") -> dict[str, numpy_records.Array]:
+    """The records of the arrays of a network and of its components, by name."""
     state = network.state
-    arrays = {str(name): _array(value) for name, value in state["variables"] if name != "lod"}
+    records = {}
+    for name, value in state["variables"]:
+        if name == "lod":
+            continue
+        if type(name) is not str or not isinstance(value, numpy_records.Array):
+            raise InputError(f"has a variable without a name or array, expected both. {_ADVICE}")
+        records[prefix + name] = value
     for component in dict(state.get("components") or {}).values():
-        prefix = component.state["name"]
-        arrays |= {f"{prefix}/{name}": value for name, value in _variables(component).items()}
-    return arrays
-
-
-def _array(stub) -> np.ndarray:
-    """The array of a stub whose state is (version, shape, type, column order, bytes)."""
-    _, shape, dtype, columns_first, raw = stub.state
-    order = dtype.state[1].replace("|", "=")
-    kind = np.dtype(dtype.code).newbyteorder(order)
-    if kind.kind not in "fiub" or len(raw) != kind.itemsize * math.prod(shape):
-        raise InputError(
-            f"has an array of type {dtype.code} and {len(raw)} bytes, expected numbers of shape "
-            f"{shape}. {_ADVICE}"
-        )
-    flat = np.frombuffer(raw, kind).astype(kind.newbyteorder("="))
-    return flat.reshape(shape, order="F" if columns_first else "C")
+        name = component.state["name"]
+        if type(name) is not str:
+            raise InputError(f"has a component without a name. {_ADVICE}")
+        records |= _variables(component, f"{prefix}{name}/")
+    return records

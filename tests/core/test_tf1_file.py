@@ -100,3 +100,33 @@ def test_damaged_and_missing_files(modules, tmp_path):
     for bad in (path, tmp_path / "none.pkl"):
         with pytest.raises(InputError, match="cannot be read"):
             read_networks(bad)
+
+
+def test_settings_are_static_kwargs(modules, tmp_path):
+    found = read_networks(write(tmp_path / "a.pkl", networks()))
+    assert found["Gs"].settings == {"a": {}, "version": 4}
+    assert "components" not in found["Gs"].settings
+
+
+@pytest.mark.parametrize("name", [("x",) * 50, 3, None])
+def test_variables_need_names_and_arrays(modules, tmp_path, name):
+    for variable in ((name, np.zeros(2)), ("x", 1.0), ("x", EasyDict())):
+        path = write(tmp_path / "a.pkl", (Network("G", [variable]),) * 3)
+        with pytest.raises(InputError, match="without a name or array"):
+            read_networks(path)
+
+
+def test_one_array_under_many_names_is_refused(modules, tmp_path):
+    array = np.zeros(1 << 16, "float32")
+    path = write(tmp_path / "a.pkl", (Network("G", [(f"x{i}", array) for i in range(100)]),) * 3)
+    with pytest.raises(InputError, match="repeats its arrays"):
+        read_networks(path)
+
+
+def test_components_that_share_components_are_refused(modules, tmp_path):
+    """2 ** 20 paths to one network."""
+    network = Network("a0", [])
+    for i in range(1, 20):
+        network = Network(f"a{i}", [], [Network(f"b{i}", [], [network]), network])
+    with pytest.raises(InputError, match="repeats its objects"):
+        read_networks(write(tmp_path / "a.pkl", (network,) * 3))

@@ -1,5 +1,6 @@
 """core.torch_file against real PyTorch files (tests/golden/torch_files.md) and damaged ones."""
 
+import copy
 import os
 import pickle
 import struct
@@ -8,6 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_pickles import (
+    HEADER,
+    PAIRS,
+    SIX,
+    metadata,
+    number,
+    numbers,
+    ordered,
+    storage,
+    stream,
+    tensor,
+    text,
+)
 
 from core.errors import InputError
 from core.torch_file import read_state_dict
@@ -62,55 +76,6 @@ def rezip(tmp_path, changes, compression=zipfile.ZIP_STORED):
             if content is not None:
                 new.writestr(name, content)
     return path
-
-
-# --- pickles of protocol 2 as Python 2 wrote them, by hand
-
-
-def text(value):
-    return b"U" + bytes([len(value)]) + value.encode()
-
-
-def number(value):
-    return (
-        b"J" + struct.pack("<i", value)
-        if abs(value) < 2**31
-        else b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
-    )
-
-
-def numbers(values):
-    return b"(" + b"".join(number(value) for value in values) + b"t"
-
-
-def storage(key="1", count=6, kind=b"torch\nFloatStorage", view=b"N"):
-    return (
-        b"(" + text("storage") + b"c" + kind + b"\n" + text(key) + text("cuda:0") + number(count)
-        + view + b"tQ"
-    )  # fmt: skip
-
-
-def tensor(size=(2, 3), stride=(3, 1), offset=0, **options):
-    call = b"ctorch._utils\n_rebuild_tensor\n("
-    return call + storage(**options) + number(offset) + numbers(size) + numbers(stride) + b"tR"
-
-
-def ordered(**items):
-    pairs = b"".join(b"](" + text(name) + item + b"e" for name, item in items.items())
-    return b"ccollections\nOrderedDict\n](" + pairs + b"e\x85R"
-
-
-def metadata(kept):
-    return kept + b"}" + text("_metadata") + ordered() + b"sb"
-
-
-HEADER = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + b"\x80\x02}."
-SIX = struct.pack("<q6f", 6, 0, 1, 2, 3, 4, 5)
-
-
-def stream(saved, raw=SIX):
-    keys = b"](" + text("1") + b"e" if b"tQ" in saved else b"]"
-    return HEADER + b"\x80\x02" + saved + b"." + b"\x80\x02" + keys + b"." + raw
 
 
 # --- what is read
@@ -391,3 +356,44 @@ def test_deleted_and_repeated_runs_are_read_or_refused(tmp_path):
         pieces = [content[:a] + content[b:], content[:b] + content[a:], content[:a] + content[b:c]]
         for piece in pieces:
             read_or_refuse(write(tmp_path, piece))
+
+
+# --- what would take more time or memory than the file has
+
+
+def test_one_storage_under_many_names_is_refused(tmp_path):
+    large = {"size": (1 << 16,), "stride": (1,), "count": 1 << 16}
+    raw = struct.pack("<q", 1 << 16) + bytes(4 << 16)
+    path = write(tmp_path, stream(ordered(a=tensor(**large), b=tensor(**large)), raw))
+    assert list(read_state_dict(path)) == ["a", "b"]  # tied weights
+    saved = ordered(**{f"a{i}": tensor(**large) for i in range(100)})
+    assert "repeats its tensors" in refusal(write(tmp_path, stream(saved, raw)))
+
+
+def test_entries_that_share_their_bytes_are_refused(tmp_path):
+    """Many names in the directory of a zip for the same bytes."""
+    path = rezip(tmp_path, {"torch_zip/data/x": bytes(1 << 16)})
+    with zipfile.ZipFile(path, "a") as archive:
+        for i in range(5):
+            alias = copy.copy(archive.getinfo("torch_zip/data/x"))
+            alias.filename = f"torch_zip/data/x{i}"
+            archive.filelist.append(alias)
+        archive._didModify = True
+    assert "larger than itself" in refusal(path)
+
+
+@pytest.mark.parametrize("changed", [1, 2, 4])
+def test_storages_are_named_by_texts_and_numbers(tmp_path, changed):
+    pid = [text("storage"), b"ctorch\nFloatStorage\n", text("1"), text("cpu"), number(6)]
+    pid[changed] = PAIRS
+    call = b"ctorch._utils\n_rebuild_tensor\n((" + b"".join(pid) + b"tQ" + number(0)
+    saved = ordered(w=call + numbers((6,)) + numbers((1,)) + b"tR")
+    message = refusal(write(tmp_path, stream(saved)))
+    assert "unsupported kind" in message and len(message) < 400
+
+
+def test_sizes_are_whole_numbers(tmp_path):
+    call = b"ctorch._utils\n_rebuild_tensor\n(" + storage() + number(0)
+    for size in (PAIRS, b"]", numbers((6,))[:-1] + b"Nt", number(6)):
+        saved = ordered(w=call + size + numbers((1,)) + b"tR")
+        assert "damaged tensor" in refusal(write(tmp_path, stream(saved)))
