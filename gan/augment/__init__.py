@@ -3,8 +3,20 @@
 StyleGAN2-ADA's transforms with their adaptive probability, and DiffAugment.
 """
 
+from gan.augment.adapt import AdaptiveProbability
+from gan.augment.differentiable import diff_apply, diff_augment, diff_draws
 from gan.augment.draws import percentile_draws, random_draws
 from gan.augment.pipeline import apply, augment
 from gan.augment.strengths import Strengths
 
-__all__ = ["Strengths", "apply", "augment", "percentile_draws", "random_draws"]
+__all__ = [
+    "AdaptiveProbability",
+    "Strengths",
+    "apply",
+    "augment",
+    "diff_apply",
+    "diff_augment",
+    "diff_draws",
+    "percentile_draws",
+    "random_draws",
+]

@@ -69,7 +69,9 @@ def chosen(transforms: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in TRANSFORMS if name in wanted)
 
 
-def random_draws(images: Tensor, transforms: str | Sequence[str] = "bgc", seed: Seed = None) -> Draws:
+def random_draws(
+    images: Tensor, transforms: str | Sequence[str] = "bgc", seed: Seed = None
+) -> Draws:
     """Random numbers for a batch: uniform ones in [0, 1), normal ones with deviation 1.
 
     Args:

@@ -1,4 +1,4 @@
-"""The adaptive discriminator augmentation of StyleGAN2-ADA: random transforms, one after another."""
+"""The augmentation of StyleGAN2-ADA: random transforms, one after another."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from gan.augment.draws import (
     random_draws,
 )
 from gan.augment.geometry import inverse_map, warp
-from gan.augment.strengths import Strengths
+from gan.augment.strengths import PAPER, Strengths
 
 
 def augment(
@@ -34,8 +34,8 @@ def augment(
     `SeedGenerator` would change its state there.
 
     Args:
-        images: values in [-1, 1] (results may leave it), `[N, H, W, C]`, all but C of any size,
-            known. Colours need 1, 3 or 4 channels; a fourth keeps its values.
+        images: values in [-1, 1] (results may leave it), `[N, H, W, C]`, with known
+            sizes. Colours need 1, 3 or 4 channels; a fourth keeps its values.
         p: the probability of each transform, a number or a scalar; above 1 it counts as 1. At 0,
             geometric transforms still resample.
         transforms: "blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf",
@@ -63,7 +63,7 @@ def apply(
     p: Tensor | float,
     draws: Draws,
     transforms: str | Sequence[str] = "bgc",
-    strengths: Strengths = Strengths(),  # noqa: B008 (frozen)
+    strengths: Strengths = PAPER,
 ) -> Tensor:
     """The pictures changed by given random numbers; linear in `images` but for a constant.
 

@@ -23,3 +23,6 @@ class Strengths:
     imgfilter_bands: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # factors of p, lowest octave first
     noise: float = 0.1  # deviation of the noise's own deviation
     cutout: float = 0.5  # side of the hole in shares of the picture's
+
+
+PAPER = Strengths()
