@@ -48,11 +48,12 @@ class AdaptiveProbability:
             images: how many images were trained on since the last time, such as 4 batches.
             due: a bool or a scalar tensor; nothing changes where it is false.
         """
-        excess = ops.sign(self.signs - self.target * self.count)  # of the mean over the target
-        moved = ops.maximum(0.0, self.p + excess * images / (1000.0 * self.kimg))
-        self.p.assign(ops.where(due, moved, self.p))
-        for variable in (self.signs, self.count):
-            variable.assign(ops.where(due, 0.0, variable))
+        p, signs, count = map(ops.convert_to_tensor, self.variables)
+        excess = ops.sign(signs - self.target * count)  # of the mean over the target
+        moved = ops.maximum(0.0, p + excess * images / (1000.0 * self.kimg))
+        self.p.assign(ops.where(due, moved, p))
+        self.signs.assign(ops.where(due, 0.0, signs))
+        self.count.assign(ops.where(due, 0.0, count))
 
 
 def _variable(value, name):
