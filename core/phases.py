@@ -155,30 +155,43 @@ class Algorithm:
             batch: tensors by name, from `core.engine.shard`.
             step: the number of the step, from 0 on; a phase is due where its interval divides it.
         """
-        stage = self.current_stage
+        stage, size = self.current_stage, self.batch_size(batch)
         here = [p for p in self.phases if p.stage in (None, stage)]
-        phases = [p for p in here if step % p.interval == 0]
-        size = self.batch_size(batch)
+        due = [p for p in here if step % p.interval == 0]
+        if len({p.interval for p in here}) == 1:
+            parts = [(due, True)]
+        else:  # compiled one by one, as many of their combinations occur
+            parts = [([p], False) for p in due] + [([], True)]
+        logs: dict[str, Tensor] = {}
+        for phases, ends in parts:
+            part_logs, outputs = self._part(phases, ends, size, stage)(batch)
+            logs, batch = logs | part_logs, batch | outputs
+        return logs
+
+    def _part(self, phases, ends, batch_size, stage):
+        """Some phases of a step, and perhaps its end, as one compiled call."""
         # stages of one size (growing, then stable) share what is compiled
-        key = (*map(id, phases), size, stage.size)
+        key = (*map(id, phases), ends, batch_size, stage.size)
         if key not in self._compiled:
             self._compiled[key] = engine.compile(
-                lambda batch: self._update(batch, phases, size),
+                lambda batch: self._update(batch, phases, ends, batch_size),
                 self.variables(),
                 self.xla,
             )
-        return self._compiled[key](batch)
+        return self._compiled[key]
 
-    def _update(self, batch, phases, batch_size):
+    def _update(self, batch, phases, ends, batch_size):
         batch = dict(batch)
         logs: dict[str, Tensor] = {}
+        made: dict[str, Tensor] = {}
         for phase in phases:
             phase_logs, outputs = _run_phase(phase, batch, self.images)
-            logs |= phase_logs
-            batch |= outputs
-        self.after_phases(batch_size)
-        self.images.assign_add(batch_size)
-        return logs
+            logs, batch, made = logs | phase_logs, batch | outputs, made | outputs
+        if ends:
+            self.after_phases(batch_size)
+            self.images.assign_add(batch_size)
+            made = {}
+        return logs, made
 
 
 def _run_phase(phase, batch, images):

@@ -20,7 +20,7 @@ from core import engine
 from core.optimizers import Adam
 from core.phases import Stage
 from core.tensors import Batch, PhaseResult, Tensor
-from gan.augmentation import Augmentation
+from gan.augment.training import Augmentation
 from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
 from gan.penalties import squared_gradient
@@ -237,7 +237,7 @@ class StyleGAN2(LatentGAN):
     def r1_phase(self, batch: Batch) -> PhaseResult:
         """The loss of R1 times its interval: gamma / 2 times the squared gradient at the reals."""
         reals, labels = batch["image"], self.labels(batch)
-        change = self.augmentation.drawn(reals.shape, self.random)
+        change = self.augmentation.drawn(reals, self.random)
 
         def judge(images):
             return self.networks["D"](change(images), labels)
@@ -272,7 +272,7 @@ class StyleGAN2(LatentGAN):
         return keras.random.normal(shape, dtype="float32", seed=self.random)
 
     def _augmented(self, images):
-        return self.augmentation.drawn(images.shape, self.random)(images)
+        return self.augmentation.drawn(images, self.random)(images)
 
 
 def finite(gradient: Tensor) -> Tensor:

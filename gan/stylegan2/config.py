@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from gan.augment.draws import chosen
+from gan.augment.training import KINDS
 from gan.checks import check_at_least, check_fraction, check_one_of
 from gan.stylegan2.networks import ARCHITECTURES
-
-AUGMENTATIONS = ("none", "ada", "fixed", "diff")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class StyleGAN2Config:
     freeze_d: int = 0  # how many of D's layers, from the picture on, stay as they are
 
     def __post_init__(self):
-        check_one_of(self, "augment", AUGMENTATIONS)
+        check_one_of(self, "augment", KINDS)
+        chosen(self.transforms)
         for key in ("g_architecture", "d_architecture"):
             check_one_of(self, key, ARCHITECTURES)
         for key in ("z_dim", "w_dim", "mapping_layers", "d_mapping_layers", "channel_base",
