@@ -82,8 +82,8 @@ def warp(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     pixels (bilinear), and downsampled twice. Both filters are sym6. The reflected picture is
     periodic, so one period of it is upsampled, and places are taken modulo the period.
 
-    The official code pads by no more than the batch needs, except that its estimate forgets a few
-    pixels where a map shrinks much; there, a faint dark rim stays away here.
+    The official code pads by what the batch is estimated to need. That is a few pixels too little
+    where pictures shrink to about half: their rim then differs (at 24 pixels by up to 0.006).
 
     Args:
         images: `[N, H, W, C]`, float32, sides of 2 or more.
@@ -92,17 +92,23 @@ def warp(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     _, height, width, _ = images.shape
     x = _places(matrix[:, 0], offset[:, 0], height, width, width)
     y = _places(matrix[:, 1], offset[:, 1], height, width, height)
-    planes = ops.transpose(images, (0, 3, 1, 2))  # the fastest layout for products of matrices
-    up = _filtered(planes, _upsampling(height), _upsampling(width))
-    wide = _bilinear(ops.transpose(up, (0, 2, 3, 1)), x, y, (height, width))
-    planes = ops.transpose(wide, (0, 3, 1, 2))
-    down = _filtered(planes, _downsampling(height), _downsampling(width))
-    return ops.transpose(down, (0, 2, 3, 1))
+    # large arrays are not transposed, which TensorFlow does slowly
+    up = _rows(_upsampling(width), _swapped(images))
+    up = _rows(_upsampling(height), _swapped(up))
+    down = _rows(_downsampling(height), _bilinear(up, x, y, (height, width)))
+    return _swapped(_rows(_downsampling(width), _swapped(down)))
 
 
-def _filtered(planes, rows, columns):
-    """Both axes of `[N, C, H, W]` multiplied by a matrix."""
-    return ops.matmul(rows, ops.matmul(planes, columns.T))
+def _rows(matrix, x):
+    """Every column of `[N, H, W, C]` multiplied by a matrix."""
+    n, height, width, channels = x.shape
+    x = ops.matmul(matrix, ops.reshape(x, (n, height, width * channels)))
+    return ops.reshape(x, (n, len(matrix), width, channels))
+
+
+def _swapped(x):
+    """Rows and columns exchanged."""
+    return ops.transpose(x, (0, 2, 1, 3))
 
 
 def _matrix(a, b, c, d):
