@@ -269,7 +269,7 @@ def _resolution(smallest, levels):
 
 
 def _smallest(pixels):
-    """The smallest size of a discriminator by its number of pixels: a square if that is possible."""
+    """A discriminator's smallest size by its number of pixels: a square if that is possible."""
     side = round(pixels**0.5)
     return (side, side) if side * side == pixels else (4, pixels // 4)
 

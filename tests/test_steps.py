@@ -11,7 +11,8 @@ from core import engine
 from experiments import api, configs
 
 STEPS = 2
-SMALL = {"progan": 8, "stylegan": 8, "dcgan": 8}  # pixels, where the preset has more
+# pixels, where the preset has more
+SMALL = {"progan": 8, "stylegan": 8, "stylegan2": 8, "dcgan": 8}
 
 
 def batch_of(algorithm, model):

@@ -1,4 +1,4 @@
-"""The augmentation of a training: what changes the pictures that a discriminator sees, and how often."""
+"""The augmentation of a training: what changes the pictures that D sees, and how often."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,8 +33,8 @@ class Augmentation:
         images: int = 500_000,
     ):
         """Args:
-        kind: "none"; "ada", transforms with a probability that adapts itself; "fixed", with one that
-            stays; "diff", DiffAugment.
+        kind: "none"; "ada", transforms with a probability that adapts itself; "fixed", with one
+            that stays; "diff", DiffAugment.
         transforms: see `gan.augment.augment`.
         p: the probability, of "ada" the first one.
         target: of "ada", see `AdaptiveProbability`.
@@ -95,4 +95,5 @@ class Augmentation:
         """What is logged beside the losses: the probability, and the mean sign of reals' logits."""
         if self.adaptive is None:
             return {}
-        return {"augment/p": self.p, "augment/sign": ops.mean(ops.sign(logits))}
+        p = self.p + 0.0  # a tensor of now: the variable itself would be read at the step's end
+        return {"augment/p": p, "augment/sign": ops.mean(ops.sign(logits))}

@@ -35,8 +35,7 @@ def clamped(x: Tensor, gain: float = 1.0, clamp: float | None = None) -> Tensor:
 def modulated_conv(
     x: Tensor, kernel: Tensor, styles: Tensor, *, up: bool = False, demodulate: bool = True
 ) -> Tensor:
-    """A convolution whose kernel is scaled for each picture by its styles, at the same size or, with
-    `up`, at twice the size.
+    """A convolution whose kernel is scaled for each picture by its styles.
 
     Features are scaled before the convolution, and after it to the variance that they would have
     with kernels of norm 1. The numbers are those of a grouped convolution with a kernel for each
@@ -46,6 +45,7 @@ def modulated_conv(
         x: `[N, H, W, in]`.
         kernel: `[k, k, in, out]`, k 1 or 3, float32.
         styles: a factor for each input feature, `[N, in]`, float32.
+        up: whether the size doubles.
         demodulate: whether results are scaled to kernels of norm 1.
 
     Returns:
