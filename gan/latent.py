@@ -182,7 +182,7 @@ class LatentGAN(Algorithm):
         rate = None
         if callable(learning_rate):
             rate = _scaled(learning_rate, args["learning_rate"])
-        common = {"learning_rate": rate, "repair": repair}
+        common: dict[str, Any] = {"learning_rate": rate, "repair": repair}
         phases = [Phase(name, variables, optimizer, loss, interval, **common)]
         if penalty:
             name = f"{name}_reg"

@@ -43,7 +43,7 @@ class Layout(NamedTuple):
         return self.read(array)
 
 
-Rows = Iterator[tuple[str, keras.Variable, Layout]]
+Rows = Iterator[tuple[str, keras.Variable, Any]]  # official name, ours, its Layout
 
 SAME = Layout(lambda a: a, lambda a: a)
 DENSE = Layout(lambda a: a.T, lambda a: a.T)  # [out, in]

@@ -26,7 +26,7 @@ from gan.losses import discriminator_loss, generator_loss
 from gan.penalties import squared_gradient
 from gan.style_mixing import layers_of_the_first_w
 from gan.stylegan2.config import StyleGAN2Config
-from gan.stylegan2.networks import Discriminator, Generator, Resolution
+from gan.stylegan2.networks import Discriminator, Generator
 
 
 class StyleGAN2(LatentGAN):
@@ -43,14 +43,14 @@ class StyleGAN2(LatentGAN):
         self,
         config: StyleGAN2Config = StyleGAN2Config(),  # noqa: B008 frozen
         *,
-        size: Resolution = 64,
+        size: int = 64,
         batch_size: int = 32,
         seed: int = 0,
         xla: bool = False,
     ):
         """Args:
         config: the hyper-parameters.
-        size: height and width of the pictures in pixels, a power of two.
+        size: height and width of the pictures in pixels, see `gan.stylegan2.networks`.
         batch_size: how many images a step has.
         seed: what z and everything random in the step depend on.
         xla: compile the step with XLA on TensorFlow.
