@@ -28,6 +28,7 @@ KINDS = {
     "dcgan": "sample",
     "progan": "sample",
     "stylegan": "sample",
+    "stylegan2": "sample",
     "gatys": None,
     "texture": None,
 }
