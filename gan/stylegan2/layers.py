@@ -180,11 +180,6 @@ class StyledConv(keras.layers.Layer):
             y = y + ops.cast(noise * self.noise_strength, y.dtype)
         return activate(y + ops.cast(self.bias, y.dtype), self.gain, self.clamp)
 
-    def drawn_noise(self, count: int, seed: keras.random.SeedGenerator | None) -> Tensor:
-        """New noise for pictures, normal, `[count, H, W, 1]`."""
-        shape = (count, *self.noise.shape, 1)
-        return keras.random.normal(shape, seed=seed, dtype="float32")
-
     def compute_output_shape(self, input_shape: Shape, w_shape: Shape) -> Shape:
         """The shape of the features."""
         return self.conv.compute_output_shape(input_shape, w_shape)

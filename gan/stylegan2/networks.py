@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from core.resample import downsample, upsample
@@ -305,7 +306,11 @@ class Synthesis(_Blocks):
             return [None] * len(self.convs)
         if kind == "const":
             return [layer.noise[None, :, :, None] for layer in self.convs]
-        return [layer.drawn_noise(count, seed) for layer in self.convs]
+        sides = [tuple(layer.noise.shape) for layer in self.convs]
+        ends = np.cumsum([height * width for height, width in sides])
+        drawn = keras.random.normal((count, int(ends[-1])), seed=seed, dtype="float32")
+        parts = ops.split(drawn, ends[:-1].tolist(), axis=1)  # one draw compiles sooner than many
+        return [ops.reshape(x, (count, *side, 1)) for x, side in zip(parts, sides, strict=True)]
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
