@@ -5,13 +5,14 @@ Härkönen et al. 2020 (https://arxiv.org/abs/2004.02546), section 3.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from core.tensors import to_numpy
 
 
-def style_weights(synthesis) -> list[np.ndarray]:
+def style_weights(synthesis: Any) -> list[np.ndarray]:
     """The weights from w to the styles of each layer, `[w_dim, features]` each, without biases.
 
     Args:

@@ -73,7 +73,28 @@ def w_file(run, tmp_path):
 # --- projection
 
 
+class Straight:
+    """In place of the projector: w that rise, without optimisation."""
+
+    def __init__(self, synthesis, variables, features, target, w, *, layers):
+        assert target.shape == (16, 16, 3) and w.shape == (500, 8) and layers == SHAPE[0]
+
+    def steps(self, count):
+        for i in range(count):
+            yield np.full(8, i / 4, np.float32), 1.0
+
+
+def test_project_without_a_projector(run, pixels, tmp_path, monkeypatch):
+    monkeypatch.setattr(projection, "Projector", Straight)
+    use("project", run, tmp_path / "out", input=picture_file(tmp_path), steps=3)
+    assert (read_w(tmp_path / "out" / "w.npz", SHAPE) == 0.5).all()
+    last = sampler(run).from_ws(np.full((1, *SHAPE), 0.5, np.float32))[0]
+    shown = pictures.read(tmp_path / "out" / "projection.png")
+    np.testing.assert_array_equal(shown, last)
+
+
 @pytest.mark.backends
+@pytest.mark.thorough
 def test_project(run, pixels, tmp_path):
     source, out = picture_file(tmp_path), tmp_path / "out"
     said = use("project", run, out, input=source, steps=3)
@@ -165,7 +186,8 @@ def test_bad_files_of_w(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros((1, *SHAPE)))
     np.savez(tmp_path / "objects.npz", w=np.array([{}]))
     unreadable = [tmp_path / "missing.npz", tmp_path / "text.npz", tmp_path / "array.npy",
-                  tmp_path / "objects.npz", write_npz(tmp_path / "z.npz", z=np.zeros(3))]  # fmt: skip
+                  tmp_path / "objects.npz",
+                  write_npz(tmp_path / "z.npz", z=np.zeros(3))]  # fmt: skip
     for path in unreadable:
         with pytest.raises(InputError, match="cannot be read as an NPZ file with an array 'w'"):
             read_w(path, SHAPE)
