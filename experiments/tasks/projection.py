@@ -96,21 +96,20 @@ def perceptual(name: str | None, folder: str | None = None, say: Say = print) ->
     return found
 
 
-def w_samples(run: Run, label: int | None = None, count: int = SAMPLES) -> np.ndarray:
-    """Returns samples of w, float32 `[count, w_dim]`, without truncation.
+def w_samples(run: Run, label: int | None = None) -> np.ndarray:
+    """Returns samples of w, float32 `[SAMPLES, w_dim]`, without truncation.
 
     Args:
         run: the run of a style-based model.
         label: the class of all; None for all classes in turn.
-        count: how many.
 
     Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, projector.py (number and seed).
     """
     algorithm = run.algorithm
     made = Sampler(algorithm, SAMPLES_BATCH)
     random, rows = np.random.RandomState(SAMPLES_SEED), []
-    for start in range(0, count, SAMPLES_BATCH):
-        numbers = range(start, min(start + SAMPLES_BATCH, count))
+    for start in range(0, SAMPLES, SAMPLES_BATCH):
+        numbers = range(start, min(start + SAMPLES_BATCH, SAMPLES))
         z = random.randn(len(numbers), algorithm.latent_size).astype(np.float32)
         rows.append(made.ws_of(z, labels(algorithm, numbers, label))[:, 0])
     return np.concatenate(rows)
