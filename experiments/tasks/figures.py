@@ -3,6 +3,8 @@
 Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), Figures 3, 4 and 8.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +15,11 @@ from core.errors import InputError
 from experiments.data import files, pictures
 from experiments.metrics.sampling import Sampler
 from experiments.model import Run, Say
-from experiments.tasks.seeds import chosen_seeds, controls, sampler
+from experiments.tasks.seeds import check_styles, chosen_seeds, chosen_ws, controls, sampler
 
 STYLES = (("coarse", 0, 4), ("middle", 4, 8), ("fine", 8, None))  # 4-8, 16-32 and 64 px and above
 PSIS = (1.0, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0)
 REALISATIONS, CROPS = 100, 4  # realisations of noise: how many are drawn, how many are shown
-
-
-def _check_styles(run, mode):
-    if not run.algorithm.has_styles:
-        raise InputError(
-            f"--mode={mode}: this {run.config.model} has no styles. Give the --run_dir of a "
-            "style-based model."
-        )
 
 
 def mix_mode(run: Run, flags: FlagValues, say: Say) -> int:
@@ -36,24 +30,24 @@ def mix_mode(run: Run, flags: FlagValues, say: Say) -> int:
 
     Source: Karras et al. 2019 (https://arxiv.org/abs/1812.04948), Figure 3.
     """
-    _check_styles(run, "mix")
-    seeds_a = chosen_seeds(run, flags, flags.seeds or "0-2")
+    check_styles(run, "--mode=mix")
+    names, a = chosen_ws(run, flags, flags.seeds or "0-2", ("seeds",))
     seeds_b = chosen_seeds(run, flags, flags.seeds_b or "3-8", "--seeds_b")
     target = files.output_file(flags.output, "mix")
     made = sampler(run)
-    a, b = (made.ws(seeds, **controls(flags)) for seeds in (seeds_a, seeds_b))
+    b = made.ws(seeds_b, **controls(flags))
     own = made.from_ws(a)
     rows, titles = [[np.full_like(own[0], 255), *made.from_ws(b)]], [""]
     for name, first, end in STYLES:
         if first >= a.shape[1]:
             continue
-        for seed, styles, picture in zip(seeds_a, a, own, strict=True):
+        for title, styles, picture in zip(names, a, own, strict=True):
             mixed = np.repeat(styles[None], len(b), axis=0)
             mixed[:, first:end] = b[:, first:end]
             rows.append([picture, *made.from_ws(mixed)])
-            titles.append(f"A {seed}, {name} of B")
+            titles.append(f"A {title.removeprefix('seed ')}, {name} of B")
     columns = ["A", *(f"B {seed}" for seed in seeds_b)]
-    _write_figure(target, say, rows, columns, titles)
+    write_figure(target, say, rows, columns, titles)
     return 0
 
 
@@ -64,14 +58,14 @@ def truncation_mode(run: Run, flags: FlagValues, say: Say) -> int:
 
     Source: Karras et al. 2019, Figure 8.
     """
-    _check_styles(run, "truncation")
+    check_styles(run, "--mode=truncation")
     seeds = chosen_seeds(run, flags, flags.seeds or "0-3")
     target = files.output_file(flags.output, "truncation")
     made = sampler(run)
     columns = [made.from_ws(made.ws(seeds, truncation=psi, label=flags.label)) for psi in PSIS]
     rows = [list(row) for row in zip(*columns, strict=True)]
     titles = [f"psi {psi:g}" for psi in PSIS], [f"seed {seed}" for seed in seeds]
-    _write_figure(target, say, rows, *titles)
+    write_figure(target, say, rows, *titles)
     return 0
 
 
@@ -83,7 +77,7 @@ def noise_mode(run: Run, flags: FlagValues, say: Say) -> int:
 
     Source: Karras et al. 2019, Figure 4.
     """
-    _check_styles(run, "noise")
+    check_styles(run, "--mode=noise")
     if not run.algorithm.has_noise:
         raise InputError(f"--mode=noise: this {run.config.model} was trained without noise inputs.")
     seeds = chosen_seeds(run, flags, flags.seeds or "0-2")
@@ -98,7 +92,7 @@ def noise_mode(run: Run, flags: FlagValues, say: Say) -> int:
         crops = most_varied(examples, deviation)
         rows.append([picture, *crops, np.repeat(grey[..., None], 3, axis=2)])
     columns = ["picture", "realisations", *[""] * (CROPS - 1), f"std, white {top:.1f}"]
-    _write_figure(target, say, rows, columns, [f"seed {seed}" for seed in seeds])
+    write_figure(target, say, rows, columns, [f"seed {seed}" for seed in seeds])
     return 0
 
 
@@ -145,7 +139,14 @@ def most_varied(examples: np.ndarray, deviation: np.ndarray) -> list[np.ndarray]
     return [pictures.fit(part, size, "stretch", resample=0) for part in parts]
 
 
-def _write_figure(target, say, rows, column_titles, row_titles):
+def write_figure(
+    target: Path,
+    say: Say,
+    rows: Sequence[Sequence[np.ndarray]],
+    column_titles: Sequence[str],
+    row_titles: Sequence[str],
+) -> None:
+    """Writes rows of pictures with titles, enlarged if they are small, and says where."""
     scale = max(1, 128 // rows[0][0].shape[0])
     picture = pictures.sheet(rows, column_titles, row_titles, scale=scale)
     pictures.write_png(target, picture)

@@ -3,6 +3,7 @@
 Its algorithms are of the class `gan.latent.LatentGAN`.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +21,24 @@ from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
 from experiments.tasks.animation import interpolate_mode
+from experiments.tasks.editing import edit_mode
 from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
-from experiments.tasks.seeds import TRUNCATION, chosen_seeds, controls, counted_seeds, sampler
+from experiments.tasks.projection import project_mode
+from experiments.tasks.seeds import (
+    TRUNCATION,
+    chosen_seeds,
+    chosen_ws,
+    controls,
+    counted_seeds,
+    sampler,
+)
 from experiments.training.config import RunConfig
 from experiments.training.imported import check_imported
 
 SHEET = 8  # rows and columns of the sheet that training writes
 GRID = 64  # pictures in the grid of --mode=sample, at most
 COMMON = ("output", "seeds", "label", "checkpoint")
+EDITING = ("method", "directions", "strength", "layers")
 
 
 class Generation(Task):
@@ -44,19 +55,19 @@ class Generation(Task):
             "sample": Mode(
                 "a picture for each seed, and a grid of them",
                 sample_mode,
-                takes=(*COMMON, "count", *TRUNCATION),
+                takes=(*COMMON, "w", "count", *TRUNCATION),
                 needs=("output",),
             ),
             "mix": Mode(
                 "styles of some pictures in others (style-based models)",
                 mix_mode,
-                takes=(*COMMON, "seeds_b", *TRUNCATION),
+                takes=(*COMMON, "w", "seeds_b", *TRUNCATION),
                 needs=("output",),
             ),
             "interpolate": Mode(
                 "a walk from seed to seed, as GIF or MP4",
                 interpolate_mode,
-                takes=(*COMMON, "frames", "fps", *TRUNCATION),
+                takes=(*COMMON, "w", "frames", "fps", *TRUNCATION),
                 needs=("output",),
             ),
             "truncation": Mode(
@@ -69,6 +80,26 @@ class Generation(Task):
                 "what the noise inputs change (style-based models)",
                 noise_mode,
                 takes=(*COMMON, *TRUNCATION),
+                needs=("output",),
+            ),
+            "project": Mode(
+                "the w whose picture is nearest to a given one (style-based models)",
+                project_mode,
+                takes=(
+                    "input",
+                    "output",
+                    "steps",
+                    "distance",
+                    "metric_networks",
+                    "label",
+                    "checkpoint",
+                ),
+                needs=("input", "output"),
+            ),
+            "edit": Mode(
+                "pictures changed along directions of w (style-based models)",
+                edit_mode,
+                takes=(*COMMON, "w", *EDITING, *TRUNCATION),
                 needs=("output",),
             ),
         }
@@ -188,21 +219,28 @@ def _cumulative(images):
 
 
 def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
-    """Carries out `--mode=sample`: writes `seed0000.png` and so on, and `grid.png`."""
-    seeds = chosen_seeds(run, flags, counted_seeds(flags))
+    """Carries out `--mode=sample`: writes `seed0000.png` and so on, and `grid.png`.
+
+    Pictures of `--w` are called `w0000.png` and so on.
+    """
+    text = counted_seeds(flags)
+    chosen: Any = chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
     files.check_folder(flags.output)
     images: list[np.ndarray] = []
     folder = Path(flags.output).expanduser()
-    for start in range(0, len(seeds), BATCH):
-        batch = seeds[start : start + BATCH]
-        made = sampler(run).pictures(batch, **controls(flags))
-        for seed, picture in zip(batch, made, strict=True):
-            pictures.write_png(folder / f"seed{seed:04}.png", picture)
+    for start in range(0, len(chosen), BATCH):
+        batch = chosen[start : start + BATCH]
+        if flags.w:
+            made, numbers, kind = sampler(run).from_ws(batch), itertools.count(start), "w"
+        else:
+            made, numbers, kind = sampler(run).pictures(batch, **controls(flags)), batch, "seed"
+        for number, picture in zip(numbers, made, strict=False):
+            pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])
     columns = math.ceil(math.sqrt(len(images)))
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     pictures.write_png(folder / "grid.png", pictures.sheet(rows))
-    say(f"{len(seeds)} pictures and grid.png of {len(images)} written to {folder}")
+    say(f"{len(chosen)} pictures and grid.png of {len(images)} written to {folder}")
     return 0
 
 

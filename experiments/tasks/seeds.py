@@ -1,16 +1,20 @@
-"""Reads the flags that choose pictures of a generator: seeds, classes, truncation."""
+"""Reads the flags that choose pictures of a generator: seeds, files of w, classes, truncation."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
 from experiments.metrics.sampling import MAX_SEED, Sampler, check_truncation, labels
 from experiments.model import Run
+from experiments.tasks.saved_w import read_w
 from experiments.training.imported import check_imported
 
 MAX_SEEDS = 100_000
 TRUNCATION = ("truncation", "truncation_cutoff")
+SEEDS_ONLY = ("seeds", "count", "label", *TRUNCATION)  # flags that go with seeds, not with --w
 
 
 def parse_seeds(text: str, flag: str = "--seeds") -> list[int]:
@@ -24,19 +28,30 @@ def parse_seeds(text: str, flag: str = "--seeds") -> list[int]:
         InputError: the text has another form, a seed is above 2**32 - 1, or there are more than
             `MAX_SEEDS`.
     """
-    seeds: list[int] = []
+    return parse_numbers(text, flag, 0, MAX_SEED)
+
+
+def parse_numbers(text: str, flag: str, lowest: int, highest: int) -> list[int]:
+    """Returns the whole numbers of a text, as `parse_seeds` does, each from `lowest` to `highest`.
+
+    Raises:
+        InputError: the text has another form, a number is out of range, or there are more than
+            `MAX_SEEDS`.
+    """
+    numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= MAX_SEED):
+        digits = first.isdecimal() and last.isdecimal()
+        if not (digits and lowest <= int(first) <= int(last) <= highest):
             raise InputError(
-                f"{flag}={text}: expected numbers and ranges such as 0-3,7, each from 0 to "
-                f"{MAX_SEED}; '{part}' is none."
+                f"{flag}={text}: expected numbers and ranges such as {lowest}-{min(3, highest)}, "
+                f"each from {lowest} to {highest}; '{part}' is none."
             )
-        if len(seeds) + int(last) - int(first) >= MAX_SEEDS:
+        if len(numbers) + int(last) - int(first) >= MAX_SEEDS:
             raise InputError(f"{flag}={text}: more than {MAX_SEEDS:,} seeds. Give fewer at a time.")
-        seeds += range(int(first), int(last) + 1)
-    return seeds
+        numbers += range(int(first), int(last) + 1)
+    return numbers
 
 
 def counted_seeds(flags: FlagValues) -> str:
@@ -67,6 +82,52 @@ def chosen_seeds(run: Run, flags: FlagValues, text: str, flag: str = "--seeds") 
     check_truncation(run.algorithm, flags.truncation, flags.truncation_cutoff)
     labels(run.algorithm, seeds[:1], flags.label)
     return seeds
+
+
+def chosen_ws(
+    run: Run, flags: FlagValues, text: str, apart: Sequence[str] = SEEDS_ONLY
+) -> tuple[list[str], np.ndarray]:
+    """Returns the styles that `--w` or `--seeds` chooses, with their names.
+
+    Args:
+        run: the run of a style-based model.
+        flags: flags with `w` and those of `chosen_seeds`.
+        text: the seeds where no files are given.
+        apart: flags that cannot be given together with `--w`.
+
+    Returns:
+        Names such as "seed 7" or "w 0", and the styles, float32 `[N, layers, w_dim]`.
+
+    Raises:
+        InputError: a file, a seed or what goes with them cannot be used.
+    """
+    if not flags.w:
+        seeds = chosen_seeds(run, flags, text)
+        return [f"seed {seed}" for seed in seeds], sampler(run).ws(seeds, **controls(flags))
+    check_imported(run, "G", "pictures")
+    check_styles(run, "--w")
+    if given := [f"--{name}" for name in apart if getattr(flags, name, None) is not None]:
+        raise InputError(f"{given[0]}: is for seeds, which --w takes the place of. Leave one out.")
+    shape = sampler(run).ws([0]).shape[1:]
+    ws = np.concatenate([read_w(path, shape) for path in flags.w])
+    return [f"w {i}" for i in range(len(ws))], ws
+
+
+def check_styles(run: Run, use: str) -> None:
+    """Refuses a model whose layers have no styles.
+
+    Args:
+        run: the run of the model.
+        use: what they are needed for, such as "--mode=mix", for the message.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not run.algorithm.has_styles:
+        raise InputError(
+            f"{use}: this {run.config.model} has no styles. Give the --run_dir of a style-based "
+            "model."
+        )
 
 
 def controls(flags: FlagValues) -> dict[str, Any]:

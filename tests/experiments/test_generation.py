@@ -123,6 +123,9 @@ def flags(output, **given):
         "label",
         "frames",
         "fps",
+        "input",
+        "strength",
+        "w",
     )
     return SimpleNamespace(output=str(output), **(dict.fromkeys(names) | given))
 
@@ -372,7 +375,7 @@ def test_outputs_of_another_kind(mode, tmp_path):
 
 def test_generators_without_styles_or_noise(tmp_path):
     plain = styled("dcgan", Plain)
-    for mode in ("mix", "truncation", "noise"):
+    for mode in ("mix", "truncation", "noise", "project", "edit"):
         with pytest.raises(InputError, match=f"--mode={mode}: this dcgan has no styles"):
             use(mode, plain, tmp_path)
     with pytest.raises(InputError, match="no styles to truncate"):

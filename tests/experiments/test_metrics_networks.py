@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
+from core.tensors import to_numpy
 from experiments.metrics import features, lpips, published
 from experiments.metrics.inception import import_inception, inception
 
@@ -98,6 +99,10 @@ def test_lpips_is_the_published_formula():
     np.testing.assert_allclose(distance(a, b), golden["distances"], rtol=1e-5)
     np.testing.assert_allclose(distance(b, a), golden["distances"], rtol=1e-5)
     assert distance(a, a).max() == 0
+    features = lpips.Embedding(trunk, lpips.importances(lins, trunk))
+    pairs = zip(features(a), features(b), strict=True)
+    found = sum(np.square(to_numpy(x) - to_numpy(y)).sum(axis=(1, 2, 3)) for x, y in pairs)
+    np.testing.assert_allclose(found, golden["distances"], rtol=1e-4)
 
 
 def test_lpips_refuses_weights_of_another_network():
