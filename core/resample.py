@@ -14,7 +14,6 @@ from keras import ops
 
 from core.tensors import Tensor
 
-
 MATRIX_SIZE = 64  # pixels along an axis, up to which a filter is a product with a matrix
 
 
