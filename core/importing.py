@@ -49,6 +49,8 @@ class Plan(NamedTuple):
         rows: instead of `layers`, a function of the network and its arguments. It gives, for every
             official name that the file holds, the variable, and a function that makes its value of
             the file's array.
+        arrays: the arrays by the names that `rows` gives, where the file has other names; None:
+            those of the file.
     """
 
     build: Callable[..., keras.Model]
@@ -56,6 +58,7 @@ class Plan(NamedTuple):
     layers: Layers = ()
     choices: dict[str, Any] = {}
     rows: Callable[[keras.Model, dict[str, Any]], Rows] | None = None
+    arrays: State | None = None
 
 
 Kinds = Mapping[str, Callable[[State], Plan]]
@@ -96,7 +99,8 @@ def import_network(
         if plan.rows is None:
             _fill(network, plan.layers, arrays)
         else:
-            _fill_rows(list(plan.rows(network, chosen)), arrays)
+            named = arrays if plan.arrays is None else plan.arrays
+            _fill_rows(list(plan.rows(network, chosen)), named)
     except InputError as error:
         raise InputError(f"{source} {error}.") from error
     return network

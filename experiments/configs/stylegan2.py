@@ -18,14 +18,14 @@ from experiments.model import Model, Run
 from experiments.tasks.generation import LabelledGeneration, check_classes
 from experiments.tasks.imports import stylegan2_features, stylegan2_settings
 from experiments.training.config import RunConfig
-from experiments.training.imported import Import
+from experiments.training.imported import Import, check_imported
 from experiments.training.presets import prefixed, presets, renamed
 from gan import importers
 from gan.stylegan2.algorithm import StyleGAN2
 from gan.stylegan2.config import StyleGAN2Config
 
-# Published: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192. `stylegan2` is configuration F
-# of the first paper, without augmentation; `auto` is what that code computes for 256 pixels on one
+# Published: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192. `stylegan2` is configuration
+# F of the first paper, without augmentation; `auto` is what that code computes for 256 pixels on one
 # GPU, and is computed again for other sizes and batches (`automatic`). Half precision is published
 # for all of them; `auto` is in float32, so that it runs everywhere: add --precision=mixed_float16.
 _ALGORITHM = {
@@ -133,6 +133,8 @@ class StyledGeneration(LabelledGeneration):
         keras.config.set_dtype_policy(policy)
         if not isinstance(other.algorithm, StyleGAN2):
             raise InputError(f"algorithm.base={base}: a run of {other.config.model}, no StyleGAN2.")
+        for name in ("G", "D"):
+            check_imported(other, name, f"algorithm.base={base}")
         try:
             run.algorithm.start_from(other.algorithm)
         except ValueError as error:

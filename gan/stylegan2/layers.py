@@ -35,8 +35,8 @@ def clamped(x: Tensor, gain: float = 1.0, clamp: float | None = None) -> Tensor:
 def modulated_conv(
     x: Tensor, kernel: Tensor, styles: Tensor, *, up: bool = False, demodulate: bool = True
 ) -> Tensor:
-    """A convolution whose kernel is scaled for each picture by its styles, at the same size or, with
-    `up`, at twice the size.
+    """A convolution whose kernel is scaled for each picture by its styles, at the same size or,
+    with `up`, at twice the size.
 
     Features are scaled before the convolution, and after it to the variance that they would have
     with kernels of norm 1. The numbers are those of a grouped convolution with a kernel for each

@@ -1,7 +1,7 @@
 """StyleGAN2's generator and discriminator.
 
-A resolution R is a power of two, or a pair (height, width). There is a block for every doubling from
-the smallest size, whose shorter side has 4 to 7 pixels, and blocks are numbered from 0. Half
+A resolution R is a power of two, or a pair (height, width). There is a block for every doubling
+from the smallest size, whose shorter side has 4 to 7 pixels, and blocks are numbered from 0. Half
 precision, where the run has it, is for the last `num_fp16_res` of them.
 
 Sources: Karras et al. 2020 (https://arxiv.org/abs/1912.04958), sections 2 and 4 and appendix B;
