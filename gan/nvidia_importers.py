@@ -232,6 +232,7 @@ def stylegan2_discriminator(state: State) -> Plan:
     if "mapping.embed.weight" in state:
         config["c_dim"] = shape(state, "mapping.embed.weight", 2)[1]
         config["mapping_layers"] = len(indices(state, r"mapping\.fc(\d{1,3})\."))
+        _scale_mapping(state)
     fmaps = [given]
     fmaps += [shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
     choices = _choices(state, fmaps)
@@ -242,6 +243,15 @@ def stylegan2_discriminator(state: State) -> Plan:
         config["mbstd_group_size"] = 1
     check_discriminator(state, config, fmaps)
     return Plan(Discriminator, config, choices=choices, rows=discriminator_rows, arrays=state)
+
+
+def _scale_mapping(state):
+    """Changes the layers of a discriminator's mapping that were made for another learning rate
+    multiplier than 0.01, so that with 0.01 they compute the same."""
+    lrmul = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
+    if lrmul != 0.01:
+        for name in [name for name in state if name.startswith("mapping.fc")]:
+            state[name] = state[name] * np.float32(lrmul / 0.01)
 
 
 KINDS: Kinds = {

@@ -66,7 +66,7 @@ def from_tensorflow(state: State, kind: str) -> State:
         if official in found:
             raise InputError(f"has {official} under two names: it is damaged")
         found[official] = value
-    return NamedState(found, _settings(settings))
+    return NamedState(found, _settings(settings, kind))
 
 
 def _check_version(arrays, settings):
@@ -149,10 +149,11 @@ def _picture(name, array):
     return array
 
 
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The settings under the names of PyTorch. What the file leaves out, its arrays tell."""
-    kernel = given.get("resample_kernel") or [1, 3, 3, 1]
-    if list(kernel) != [1, 3, 3, 1]:
+    given = {key: value for key, value in given.items() if value is not None}
+    kernel = given.get("resample_kernel", [1, 3, 3, 1])
+    if kernel not in ([1, 3, 3, 1], (1, 3, 3, 1)):
         raise InputError(f"has another filter, resample_kernel={kernel}, expected [1, 3, 3, 1]")
     names = {"fmap_max": "channel_max", "nonlinearity": "activation"}
     names |= {name: name for name in ("num_fp16_res", "conv_clamp")}
@@ -165,4 +166,6 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     }
     for part, keys in parts.items():
         found[part] = {ours: given[key] for key, ours in keys.items() if key in given}
+    if kind == "D":
+        found["mapping_kwargs"].setdefault("lr_multiplier", 0.1)
     return found

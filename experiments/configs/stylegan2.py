@@ -25,9 +25,10 @@ from gan.stylegan2.algorithm import StyleGAN2
 from gan.stylegan2.config import StyleGAN2Config
 
 # Published: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192. `stylegan2` is configuration
-# F of the first paper, without augmentation; `auto` is what that code computes for 256 pixels on one
-# GPU, and is computed again for other sizes and batches (`automatic`). Half precision is published
-# for all of them; `auto` is in float32, so that it runs everywhere: add --precision=mixed_float16.
+# F of the first paper, without augmentation; `auto` is what that code computes for 256 pixels on
+# one GPU, and is computed again for other sizes and batches (`automatic`). Half precision is
+# published for all of them; `auto` is in float32, so that it runs everywhere: add
+# --precision=mixed_float16.
 _ALGORITHM = {
     #                     stylegan2  paper256   paper512   paper1024  cifar      auto
     "channel_base":       (32768,    16384,     32768,     32768,     32768,     16384),

@@ -171,6 +171,24 @@ def test_a_discriminator_of_tensorflow(oracle):
     assert_near(network(pictures(oracle["input"])), oracle["logits"])
 
 
+def test_the_mapping_of_classes_of_a_discriminator():
+    """Its learning rate multiplier is 0.1 in TensorFlow's code, 0.01 in PyTorch's."""
+    with np.load(GOLDEN / "stylegan2_conditional.npz") as file:
+        arrays = {k[8:]: file[k] for k in file.files if k.startswith("state/D.")}
+        c, expected = file["c"], file["cmap"]
+    state = {"Output/weight": arrays["b4.out.weight"].T, "Output/bias": arrays["b4.out.bias"]}
+    for name, array in without_filters(arrays).items():
+        scope, _, part = name.rpartition(".")
+        if scope.startswith("mapping"):
+            layer = scope.removeprefix("mapping.").replace("fc", "Mapping")
+            scale = np.float32(0.1 if "fc" in scope else 1)
+            state[f"{layer.replace('embed', 'LabelEmbed')}/{part}"] = array.T * scale
+        else:
+            state |= [judge_to_tensorflow(name, array)]
+    network = import_network("stylegan2/discriminator", NamedState(state, {"version": 4}))
+    assert_near(network.mapping.w(None, c), expected)
+
+
 def test_turned_kernels():
     """Kernels that double the size are the other way round than in PyTorch's files."""
     state = tensorflow("G_ema")
