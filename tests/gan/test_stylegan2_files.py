@@ -274,12 +274,14 @@ def test_there_and_back(tmp_path, which):
     for name, value in official.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     told = json.loads((tmp_path / "a.json").read_text())
-    again = import_network(KINDS[which], NamedState(found, told))
+    again = import_network(KINDS[which], tmp_path / "a.pth")
     assert again.get_config() == network.get_config()
     for ours, theirs in zip(again.weights, network.weights, strict=True):
         np.testing.assert_array_equal(*map(ops.convert_to_numpy, (ours, theirs)))
     for name in set(given) - {"mapping_kwargs"}:
         assert told[name] == given[name], name
+    (tmp_path / "a.json").write_text("{")
+    assert "expected the settings of a.pth" in refusal(KINDS[which], tmp_path / "a.pth")
 
 
 def test_settings_that_are_not_the_official_defaults_are_written():
