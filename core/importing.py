@@ -5,8 +5,8 @@ arrays of a file under their official names, refuses what it is not for (an Inpu
 after the name of the file, without a full stop), and returns a `Plan`. It is given a `NamedState`:
 NVIDIA's pickles say how their networks were made, and its `settings` are that. PyTorch's have
 `class_name` and the arguments of the class (`core.nvidia_file`), TensorFlow's their `static_kwargs`
-(`core.tf1_file`). A `.pth` has those of a `.json` beside it, if there is one with a `class_name`; of
-other files they are empty. A reader may give any dict of arrays.
+(`core.tf1_file`). A `.pth` has those of a `.json` beside it, if there is one with a `class_name`;
+of other files they are empty. A reader may give any dict of arrays.
 
 PyTorch's kernels, Conv2d `[O, I, kh, kw]` and ConvTranspose2d `[I, O, kh, kw]`, both become Keras'
 by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Batch norm's weight and
