@@ -46,7 +46,7 @@ class Layout(NamedTuple):
         return self.read(array)
 
 
-Rows = Iterator[tuple[str, keras.Variable, Layout]]
+Rows = Iterator[tuple[str, keras.Variable, Any]]  # the last is a Layout
 
 SAME = Layout(lambda a: a, lambda a: a)
 DENSE = Layout(lambda a: a.T, lambda a: a.T)  # [out, in]
