@@ -5,13 +5,15 @@ arrays of a file under their official names, refuses what it is not for (an Inpu
 after the name of the file, without a full stop), and returns a `Plan`. It is given a `NamedState`:
 NVIDIA's pickles say how their networks were made, and its `settings` are that. PyTorch's have
 `class_name` and the arguments of the class (`core.nvidia_file`), TensorFlow's their `static_kwargs`
-(`core.tf1_file`); of other files they are empty. A reader may give any dict of arrays.
+(`core.tf1_file`). A `.pth` has those of a `.json` beside it, if there is one with a `class_name`;
+of other files they are empty. A reader may give any dict of arrays.
 
 PyTorch's kernels, Conv2d `[O, I, kh, kw]` and ConvTranspose2d `[I, O, kh, kw]`, both become Keras'
 by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Batch norm's weight and
 bias become gamma and beta, its running statistics the moving ones.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -49,6 +51,8 @@ class Plan(NamedTuple):
         rows: instead of `layers`, a function of the network and its arguments. It gives, for every
             official name that the file holds, the variable, and a function that makes its value of
             the file's array.
+        arrays: the arrays by the names that `rows` gives, where the file has other names; None:
+            those of the file.
     """
 
     build: Callable[..., keras.Model]
@@ -56,6 +60,7 @@ class Plan(NamedTuple):
     layers: Layers = ()
     choices: dict[str, Any] = {}
     rows: Callable[[keras.Model, dict[str, Any]], Rows] | None = None
+    arrays: State | None = None
 
 
 Kinds = Mapping[str, Callable[[State], Plan]]
@@ -96,7 +101,8 @@ def import_network(
         if plan.rows is None:
             _fill(network, plan.layers, arrays)
         else:
-            _fill_rows(list(plan.rows(network, chosen)), arrays)
+            named = arrays if plan.arrays is None else plan.arrays
+            _fill_rows(list(plan.rows(network, chosen)), named)
     except InputError as error:
         raise InputError(f"{source} {error}.") from error
     return network
@@ -188,10 +194,26 @@ def _read(state, kind: str, readers: Readers) -> State:
             raise InputError(f"{kind}: comes in no package; give the path of its file.")
         if Path(state).suffix == ".pkl":
             return _read_pickle(state, kind.endswith("discriminator"))
-        return NamedState(read_state_dict(state))
+        return NamedState(read_state_dict(state), _settings_beside(Path(state)))
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
     arrays = {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
     return NamedState(arrays, getattr(state, "settings", None))
+
+
+def _settings_beside(path: Path) -> dict[str, Any]:
+    """What a `.json` beside a `.pth` says of the network, as `scripts.export_state_dict` writes it;
+    {} where there is none."""
+    beside = path.with_suffix(".json")
+    if not beside.exists():
+        return {}
+    try:
+        found = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{beside} cannot be read ({error}), expected the settings of {path.name}: mend it, or "
+            "take it away."
+        ) from error
+    return found if isinstance(found, dict) and "class_name" in found else {}
 
 
 def _read_pickle(path: str | Path, discriminator: bool) -> NamedState:

@@ -59,7 +59,8 @@ def import_weights(
     """
     network = known.importers.import_network(known.kind, path)
     found = known.importers.guess_config(known.kind, path) | known.read(network)
-    config = _config(model, known, known.changes(found, options), run_dir)
+    stored = _stored(model, run_dir)
+    config = _config(model, known, known.changes(found, options), stored)
     parts = known.filled(network, name)
     run = api.build(config, epoch=1, budget=1, run_dir=run_dir, trains=False)
     source = "the package" if path is None else str(path)
@@ -67,13 +68,13 @@ def import_weights(
         own = run.algorithm.networks[part]
         if [w.shape for w in own.weights] != [w.shape for w in filled.weights]:
             raise InputError(f"{source} is not a {part} {known.refusal(options)}.")
-    directory = RunDir(run_dir, config)
+    directory = RunDir(run_dir, stored or config)
     try:
-        progress = checkpoint.restore(directory.path, run.algorithm, say, tidy=True)
-        if progress and progress["images"]:
-            raise InputError(f"--run_dir={run_dir}: has been trained. Give another one.")
-        for part, filled in parts.items():
-            run.algorithm.take(part, filled.get_weights())
+        weights = _imported_before(directory.path, stored, say)
+        _check_fit(weights, run, source)
+        weights |= {part: filled.get_weights() for part, filled in parts.items()}
+        for part, values in weights.items():
+            run.algorithm.take(part, values)
         directory.store(config, api.own_fingerprint(run))
         progress = {"images": 0, "steps": 0}
         checkpoint.save(directory.path, run.algorithm, progress, keep=config.keep)
@@ -86,13 +87,44 @@ def import_weights(
     say(f"imported so far: {', '.join(sorted(imported))}")
 
 
-def _config(model: Model, known: Import, changes: dict[str, Any], run_dir: Path) -> RunConfig:
-    """The configuration that fits this file and the files imported before."""
+def _stored(model: Model, run_dir: Path) -> RunConfig | None:
+    """The configuration that a file was imported with before."""
     if not (run_dir / "config.json").exists():
+        return None
+    return stored_config(run_dir, model.presets)
+
+
+def _config(
+    model: Model, known: Import, changes: dict[str, Any], stored: RunConfig | None
+) -> RunConfig:
+    """The configuration that fits this file and the files imported before."""
+    if stored is None:
         return api.make_config(model.name, known.preset, changes)
-    config = stored_config(run_dir, model.presets)
     # settings that this file does not tell, such as ndf for a generator, stay as they are stored
-    return override(config, changes)
+    return override(stored, changes)
+
+
+def _imported_before(run_dir, stored, say):
+    """The weights that other files brought, by network; a run that was trained is refused."""
+    if stored is None:
+        return {}
+    run = api.build(stored, epoch=1, budget=1, run_dir=run_dir, trains=False)
+    progress = checkpoint.restore(run_dir, run.algorithm, say, tidy=True)
+    if progress and progress["images"]:
+        raise InputError(f"--run_dir={run_dir}: has been trained. Give another one.")
+    names = read_json(run_dir / RECORD) if progress and (run_dir / RECORD).exists() else {}
+    return {name: run.algorithm.networks[name].get_weights() for name in names}
+
+
+def _check_fit(weights, run, source):
+    """Refuses a file that changes the sizes of networks imported before."""
+    for name, values in weights.items():
+        own = run.algorithm.networks[name].weights
+        if [w.shape for w in own] != [w.shape for w in values]:
+            raise InputError(
+                f"{source}: does not go with the {name} in {run.run_dir}, which has other sizes. "
+                "Give another --run_dir."
+            )
 
 
 def _record(run_dir, names, source):

@@ -2,7 +2,7 @@
 
 `import_network("cyclegan/resnet_generator", "latest_net_G_A.pth")` builds our network in the size
 that the file has and fills it (`core.importing` says how). A kind is a function in `KINDS`; those
-of TensorFlow 1 are in `gan.tf1_importers`.
+of TensorFlow 1 are in `gan.tf1_importers`, those of StyleGAN2 in `gan.nvidia_importers`.
 
 Names and shapes: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py and
 models/base_model.py:144-174 (what is saved, and what is dropped on loading).
@@ -44,7 +44,9 @@ def import_network(kind: str, state: Mapping | Location, **config: Any) -> keras
     Args:
         kind: one of `KINDS`.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
-            `.pkl` of TensorFlow 1 (of its generators, the averaged one).
+            `.pkl` of NVIDIA's code for TensorFlow 1 or PyTorch (of its generators, the averaged
+            one; `NamedState(*core.nvidia_file.read(path, "G"))` is the other one of a PyTorch
+            file).
         config: hyper-parameters of the network (see `guess_config`). What is left out or None is
             taken from the file; what is given must agree with it. A file does not tell whether a
             "pix2pix/unet_generator" was trained with dropout: give `dropout=True` to have it.

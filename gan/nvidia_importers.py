@@ -18,13 +18,17 @@ import numpy as np
 
 from core.errors import InputError
 from core.importing import Kinds, Plan, State, first_few, indices
+from gan.nvidia_shapes import check_discriminator, check_features, check_generator, shape
+from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.layers import TAPS
-from gan.stylegan2.networks import Discriminator, Generator, Synthesis
+from gan.stylegan2.networks import Generator, Synthesis
+from gan.stylegan2_tf_importers import from_tensorflow
 
 EXPECTED = {
     "G": "StyleGAN2 generator (mapping.fc0.weight, synthesis.b4.const, …)",
     "D": "StyleGAN2 discriminator (b4.conv.weight, b4.fc.weight, …)",
 }
+SECTIONS = (None, "synthesis_kwargs", "mapping_kwargs", "block_kwargs", "epilogue_kwargs")
 
 
 class Layout(NamedTuple):
@@ -184,53 +188,71 @@ def _flattened(network):
 
 
 def stylegan2_generator(state: State) -> Plan:
-    """The plan for a generator."""
+    """The plan for a generator, of PyTorch or TensorFlow."""
+    state = from_tensorflow(state, "G")
     _check_kind(state, "G", "mapping.fc0.weight", "synthesis.b4.const")
     _drop_filters(state)
     levels = _levels(state, "synthesis.")
-    w_dim = _shape(state, "mapping.w_avg", 1)[0]
-    width = _shape(state, "mapping.fc0.weight", 2)[1]
-    c_dim = _shape(state, "mapping.embed.weight", 2)[1] if "mapping.embed.weight" in state else 0
+    w_dim = shape(state, "mapping.w_avg", 1)[0]
+    width = shape(state, "mapping.fc0.weight", 2)[1]
+    c_dim = shape(state, "mapping.embed.weight", 2)[1] if "mapping.embed.weight" in state else 0
     last = f"synthesis.b{4 << levels}"
     config = {
-        "resolution": _resolution(_shape(state, "synthesis.b4.const", 3)[1:], levels),
+        "resolution": _resolution(shape(state, "synthesis.b4.const", 3)[1:], levels),
         "z_dim": width - w_dim * bool(c_dim),
         "c_dim": c_dim,
         "w_dim": w_dim,
         "mapping_layers": len(indices(state, r"mapping\.fc(\d{1,3})\.")),
-        "num_channels": _shape(state, f"{last}.torgb.weight", 4)[0],
+        "num_channels": shape(state, f"{last}.torgb.weight", 4)[0],
         "architecture": _architecture(state, "synthesis.b4.torgb.weight", f"{last}.skip.weight"),
         "use_noise": "synthesis.b4.conv1.noise_strength" in state,
     }
-    fmaps = [_shape(state, f"synthesis.b{4 << i}.conv1.weight", 4)[0] for i in range(levels + 1)]
-    return Plan(Generator, config, choices=_choices(state, fmaps), rows=generator_rows)
+    if config["z_dim"] < 1:
+        raise InputError(f"has a mapping of {width} features beside classes, expected a z, too")
+    fmaps = [shape(state, f"synthesis.b{4 << i}.conv1.weight", 4)[0] for i in range(levels + 1)]
+    check_generator(state, config, fmaps)
+    choices = _choices(state, fmaps)
+    choices["mapping_lrmul"] = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
+    return Plan(Generator, config, choices=choices, rows=generator_rows, arrays=state)
 
 
 def stylegan2_discriminator(state: State) -> Plan:
-    """The plan for a discriminator."""
+    """The plan for a discriminator, of PyTorch or TensorFlow."""
+    state = from_tensorflow(state, "D")
     _check_kind(state, "D", "b4.conv.weight", "b4.fc.weight")
     _drop_filters(state)
     levels = _levels(state, "")
-    taken, given = _shape(state, "b4.conv.weight", 4)[1::-1]
-    features = _shape(state, "b4.fc.weight", 2)[1]
+    taken, given = shape(state, "b4.conv.weight", 4)[1::-1]
+    features = shape(state, "b4.fc.weight", 2)[1]
     config = {
         "resolution": _resolution(_smallest(features // given), levels),
         "c_dim": 0,
-        "num_channels": _shape(state, f"b{4 << levels}.fromrgb.weight", 4)[1],
+        "num_channels": shape(state, f"b{4 << levels}.fromrgb.weight", 4)[1],
         "architecture": _architecture(state, "b4.fromrgb.weight", f"b{4 << levels}.skip.weight"),
     }
     if "mapping.embed.weight" in state:
-        config["c_dim"] = _shape(state, "mapping.embed.weight", 2)[1]
+        config["c_dim"] = shape(state, "mapping.embed.weight", 2)[1]
         config["mapping_layers"] = len(indices(state, r"mapping\.fc(\d{1,3})\."))
+        _scale_mapping(state)
     fmaps = [given]
-    fmaps += [_shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
+    fmaps += [shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
     choices = _choices(state, fmaps)
-    if taken > given:  # a file says only that there are groups
-        settings = getattr(state, "settings", {}).get("epilogue_kwargs", {})
-        choices["mbstd_group_size"] = settings.get("mbstd_group_size", 4)
+    if taken > given:  # a file of arrays says only that there are groups
+        groups = _section(state, "epilogue_kwargs")
+        choices["mbstd_group_size"] = _setting(groups, "mbstd_group_size", 4) or 4
     else:
         config["mbstd_group_size"] = 1
-    return Plan(Discriminator, config, choices=choices, rows=discriminator_rows)
+    check_discriminator(state, config, fmaps)
+    return Plan(Discriminator, config, choices=choices, rows=discriminator_rows, arrays=state)
+
+
+def _scale_mapping(state):
+    """Changes the layers of a discriminator's mapping that were made for another learning rate
+    multiplier than 0.01, so that with 0.01 they compute the same."""
+    lrmul = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
+    if lrmul != 0.01:
+        for name in [name for name in state if name.startswith("mapping.fc")]:
+            state[name] = state[name] * np.float32(lrmul / 0.01)
 
 
 KINDS: Kinds = {
@@ -264,6 +286,8 @@ def _levels(state, prefix):
 
 
 def _resolution(smallest, levels):
+    if not 4 <= min(smallest) <= 7:
+        raise InputError(f"begins at {smallest} pixels, expected 4 to 7 at the shorter side")
     height, width = (side << levels for side in smallest)
     return height if height == width else (height, width)
 
@@ -282,22 +306,33 @@ def _architecture(state, skip, residual):
 
 def _choices(state, fmaps):
     """The numbers of features, and what only the settings beside the arrays tell."""
+    sections = [_section(state, name) for name in SECTIONS]
+    if any(section.get("activation", "lrelu") != "lrelu" for section in sections):
+        raise InputError("has another activation, expected lrelu (leaky ReLU)")
+    settings = _section(state, "synthesis_kwargs") | _section(state)
     channel_base, channel_max = fmaps[-1] * (4 << (len(fmaps) - 1)), max(fmaps)
+    choices = {
+        "channel_base": _setting(settings, "channel_base", channel_base),
+        "channel_max": _setting(settings, "channel_max", channel_max),
+        "num_fp16_res": _setting(settings, "num_fp16_res", 0),
+        "conv_clamp": _setting(settings, "conv_clamp", None),
+    }
+    check_features(fmaps, choices["channel_base"], choices["channel_max"])
+    return choices
+
+
+def _section(state, name=None):
+    """The settings beside the arrays, or a part of them; {} where there are none."""
     settings = getattr(state, "settings", {})
-    settings = settings.get("synthesis_kwargs", {}) | settings
-    found = {key: settings[key] for key in ("conv_clamp", "num_fp16_res") if key in settings}
-    return {
-        "channel_base": settings.get("channel_base", channel_base),
-        "channel_max": settings.get("channel_max", channel_max),
-        "num_fp16_res": 0,
-        "conv_clamp": None,
-    } | found
+    found = settings.get(name, {}) if name else settings
+    return found if isinstance(found, dict) else {}
 
 
-def _shape(state, name, axes):
-    if name not in state:
-        raise InputError(f"has no {name}: is the file complete?")
-    shape = state[name].shape
-    if len(shape) != axes or 0 in shape:
-        raise InputError(f"has {name} of shape {shape}, expected {axes} numbers above 0")
-    return shape
+def _setting(settings, name, default):
+    """A number of the settings, or None where that is its default."""
+    value = settings.get(name, default)
+    if value is default or value is None:
+        return default
+    if type(value) not in (int, float) or not 0 <= value < float("inf"):
+        raise InputError(f"has {name}={str(value)[:40]}, expected a number")
+    return int(value) if isinstance(default, int) else value

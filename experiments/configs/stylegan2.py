@@ -18,7 +18,7 @@ from experiments.model import Model, Run
 from experiments.tasks.generation import LabelledGeneration, check_classes
 from experiments.tasks.imports import stylegan2_features, stylegan2_settings
 from experiments.training.config import RunConfig
-from experiments.training.imported import Import
+from experiments.training.imported import Import, check_imported
 from experiments.training.presets import prefixed, presets, renamed
 from gan import importers
 from gan.stylegan2.algorithm import StyleGAN2
@@ -134,6 +134,8 @@ class StyledGeneration(LabelledGeneration):
         keras.config.set_dtype_policy(policy)
         if not isinstance(other.algorithm, StyleGAN2):
             raise InputError(f"algorithm.base={base}: a run of {other.config.model}, no StyleGAN2.")
+        for name in ("G", "D"):
+            check_imported(other, name, f"algorithm.base={base}")
         try:
             run.algorithm.start_from(other.algorithm)
         except ValueError as error:

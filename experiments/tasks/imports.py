@@ -52,7 +52,9 @@ def stylegan2_settings(prefix: str) -> Callable[[Mapping[str, Any], Any], dict[s
         given = {names.get(key, key): value for key, value in settings(found).items()}
         if "algorithm.conv_clamp" in given:
             given["algorithm.conv_clamp"] = given["algorithm.conv_clamp"] or 0.0
-        return given | {"data.load_size": given["data.size"], "precision": "float32"}
+        labels = bool(given.get("algorithm.classes"))
+        given |= {"data.labels": labels, "data.load_size": given["data.size"]}
+        return given | {"precision": "float32"}
 
     return changes
 
@@ -62,7 +64,10 @@ def stylegan2_features(network: Any) -> dict[str, Any]:
     settings beside its arrays."""
     config = network.synthesis.config if hasattr(network, "synthesis") else network.config
     names = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp", "mbstd_group_size")
-    return {name: config[name] for name in names if name in config}
+    found = {name: config[name] for name in names if name in config}
+    if hasattr(network, "synthesis"):
+        found["mapping_lrmul"] = network.mapping.config["lrmul"]
+    return found
 
 
 def _settings(found, expected):

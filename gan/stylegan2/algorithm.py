@@ -26,7 +26,8 @@ from gan.losses import discriminator_loss, generator_loss
 from gan.penalties import squared_gradient
 from gan.style_mixing import layers_of_the_first_w
 from gan.stylegan2.config import StyleGAN2Config
-from gan.stylegan2.networks import Discriminator, Generator
+from gan.stylegan2.discriminator import Discriminator
+from gan.stylegan2.networks import Generator
 
 
 class StyleGAN2(LatentGAN):

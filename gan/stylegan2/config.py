@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gan.augment.draws import chosen
 from gan.augment.training import KINDS
 from gan.checks import check_at_least, check_fraction, check_one_of
-from gan.stylegan2.networks import ARCHITECTURES
+from gan.stylegan2.blocks import ARCHITECTURES
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from keras import ops
 from core import engine
 from experiments import api
 from gan.stylegan2.algorithm import StyleGAN2, finite
+from gan.stylegan2.blocks import sizes
 from gan.stylegan2.config import StyleGAN2Config
+from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.layers import modulated_conv
-from gan.stylegan2.networks import Discriminator, Generator, sizes
+from gan.stylegan2.networks import Generator
 
 both = pytest.mark.backends
 

@@ -1,0 +1,61 @@
+"""The hyper-parameters of a StyleGAN2 as the official PyTorch classes take them.
+
+`gan.nvidia_importers.state_dict` gives the arrays under the official names.
+
+Source: the arguments of NVlabs/stylegan2-ada-pytorch @ d72cc7d, training/networks.py.
+"""
+
+from typing import Any
+
+from gan.stylegan2.discriminator import Discriminator
+from gan.stylegan2.networks import Generator
+
+
+def settings(network: Generator | Discriminator) -> dict[str, Any]:
+    """The keyword arguments of the official `Generator` or `Discriminator`, and the name of the
+    class under `class_name`; plain values, as NVIDIA's pickles hold them and importers read them.
+
+    Args:
+        network: a square one: the official networks know no other.
+    """
+    if isinstance(network, Discriminator):
+        return _discriminator(network)
+    config, mapping = network.synthesis.config, network.mapping.config
+    options = {} if config["architecture"] == "skip" else {"architecture": config["architecture"]}
+    options |= {} if config["use_noise"] else {"use_noise": False}
+    return {
+        "class_name": "Generator",
+        "z_dim": mapping["z_dim"],
+        "c_dim": mapping["c_dim"],
+        "w_dim": mapping["w_dim"],
+        "img_resolution": config["resolution"],
+        "img_channels": config["num_channels"],
+        "mapping_kwargs": {
+            "num_layers": mapping["num_layers"],
+            "lr_multiplier": mapping["lrmul"],
+            "w_avg_beta": mapping["w_avg_beta"],
+        },
+        "synthesis_kwargs": _features(config) | options,
+    }
+
+
+def _discriminator(network):
+    config, group = network.config, network.config["mbstd_group_size"]
+    groups = {"mbstd_group_size": group} if group > 1 else {"mbstd_num_channels": 0}
+    mapping = {"num_layers": config["mapping_layers"]} if config["c_dim"] else {}
+    return {
+        "class_name": "Discriminator",
+        "c_dim": config["c_dim"],
+        "img_resolution": config["resolution"],
+        "img_channels": config["num_channels"],
+        "architecture": config["architecture"],
+        **_features(config),
+        "block_kwargs": {},
+        "mapping_kwargs": mapping,
+        "epilogue_kwargs": groups,
+    }
+
+
+def _features(config):
+    names = ("channel_base", "channel_max", "num_fp16_res", "conv_clamp")
+    return {name: config[name] for name in names}
