@@ -92,9 +92,9 @@ class ModulatedConv(keras.layers.Layer):
         self.units, self.kernel_size, self.up, self.demodulate = units, kernel_size, up, demodulate
         self.affine = Dense(0, gain=1.0, bias_start=1.0, dtype="float32", name="affine")
 
-    def build(self, input_shape: Shape, w_shape: Shape) -> None:
+    def build(self, x_shape: Shape, w_shape: Shape) -> None:
         """Makes the kernel `[k, k, in, out]` and the affine layer."""
-        channels, size = input_shape[-1], self.kernel_size
+        channels, size = x_shape[-1], self.kernel_size
         self.kernel = self.add_weight(
             name="kernel",
             shape=(size, size, channels, self.units),
@@ -118,9 +118,9 @@ class ModulatedConv(keras.layers.Layer):
         options = {"up": self.up, "demodulate": self.demodulate}
         return modulated_conv(x, ops.convert_to_tensor(self.kernel), styles, **options)
 
-    def compute_output_shape(self, input_shape: Shape, w_shape: Shape) -> Shape:
+    def compute_output_shape(self, x_shape: Shape, w_shape: Shape) -> Shape:
         """The shape of the features."""
-        n, h, w, _ = input_shape
+        n, h, w, _ = x_shape
         return (n, *(None if s is None else s * (1 + self.up) for s in (h, w)), self.units)
 
     def flops(self, input_shape: tuple[int, ...]) -> float:
@@ -151,13 +151,13 @@ class StyledConv(keras.layers.Layer):
         self.use_noise = use_noise
         self.conv = ModulatedConv(units, 3, up, dtype=self.dtype_policy, name="conv")
 
-    def build(self, input_shape: Shape, w_shape: Shape) -> None:
+    def build(self, x_shape: Shape, w_shape: Shape) -> None:
         """Makes the convolution, the bias, and the noise with its strength."""
-        self.conv.build(input_shape, w_shape)
+        self.conv.build(x_shape, w_shape)
         options = {"dtype": "float32", "initializer": "zeros"}
         self.bias = self.add_weight(name="bias", shape=(self.units,), **options)
         if self.use_noise:
-            _, height, width, _ = self.conv.compute_output_shape(input_shape, w_shape)
+            _, height, width, _ = self.conv.compute_output_shape(x_shape, w_shape)
             self.noise_strength = self.add_weight(name="noise_strength", shape=(), **options)
             self.noise = self.add_weight(
                 name="noise",
@@ -180,9 +180,9 @@ class StyledConv(keras.layers.Layer):
             y = y + ops.cast(noise * self.noise_strength, y.dtype)
         return activate(y + ops.cast(self.bias, y.dtype), self.gain, self.clamp)
 
-    def compute_output_shape(self, input_shape: Shape, w_shape: Shape) -> Shape:
+    def compute_output_shape(self, x_shape: Shape, w_shape: Shape) -> Shape:
         """The shape of the features."""
-        return self.conv.compute_output_shape(input_shape, w_shape)
+        return self.conv.compute_output_shape(x_shape, w_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -205,9 +205,9 @@ class ToRGB(keras.layers.Layer):
         policy = self.dtype_policy
         self.conv = ModulatedConv(units, 1, demodulate=False, dtype=policy, name="conv")
 
-    def build(self, input_shape: Shape, w_shape: Shape) -> None:
+    def build(self, x_shape: Shape, w_shape: Shape) -> None:
         """Makes the convolution and the bias."""
-        self.conv.build(input_shape, w_shape)
+        self.conv.build(x_shape, w_shape)
         options = {"dtype": "float32", "initializer": "zeros"}
         self.bias = self.add_weight(name="bias", shape=(self.units,), **options)
 
@@ -216,9 +216,9 @@ class ToRGB(keras.layers.Layer):
         y = self.conv(x, w)
         return ops.cast(clamped(y + ops.cast(self.bias, y.dtype), 1.0, self.clamp), "float32")
 
-    def compute_output_shape(self, input_shape: Shape, w_shape: Shape) -> Shape:
+    def compute_output_shape(self, x_shape: Shape, w_shape: Shape) -> Shape:
         """The shape of the picture."""
-        return (*input_shape[:-1], self.units)
+        return (*x_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

@@ -120,6 +120,9 @@ class Synthesis(Blocks):
         if isinstance(noise, str):
             noise = self.noises(noise, ops.shape(ws)[0], seed)
         x = ops.broadcast_to(self.const, (ops.shape(ws)[0], *self.const.shape))
+        return self._pictures(x, ws, noise)
+
+    def _pictures(self, x, ws, noise):
         picture, residual = None, self.config["architecture"] == "resnet"
         for level in range(len(self.sizes)):
             first = 2 * level - 1 if level else 0
@@ -170,7 +173,8 @@ class Synthesis(Blocks):
     def functional(self, batch_size: int) -> keras.Model:
         """The layers as a functional model of known sizes, to count them."""
         ws = keras.Input((self.num_ws, self.w_dim), batch_size=batch_size)
-        return keras.Model(ws, self.call(ws))
+        first = keras.Input(tuple(self.const.shape), batch_size=batch_size)
+        return keras.Model([first, ws], self._pictures(first, ws, self.noises("none")))
 
 
 @keras.saving.register_keras_serializable("stylegan2")

@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from core import engine
+from core.flops import network_flops
 from experiments import api
 from gan.stylegan2.algorithm import StyleGAN2, finite
 from gan.stylegan2.blocks import sizes
@@ -141,6 +142,15 @@ def test_cadence_of_the_phases():
     assert not {"loss/G_reg", "loss/D_reg"} & (logged[1] | logged[2] | logged[3])
     assert "loss/G_reg" in logged[4] and "loss/D_reg" not in logged[4]
     assert float(numpy(algorithm.pl_mean)) > 0
+
+
+def test_arithmetic_is_counted():
+    """Two operations for each product: of convolutions with 8 features, at 4 and at 8 pixels."""
+    algorithm = tiny()
+    rgb = (16 + 64) * 8 * 3
+    expected = 2 * 4 * (16 * 9 * 64 + 16 * 9 * 64 + 64 * 9 * 64 + rgb)
+    assert network_flops(algorithm.sized("G")) == expected
+    assert network_flops(algorithm.sized("D")) > 2 * 4 * (64 * 9 * 64 + 16 * 9 * 64)
 
 
 def test_frozen_layers_stay(tmp_path):
