@@ -146,7 +146,8 @@ def save_variables(state, folder):
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, ())
-        variables = [v1.get_variable(name, value.shape) for name, value in state.items()]
+        zeros = v1.zeros_initializer()  # random ones need a seed where determinism is on
+        variables = [v1.get_variable(k, v.shape, initializer=zeros) for k, v in state.items()]
         for variable, value in zip(variables, state.values(), strict=True):
             variable.load(value, session)
         builder = v1.saved_model.Builder(str(folder))
