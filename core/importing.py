@@ -142,6 +142,20 @@ def _check_all(state, expected):
         )
 
 
+def array_shape(state: State, name: str, axes: int) -> tuple[int, ...]:
+    """The shape of an array.
+
+    Raises:
+        InputError: there is no such array, or it has not `axes` sides, all above 0.
+    """
+    if name not in state:
+        raise InputError(f"has no {name}: is the file complete?")
+    found = state[name].shape
+    if len(found) != axes or 0 in found:
+        raise InputError(f"has {name} of shape {found}, expected {axes} numbers above 0")
+    return found
+
+
 def kernel_shape(state: State, layer: str) -> tuple[int, ...]:
     """The shape of a convolution's kernel, in PyTorch's layout.
 

@@ -239,6 +239,7 @@ def build(
     run = Run(config, Path(run_dir), algorithm, model)
     if trains:
         model.task.begin(run, load)
+        keras.config.set_dtype_policy(config.precision)  # a run that was loaded has its own
     return run
 
 

@@ -1,11 +1,14 @@
 """What the mapping networks of the StyleGANs share: the mean of w, and truncation towards it."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from core.tensors import Tensor
+from gan.layers import Dense
 
 
 class MappingNetwork(keras.Model):
@@ -13,11 +16,21 @@ class MappingNetwork(keras.Model):
 
     Attributes:
         config: the arguments of its constructor; `num_ws` and `w_avg_beta` are among them.
+        dense: its layers, in the order of their use.
         w_avg: `[w_dim]`, the moving mean of w; not trained by gradient.
     """
 
     config: dict[str, Any]
+    dense: list[Dense]
     w_avg: keras.Variable
+
+    def add_layers(self, widths: Sequence[int], **options: Any) -> None:
+        """Makes `dense`, a layer between each two widths; `options` are those of `Dense`."""
+        self.dense = []
+        for i, (before, width) in enumerate(itertools.pairwise(widths)):
+            layer = Dense(width, dtype="float32", name=f"dense{i}", **options)
+            layer.build((None, before))
+            self.dense.append(layer)
 
     def add_mean(self, w_dim: int) -> None:
         """Makes `w_avg`."""

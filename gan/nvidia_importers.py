@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from core.errors import InputError
-from core.importing import Kinds, Plan, State, first_few, indices
-from gan.nvidia_shapes import check_discriminator, check_features, check_generator, shape
+from core.importing import Kinds, Plan, State, array_shape, first_few, indices
+from gan.nvidia_shapes import check_discriminator, check_features, check_generator
 from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.layers import TAPS
 from gan.stylegan2.networks import Generator, Synthesis
@@ -193,23 +193,27 @@ def stylegan2_generator(state: State) -> Plan:
     _check_kind(state, "G", "mapping.fc0.weight", "synthesis.b4.const")
     _drop_filters(state)
     levels = _levels(state, "synthesis.")
-    w_dim = shape(state, "mapping.w_avg", 1)[0]
-    width = shape(state, "mapping.fc0.weight", 2)[1]
-    c_dim = shape(state, "mapping.embed.weight", 2)[1] if "mapping.embed.weight" in state else 0
+    w_dim = array_shape(state, "mapping.w_avg", 1)[0]
+    width = array_shape(state, "mapping.fc0.weight", 2)[1]
+    c_dim = (
+        array_shape(state, "mapping.embed.weight", 2)[1] if "mapping.embed.weight" in state else 0
+    )
     last = f"synthesis.b{4 << levels}"
     config = {
-        "resolution": _resolution(shape(state, "synthesis.b4.const", 3)[1:], levels),
+        "resolution": _resolution(array_shape(state, "synthesis.b4.const", 3)[1:], levels),
         "z_dim": width - w_dim * bool(c_dim),
         "c_dim": c_dim,
         "w_dim": w_dim,
         "mapping_layers": len(indices(state, r"mapping\.fc(\d{1,3})\.")),
-        "num_channels": shape(state, f"{last}.torgb.weight", 4)[0],
+        "num_channels": array_shape(state, f"{last}.torgb.weight", 4)[0],
         "architecture": _architecture(state, "synthesis.b4.torgb.weight", f"{last}.skip.weight"),
         "use_noise": "synthesis.b4.conv1.noise_strength" in state,
     }
     if config["z_dim"] < 1:
         raise InputError(f"has a mapping of {width} features beside classes, expected a z, too")
-    fmaps = [shape(state, f"synthesis.b{4 << i}.conv1.weight", 4)[0] for i in range(levels + 1)]
+    fmaps = [
+        array_shape(state, f"synthesis.b{4 << i}.conv1.weight", 4)[0] for i in range(levels + 1)
+    ]
     check_generator(state, config, fmaps)
     choices = _choices(state, fmaps)
     choices["mapping_lrmul"] = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
@@ -222,20 +226,20 @@ def stylegan2_discriminator(state: State) -> Plan:
     _check_kind(state, "D", "b4.conv.weight", "b4.fc.weight")
     _drop_filters(state)
     levels = _levels(state, "")
-    taken, given = shape(state, "b4.conv.weight", 4)[1::-1]
-    features = shape(state, "b4.fc.weight", 2)[1]
+    taken, given = array_shape(state, "b4.conv.weight", 4)[1::-1]
+    features = array_shape(state, "b4.fc.weight", 2)[1]
     config = {
         "resolution": _resolution(_smallest(features // given), levels),
         "c_dim": 0,
-        "num_channels": shape(state, f"b{4 << levels}.fromrgb.weight", 4)[1],
+        "num_channels": array_shape(state, f"b{4 << levels}.fromrgb.weight", 4)[1],
         "architecture": _architecture(state, "b4.fromrgb.weight", f"b{4 << levels}.skip.weight"),
     }
     if "mapping.embed.weight" in state:
-        config["c_dim"] = shape(state, "mapping.embed.weight", 2)[1]
+        config["c_dim"] = array_shape(state, "mapping.embed.weight", 2)[1]
         config["mapping_layers"] = len(indices(state, r"mapping\.fc(\d{1,3})\."))
         _scale_mapping(state)
     fmaps = [given]
-    fmaps += [shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
+    fmaps += [array_shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
     choices = _choices(state, fmaps)
     if taken > given:  # a file of arrays says only that there are groups
         groups = _section(state, "epilogue_kwargs")

@@ -8,24 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.errors import InputError
-from core.importing import State
+from core.importing import State, array_shape
 from gan.stylegan2.blocks import channels, sizes
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
-
-
-def shape(state: State, name: str, axes: int) -> tuple[int, ...]:
-    """The shape of an array.
-
-    Raises:
-        InputError: there is no such array, or it has not `axes` sides, all above 0.
-    """
-    if name not in state:
-        raise InputError(f"has no {name}: is the file complete?")
-    found = state[name].shape
-    if len(found) != axes or 0 in found:
-        raise InputError(f"has {name} of shape {found}, expected {axes} numbers above 0")
-    return found
 
 
 def check_generator(state: State, config: dict[str, Any], fmaps: list[int]) -> None:
@@ -63,7 +49,7 @@ def check_features(fmaps: list[int], channel_base: int, channel_max: int) -> Non
 
 def _check(state, shapes):
     for name, expected in shapes:
-        found = shape(state, name, len(expected))
+        found = array_shape(state, name, len(expected))
         if found != expected:
             raise InputError(f"has {name} of shape {found}, expected {expected}")
 

@@ -12,7 +12,7 @@ import functools
 import re
 
 from core.errors import InputError
-from core.importing import Kinds, Plan, Rows, State, first_few
+from core.importing import Kinds, Plan, Rows, State, array_shape, first_few
 from gan.progan.networks import Generator as ProGANGenerator
 from gan.progressive import Discriminator, resolutions
 from gan.stylegan.networks import Generator as StyleGANGenerator
@@ -22,7 +22,7 @@ def progan_generator(state: State) -> Plan:
     """The plan for ProGAN's generator, `G_paper`."""
     expected = "ProGAN generator (4x4/Dense, 8x8/Conv0_up, …, ToRGB_lod0)"
     config, fmaps = _sizes(state, "", "ToRGB", expected)
-    config["latent_size"] = _shape(state, "4x4/Dense/weight", 2)[0]
+    config["latent_size"] = array_shape(state, "4x4/Dense/weight", 2)[0]
 
     def rows(network, config):
         return _synthesis(network.synthesis, "", lambda size: True, swapped=True)
@@ -69,7 +69,7 @@ def discriminator(blur: bool, state: State) -> Plan:
     """The plan for the discriminator `D_paper` (ProGAN) or, with `blur`, `D_basic` (StyleGAN)."""
     expected = "ProGAN or StyleGAN discriminator (FromRGB_lod0, …, 4x4/Dense1)"
     config, choices = _sizes(state, "", "FromRGB", expected)
-    taken, given = _shape(state, "4x4/Conv/weight", 4)[2:]
+    taken, given = array_shape(state, "4x4/Conv/weight", 4)[2:]
     if taken > given:  # a file says only that there are groups; the official ones are of 4
         choices["mbstd_group_size"] = 4
     else:
@@ -100,7 +100,7 @@ def _sizes(state, prefix, rgb, expected):
     if not levels or levels != list(range(len(levels))):
         raise InputError(f"holds {first_few(state)}; expected a {expected}")
     resolution = 4 << levels[-1]
-    sides = {k: _shape(state, f"{prefix}{rgb}_lod{k}/weight", 4)[2:] for k in levels}
+    sides = {k: array_shape(state, f"{prefix}{rgb}_lod{k}/weight", 4)[2:] for k in levels}
     fmaps = {k: side[rgb == "FromRGB"] for k, side in sides.items()}
     config = {"resolution": resolution, "num_channels": sides[0][rgb == "ToRGB"]}
     return config, {"fmap_base": fmaps[0] * resolution // 2, "fmap_max": fmaps[levels[-1]]}
@@ -110,23 +110,14 @@ def _mapping_sizes(state):
     layers = {int(m[1]) for name in state if (m := re.match(r"G_mapping/Dense(\d+)/", name))}
     if "dlatent_avg" not in state or layers != set(range(len(layers))):
         raise InputError(f"holds {first_few(state)}; expected dlatent_avg and G_mapping/Dense0, …")
-    w_dim = _shape(state, "dlatent_avg", 1)[0]
-    shapes = [_shape(state, f"G_mapping/Dense{i}/weight", 2) for i in range(len(layers))]
+    w_dim = array_shape(state, "dlatent_avg", 1)[0]
+    shapes = [array_shape(state, f"G_mapping/Dense{i}/weight", 2) for i in range(len(layers))]
     return {
         "latent_size": shapes[0][0] if shapes else w_dim,
         "dlatent_size": w_dim,
         "mapping_layers": len(shapes),
         "mapping_fmaps": shapes[0][1] if shapes else w_dim,
     }
-
-
-def _shape(state, name, axes):
-    if name not in state:
-        raise InputError(f"has no {name}: is the file complete?")
-    shape = state[name].shape
-    if len(shape) != axes or 0 in shape:
-        raise InputError(f"has {name} of shape {shape}, expected {axes} numbers above 0")
-    return shape
 
 
 # --- which variable is which, and how it is stored

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 
 from core.errors import InputError
@@ -107,9 +106,7 @@ class ManyStyles(LearnedStyles):
             InputError: no trained run in `algorithm.base`.
         """
         if run.config.algorithm.base:
-            policy = keras.config.dtype_policy()
             base = load(run.config.algorithm.base, say=lambda line: None)
-            keras.config.set_dtype_policy(policy)
             run.algorithm.start_from(base.algorithm)
 
     def fingerprint(self, run: Run) -> dict[str, str]:

@@ -101,9 +101,7 @@ class CodedStyle(AnyStyle):
         """Takes over what another run has learned, where the configuration names one."""
         config = run.config.algorithm
         if source := config.teacher or config.encoder_from:
-            policy = keras.config.dtype_policy()
             other = load(source, say=lambda line: None).algorithm
-            keras.config.set_dtype_policy(policy)
             if config.teacher:
                 run.algorithm.learn_from(other)
             else:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import keras
-
 from core.errors import InputError
 from experiments.data.config import DataConfig
 from experiments.model import Model, Run
@@ -130,9 +128,7 @@ class StyledGeneration(LabelledGeneration):
         """
         if not (base := run.config.algorithm.base):
             return
-        policy = keras.config.dtype_policy()
         other = load(base, say=lambda line: None)
-        keras.config.set_dtype_policy(policy)
         if not isinstance(other.algorithm, StyleGAN2):
             raise InputError(f"algorithm.base={base}: a run of {other.config.model}, no StyleGAN2.")
         for name in ("G", "D"):

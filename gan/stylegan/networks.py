@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from core.tensors import Tensor
-from gan.layers import Dense, pixel_norm
+from gan.layers import pixel_norm
 from gan.mapping import MappingNetwork
 from gan.progressive import GrowingGenerator, Synthesis
 
@@ -54,11 +54,7 @@ class Mapping(MappingNetwork):
             "w_avg_beta": w_avg_beta,
         }
         widths = [latent_size] + [fmaps] * (num_layers - 1) + [w_dim] * (num_layers > 0)
-        self.dense = []
-        for i in range(num_layers):
-            layer = Dense(widths[i + 1], lrmul=lrmul, dtype="float32", name=f"dense{i}")
-            layer.build((None, widths[i]))
-            self.dense.append(layer)
+        self.add_layers(widths, lrmul=lrmul)
         self.add_mean(w_dim)
         self.built = True
 

@@ -54,11 +54,7 @@ class Mapping(MappingNetwork):
             self.embed = Dense(w_dim, gain=1.0, dtype="float32", name="embed")
             self.embed.build((None, c_dim))
         widths = [z_dim + w_dim * bool(c_dim)] + [w_dim] * num_layers
-        self.dense = []
-        for i in range(num_layers):
-            layer = Dense(widths[i + 1], gain=1.0, lrmul=lrmul, dtype="float32", name=f"dense{i}")
-            layer.build((None, widths[i]))
-            self.dense.append(layer)
+        self.add_layers(widths, gain=1.0, lrmul=lrmul)
         if z_dim:
             self.add_mean(w_dim)
         self.built = True
