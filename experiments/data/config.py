@@ -17,7 +17,7 @@ class DataConfig:
     # seasons | seasons_paired | faces | photos | folder:PATH | a TensorFlow Datasets name
     dataset: str = "seasons"
     size: Size = 256  # of the crops that the networks get, pixels: 256, or 256x512 (height x width)
-    load_size: Size = 286  # before the crop; one number is the shorter side of what size is like
+    load_size: Size = 286  # before the crop, pixels; one number is the shorter side
     fit: str = "stretch"  # stretch | crop | pad: how an image gets this shape; side: it does not
     channels: int = 3  # 1 (grey), 3 (RGB) or 4 (RGBA)
     flip: bool = True  # mirror half of the images left to right

@@ -301,8 +301,8 @@ def sheet(
 
 
 def enlargement(picture: np.ndarray) -> int:
-    """Returns the whole number by which a sheet enlarges small pictures, to about 128 pixels."""
-    return max(1, 128 // min(picture.shape[:2]))
+    """Returns the whole number by which a sheet enlarges small pictures, to 128 pixels at most."""
+    return max(1, 128 // max(picture.shape[:2]))
 
 
 def _open(file):

@@ -19,6 +19,7 @@ from experiments.data.pipeline import batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import open_dataset
 from experiments.metrics.reals import of_dataset
+from experiments.tasks.imports import settings, settings_of_pairs
 from experiments.training.config import flatten, override
 from experiments.training.rundir import RunDir, stored_config
 from gan.cyclegan.algorithm import CycleGAN
@@ -109,7 +110,7 @@ def test_a_pair_comes_back_from_json(tmp_path):
     directory.store(config, {})
     directory.close()
     text = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert text["config"]["data"]["size"] == [16, 32]
+    assert text["config"]["data.size"] == [16, 32]
     assert stored_config(tmp_path / "run", {"smoke": config}) == config
     assert flatten(override(config, {"data.size": 16, "data.load_size": 16}))["data.size"] == 16
 
@@ -124,6 +125,13 @@ def test_auto_counts_the_longer_side_and_for_r1_the_area():
     config = api.make_config("stylegan2", "auto", {"data.size": "256x512"})
     assert config.batch_size == 8 and config.algorithm.channel_base == 32768
     assert config.algorithm.r1_gamma == pytest.approx(2e-4 * 256 * 512 / 8)
+
+
+def test_files_of_networks_say_their_channels():
+    assert settings({"ngf": 4, "channels": 1}) == {"algorithm.ngf": 4, "data.channels": 1}
+    assert settings_of_pairs({"ndf": 4, "channels": 6}) == {"algorithm.ndf": 4}
+    with pytest.raises(InputError, match="pictures of 1 and 3 channels; expected 1, 3, 4"):
+        settings({"in_channels": 1, "out_channels": 3})
 
 
 # --- files and arrays
@@ -299,13 +307,12 @@ def test_samples_of_rectangles(domains, tmp_path, channels, size, augment):
             "stylegan2", preset="smoke", dataset=f"folder:{domains / 'trainA'}", run_dir=run_dir,
             images=8, checkpoint_every=4, say=lambda line: None, data__size=size, data__load_size=8,
             data__channels=channels, eval_images=2, algorithm__augment=augment,
-            algorithm__transforms="bgcfnc",
         )  # fmt: skip
 
     cut_power(train, StyleGAN2, 1)
     run = train()
     assert int(run.algorithm.images.numpy()) == 8
-    assert {mode for mode, _ in modes(run_dir / "samples").values()} == {mode}
+    assert {found for found, _ in modes(run_dir / "samples").values()} == {mode}
     flags = ["--model=stylegan2", f"--run_dir={run_dir}"]
     assert main(*flags, "--mode=sample", "--seeds=0-1", f"--output={tmp_path / 's'}") == 0
     made = modes(tmp_path / "s")
