@@ -36,8 +36,8 @@ def _export() -> int:
         raise InputError(f"--run_dir={FLAGS.run_dir}: a run of {run.config.model}, no StyleGAN2.")
     if not isinstance(run.config.data.size, int):
         raise InputError(
-            f"--run_dir={FLAGS.run_dir}: of rectangles ({as_text(run.config.data.size)}), which the "
-            "official networks do not know. Export a run of squares."
+            f"--run_dir={FLAGS.run_dir}: of rectangles ({as_text(run.config.data.size)}), which "
+            "the official networks do not know. Export a run of squares."
         )
     for name in ("G", "D"):
         check_imported(run, name, "export")
