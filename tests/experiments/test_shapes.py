@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import tiny
-from commands import cut_power
+from commands import cut_power, load_once
 from PIL import Image
 from test_runner import main
 
@@ -261,21 +261,32 @@ def modes(folder):
     return found
 
 
-def test_a_translation_of_rectangles_with_opacity(domains, tmp_path):
-    run_dir = tmp_path / "run"
+def opacity(domains, run_dir, said=None):
     changes = {"data.size": "8x16", "data.load_size": 9, "data.channels": 4, "images": 4,
-               "algorithm.n_downsampling": 1, "sample_every": 4, "eval_every": 4}  # fmt: skip
-    changes |= {"checkpoint_every": 2}
-    cut_power(lambda: tiny.train(domains, run_dir, **changes), CycleGAN, 1)
-    run = tiny.train(domains, run_dir, said := [], **changes)
-    assert "going on after 2 of 4 images" in said
-    assert {mode for mode, _ in modes(run_dir / "samples").values()} == {"RGBA"}
-    assert main("--model=cyclegan", "--mode=translate", f"--run_dir={run_dir}",
+               "algorithm.n_downsampling": 1, "sample_every": 4, "eval_every": 4,
+               "checkpoint_every": 2}  # fmt: skip
+    return tiny.train(domains, run_dir, said, **changes)
+
+
+def test_a_translation_of_rectangles_with_opacity(domains, tmp_path, monkeypatch):
+    run = opacity(domains, tmp_path / "run")
+    assert {mode for mode, _ in modes(tmp_path / "run" / "samples").values()} == {"RGBA"}
+    with pytest.raises(InputError, match="data.channels=3: this run was trained with 4"):
+        api.load(run.run_dir, {"data.channels": 3})
+    load_once(monkeypatch, run)
+    assert main("--model=cyclegan", "--mode=translate", f"--run_dir={run.run_dir}",
                 f"--input={domains / 'testA'}", f"--output={tmp_path / 'out'}") == 0  # fmt: skip
     assert modes(tmp_path / "out") == {f"{i}.png": ("RGBA", (20, 40)) for i in range(3)}
-    assert run.translate(np.zeros((9, 7, 3), np.uint8)).shape == (9, 7, 4)  # an RGB array, as well
-    with pytest.raises(InputError, match="data.channels=3: this run was trained with 4"):
-        api.load(run_dir, {"data.channels": 3})
+    assert run.translate(np.zeros((20, 40, 3), np.uint8)).shape == (20, 40, 4)  # RGB, as well
+
+
+@pytest.mark.thorough
+def test_it_goes_on_and_is_the_same_as_uninterrupted(domains, tmp_path):
+    opacity(domains, tmp_path / "whole")
+    cut_power(lambda: opacity(domains, tmp_path / "run"), CycleGAN, 1)
+    opacity(domains, tmp_path / "run", said := [])
+    assert "going on after 2 of 4 images" in said
+    tiny.assert_same_state(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.backends
