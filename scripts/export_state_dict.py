@@ -19,6 +19,7 @@ from experiments.cli import FLAGS, say, start
 
 def _export() -> int:
     from core.files import write_json_whole
+    from core.picture_size import as_text
     from core.torch_writer import write_state_dict
     from experiments import api
     from experiments.data import files
@@ -33,6 +34,11 @@ def _export() -> int:
     algorithm = run.algorithm
     if not isinstance(algorithm, StyleGAN2):
         raise InputError(f"--run_dir={FLAGS.run_dir}: a run of {run.config.model}, no StyleGAN2.")
+    if not isinstance(run.config.data.size, int):
+        raise InputError(
+            f"--run_dir={FLAGS.run_dir}: of rectangles ({as_text(run.config.data.size)}), which "
+            "the official networks do not know. Export a run of squares."
+        )
     for name in ("G", "D"):
         check_imported(run, name, "export")
     files.check_folder(FLAGS.output)

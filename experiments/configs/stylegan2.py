@@ -142,7 +142,8 @@ class StyledGeneration(LabelledGeneration):
 def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
     """A configuration whose batch and hyper-parameters are computed from the size of the pictures.
 
-    What differs from the preset was given, and stays.
+    What differs from the preset was given, and stays. Of a rectangle, the longer side counts for
+    what memory bounds, and for R1 its area.
 
     Args:
         config: the configuration.
@@ -150,7 +151,8 @@ def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
 
     Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:163-173 ("auto", one GPU).
     """
-    size, given = config.data.size, config.batch_size
+    (height, width), given = config.data.sides, config.batch_size
+    size = max(height, width)
     usual_batch = max(min(4096 // size, 32), 1)
     batch = usual_batch if given == usual.batch_size else given
     rate = 2e-3 if size >= 1024 else 2.5e-3
@@ -159,7 +161,7 @@ def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
         "mbstd_group_size": min(batch, 4),
         "g_learning_rate": rate,
         "d_learning_rate": rate,
-        "r1_gamma": 2e-4 * size**2 / batch,
+        "r1_gamma": 2e-4 * height * width / batch,
         "ema_half_life": batch * 10_000 / 32,
     }
     own, preset = config.algorithm, usual.algorithm
@@ -177,6 +179,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN2:
     return StyleGAN2(
         config.algorithm,
         size=config.data.size,
+        channels=config.data.channels,
         batch_size=config.batch_size,
         seed=config.seed,
         xla=config.xla,
@@ -190,6 +193,7 @@ MODEL = Model(
     task=StyledGeneration(),
     presets=PRESETS,
     build=build,
+    any_shape=True,
     imports=(
         Import(
             "stylegan2/generator",

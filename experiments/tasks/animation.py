@@ -9,7 +9,7 @@ from absl.flags import FlagValues
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
-from experiments.data import clips, files
+from experiments.data import clips, files, pictures
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
 from experiments.tasks.seeds import chosen_seeds, chosen_ws, controls, sampler
@@ -39,6 +39,7 @@ def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
         made = sampler(run).from_ws(spline(points, frames))
     else:
         made = walk(run, points, frames, **controls(flags))
+    made = pictures.to_rgb(made)  # neither GIF nor MP4 has an opacity
     clips.write_whole(target, lambda path: write(path, made, fps))
     say(f"written: {target}, {frames} frames")
     return 0
@@ -53,7 +54,7 @@ def _points(run, flags):
 def walk(
     run: Run, seeds: Sequence[int], frames: int, *, label: int | None = None, **truncation: Any
 ) -> np.ndarray:
-    """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, 3]`.
+    """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, C]`.
 
     Args:
         run: the run of a trained generator.

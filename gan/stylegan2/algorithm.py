@@ -19,6 +19,7 @@ from keras import ops
 from core import engine
 from core.optimizers import Adam
 from core.phases import Stage
+from core.picture_size import Size, in_words
 from core.tensors import Batch, PhaseResult, Tensor
 from gan.augment.training import Augmentation
 from gan.latent import LatentGAN
@@ -44,14 +45,16 @@ class StyleGAN2(LatentGAN):
         self,
         config: StyleGAN2Config = StyleGAN2Config(),  # noqa: B008 frozen
         *,
-        size: int = 64,
+        size: Size = 64,
+        channels: int = 3,
         batch_size: int = 32,
         seed: int = 0,
         xla: bool = False,
     ):
         """Args:
         config: the hyper-parameters.
-        size: height and width of the pictures in pixels, see `gan.stylegan2.networks`.
+        size: of the pictures in pixels, see `gan.stylegan2.blocks`.
+        channels: of the pictures.
         batch_size: how many images a step has.
         seed: what z and everything random in the step depend on.
         xla: compile the step with XLA on TensorFlow.
@@ -62,7 +65,7 @@ class StyleGAN2(LatentGAN):
         self.config = config
         super().__init__(
             [Stage(batch_size, size)],
-            {"G": self._generator(size), "D": self._discriminator(size)},
+            {"G": self._generator(size, channels), "D": self._discriminator(size, channels)},
             latent_size=config.z_dim,
             classes=config.classes,
             ema_half_life=config.ema_half_life,
@@ -70,6 +73,7 @@ class StyleGAN2(LatentGAN):
             seed=seed,
             passes={"G": 2, "D": 3},
             xla=xla,
+            channels=channels,
         )
         self.pl_mean = keras.Variable(0.0, dtype="float32", trainable=False, name="pl_mean")
         self.augmentation = Augmentation(
@@ -83,13 +87,14 @@ class StyleGAN2(LatentGAN):
         self.extra |= {"pl_mean": [self.pl_mean], "augmentation": self.augmentation.variables}
         self.phases = self._phases()
 
-    def _generator(self, size):
+    def _generator(self, size, channels):
         config = self.config
         names = ("z_dim", "w_dim", "mapping_layers", "mapping_lrmul", "w_avg_beta", "channel_base",
                  "channel_max", "num_fp16_res", "use_noise")  # fmt: skip
         options = {name: getattr(config, name) for name in names}
         return Generator(
             size,
+            num_channels=channels,
             c_dim=config.classes,
             architecture=config.g_architecture,
             conv_clamp=config.conv_clamp or None,
@@ -97,12 +102,13 @@ class StyleGAN2(LatentGAN):
             name="G",
         )
 
-    def _discriminator(self, size):
+    def _discriminator(self, size, channels):
         config = self.config
         names = ("channel_base", "channel_max", "num_fp16_res", "mbstd_group_size")
         options = {name: getattr(config, name) for name in names}
         return Discriminator(
             size,
+            num_channels=channels,
             c_dim=config.classes,
             architecture=config.d_architecture,
             mapping_layers=config.d_mapping_layers,
@@ -167,10 +173,12 @@ class StyleGAN2(LatentGAN):
             pairs.append((self.average.network, other.sampling_network, "average"))
         for own, given, name in pairs:
             if [w.shape for w in own.weights] != [w.shape for w in given.weights]:
-                sizes = f"{self.stages[0].size} pixels and {other.stages[0].size} there"
+                here, there = (
+                    f"{in_words(x.stages[0].size)}, {x.channels} channels" for x in (self, other)
+                )
                 raise ValueError(
-                    f"its {name} has other layers or features than this one ({sizes}); give the "
-                    "settings that it was made with"
+                    f"its {name} has other layers or features than this one ({here}; there: "
+                    f"{there}); give the settings that it was made with"
                 )
         for own, given, _ in pairs:
             own.set_weights(given.get_weights())
