@@ -123,7 +123,7 @@ class Sampler:
                 with `has_transform`.
         """
         self.algorithm, self.batch = algorithm, batch
-        self._moved = {} if transform is None else {"transform": transform}
+        self._moved: dict[str, Any] = {} if transform is None else {"transform": transform}
         self._generator: Any = algorithm.generator
         self._variables = algorithm.sampling_network.variables
         self._compiled: dict[Any, Any] = {}
