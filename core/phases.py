@@ -138,6 +138,10 @@ class Algorithm:
         """
         return sizes.input_shapes((self.networks | self.frozen)[name], self.shape(stage))
 
+    def described(self) -> list[str]:
+        """Lines that `--dry_run` shows of the networks, beside their sizes."""
+        return []
+
     def take(self, name: str, weights: Sequence) -> None:
         """Gives a network other weights, arrays in its own order, as if it had been trained to
         them."""

@@ -43,6 +43,7 @@ def describe(config: RunConfig, run_dir: Path) -> str:
         f"{name:28} {network.count_params():,} parameters"
         for name, network in (algorithm.networks | algorithm.frozen).items()
     ]
+    lines += ["", *described] if (described := algorithm.described()) else []
     estimate = memory(algorithm, config) / 2**30
     lines += [""] * (len(algorithm.stages) > 1)
     lines += [

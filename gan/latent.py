@@ -117,6 +117,11 @@ class LatentGAN(Algorithm):
         return False
 
     @property
+    def has_transform(self) -> bool:
+        """Whether `generator.synthesis` takes a `transform`, which moves and turns pictures."""
+        return False
+
+    @property
     def has_noise(self) -> bool:
         """Whether the layers of `generator.synthesis` add noise."""
         return False

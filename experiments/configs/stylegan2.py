@@ -129,8 +129,11 @@ class StyledGeneration(LabelledGeneration):
         if not (base := run.config.algorithm.base):
             return
         other = load(base, say=lambda line: None)
-        if not isinstance(other.algorithm, StyleGAN2):
-            raise InputError(f"algorithm.base={base}: a run of {other.config.model}, no StyleGAN2.")
+        if type(other.algorithm) is not type(run.algorithm):
+            raise InputError(
+                f"algorithm.base={base}: a run of {other.config.model}, expected one of "
+                f"{run.config.model}."
+            )
         for name in ("G", "D"):
             check_imported(other, name, f"algorithm.base={base}")
         try:

@@ -111,14 +111,19 @@ class Sampler:
     The picture of a seed does not depend on the other seeds.
     """
 
-    def __init__(self, algorithm: LatentGAN, batch: int = BATCH):
+    def __init__(
+        self, algorithm: LatentGAN, batch: int = BATCH, transform: np.ndarray | None = None
+    ):
         """Takes the generator of a model as it is now.
 
         Args:
             algorithm: the model. Make another sampler after it has been trained further.
             batch: pictures at a time; rounding depends on it.
+            transform: moves and turns all pictures, see `gan.stylegan3.transforms`; for a model
+                with `has_transform`.
         """
         self.algorithm, self.batch = algorithm, batch
+        self._moved: dict[str, Any] = {} if transform is None else {"transform": transform}
         self._generator: Any = algorithm.generator
         self._variables = algorithm.sampling_network.variables
         self._compiled: dict[Any, Any] = {}
@@ -159,7 +164,9 @@ class Sampler:
 
     def raw_from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
         """Returns the pictures of `from_z` as float32, nominally in [-1, 1]."""
-        make = self._once("generator", lambda *rows: self._generator(*rows, training=False))
+        make = self._once(
+            "generator", lambda *rows: self._generator(*rows, training=False, **self._moved)
+        )
         return self.in_batches(make, z, *classes)
 
     def ws_of(
@@ -211,7 +218,8 @@ class Sampler:
             draws = self._draws()
             draws.state.assign(keras.random.SeedGenerator(seed).state)
         make = self._once(
-            ("synthesis", noise), lambda rows: synthesis(rows, noise=noise, seed=draws)
+            ("synthesis", noise),
+            lambda rows: synthesis(rows, noise=noise, seed=draws, **self._moved),
         )
         return self.in_batches(make, ws)
 

@@ -27,6 +27,7 @@ from experiments.tasks.projection import project_mode
 from experiments.tasks.seeds import (
     TRUNCATION,
     chosen_seeds,
+    chosen_transform,
     chosen_ws,
     controls,
     counted_seeds,
@@ -55,7 +56,7 @@ class Generation(Task):
             "sample": Mode(
                 "a picture for each seed, and a grid of them",
                 sample_mode,
-                takes=(*COMMON, "w", "count", *TRUNCATION),
+                takes=(*COMMON, "w", "count", *TRUNCATION, "translate", "rotate"),
                 needs=("output",),
             ),
             "mix": Mode(
@@ -224,16 +225,18 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     Pictures of `--w` are called `w0000.png` and so on.
     """
     text = counted_seeds(flags)
+    transform = chosen_transform(run, flags)
     chosen: Any = chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
     files.check_folder(flags.output)
     images: list[np.ndarray] = []
     folder = Path(flags.output).expanduser()
+    sampling = sampler(run) if transform is None else Sampler(run.algorithm, transform=transform)
     for start in range(0, len(chosen), BATCH):
         batch = chosen[start : start + BATCH]
         if flags.w:
-            made, numbers, kind = sampler(run).from_ws(batch), itertools.count(start), "w"
+            made, numbers, kind = sampling.from_ws(batch), itertools.count(start), "w"
         else:
-            made, numbers, kind = sampler(run).pictures(batch, **controls(flags)), batch, "seed"
+            made, numbers, kind = sampling.pictures(batch, **controls(flags)), batch, "seed"
         for number, picture in zip(numbers, made, strict=False):
             pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])

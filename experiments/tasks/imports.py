@@ -1,10 +1,12 @@
 """Functions for `experiments.model.Import`: the settings of a run that official weights imply."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from core.errors import InputError
 from experiments.data.pictures import CHANNELS
+from gan.stylegan3.schedule import Schedule
 
 
 def settings(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
@@ -70,6 +72,24 @@ def stylegan2_features(network: Any) -> dict[str, Any]:
     if hasattr(network, "synthesis"):
         found["mapping_lrmul"] = network.mapping.config["lrmul"]
     return found
+
+
+def stylegan3_features(network: Any) -> dict[str, Any]:
+    """Returns the settings of a generator of StyleGAN3 that only the file's own settings tell.
+
+    Raises:
+        InputError: it has a setting that runs do not have.
+    """
+    config = network.synthesis.config
+    usual = asdict(Schedule(config["resolution"])) | {"output_scale": 0.25}
+    kept = ("resolution", "config", "num_layers", "num_channels", "num_fp16_res")
+    for name in usual.keys() - {*kept, "channel_base", "channel_max"}:
+        if config[name] != usual[name]:
+            raise InputError(f"this file has {name}={config[name]}; runs have {usual[name]}.")
+    names = ("channel_base", "channel_max", "num_fp16_res")
+    found = {f"g_{name}": config[name] for name in names}
+    found["g_conv_clamp"] = config["conv_clamp"] or 0.0
+    return found | {"mapping_lrmul": network.mapping.config["lrmul"]}
 
 
 def _settings(found, count):

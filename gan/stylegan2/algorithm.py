@@ -11,6 +11,7 @@ discriminator's fakes, too; here only G's phases change G.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -192,7 +193,7 @@ class StyleGAN2(LatentGAN):
     def generator_phase(self, batch: Batch) -> PhaseResult:
         """G's adversarial loss on new fakes; the discriminator stays as it is."""
         count, labels = batch["image"].shape[0], self.labels(batch)
-        fakes = self._synthesize(self._styles(count, labels, training=True))
+        fakes = self._synthesize(self._styles(count, labels, training=True), training=True)
         logits = self.networks["D"](self._augmented(fakes), labels)
         loss = generator_loss("vanilla", logits)
         return loss, {}, {}
@@ -246,7 +247,7 @@ class StyleGAN2(LatentGAN):
     def r1_phase(self, batch: Batch) -> PhaseResult:
         """The loss of R1 times its interval: gamma / 2 times the squared gradient at the reals."""
         reals, labels = batch["image"], self.labels(batch)
-        change = self.augmentation.drawn(reals, self.random)
+        change = self.view(reals)
 
         def judge(images):
             return self.networks["D"](change(images), labels)
@@ -268,7 +269,7 @@ class StyleGAN2(LatentGAN):
             ws = ops.where(first, ws, mapping.w(self.z(count), labels)[:, None])
         return ws
 
-    def _synthesize(self, ws):
+    def _synthesize(self, ws, training=False):
         return self.networks["G"].synthesis(ws, noise=self.noise(ws.shape[0]))
 
     def noise(self, count: int) -> list[Tensor | None]:
@@ -280,8 +281,12 @@ class StyleGAN2(LatentGAN):
         shape = (count, *self.networks["G"].synthesis.picture_shape)
         return keras.random.normal(shape, dtype="float32", seed=self.random)
 
+    def view(self, images: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function of pictures of this shape that gives what the discriminator sees of them."""
+        return self.augmentation.drawn(images, self.random)
+
     def _augmented(self, images):
-        return self.augmentation.drawn(images, self.random)(images)
+        return self.view(images)(images)
 
 
 def finite(gradient: Tensor) -> Tensor:
