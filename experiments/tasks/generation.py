@@ -20,7 +20,7 @@ from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
 from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
-from experiments.tasks.animation import interpolate_mode
+from experiments.tasks.animation import interpolate_mode, video_mode
 from experiments.tasks.editing import edit_mode
 from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
 from experiments.tasks.projection import project_mode
@@ -68,6 +68,12 @@ class Generation(Task):
                 "a walk from seed to seed, as GIF or MP4",
                 interpolate_mode,
                 takes=(*COMMON, "w", "frames", "fps", *TRUNCATION),
+                needs=("output",),
+            ),
+            "video": Mode(
+                "a walk whose pictures also move or turn, if the model can, as GIF or MP4",
+                video_mode,
+                takes=(*COMMON, "w", "motion", "frames", "fps", *TRUNCATION),
                 needs=("output",),
             ),
             "truncation": Mode(

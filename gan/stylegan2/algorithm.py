@@ -152,6 +152,10 @@ class StyleGAN2(LatentGAN):
     def has_noise(self) -> bool:
         return self.config.use_noise
 
+    @property
+    def shift_steps(self) -> int:
+        return self.networks["G"].synthesis.sizes[0][0]
+
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage
         return self.networks[name].functional(stage.batch_size)
