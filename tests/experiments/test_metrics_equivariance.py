@@ -13,7 +13,7 @@ from core.errors import InputError
 from experiments.metrics import protocols, resampling
 from experiments.metrics.equivariance import DIRECTIONS, EQUIVARIANCES, equivariance
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden/stylegan3_equivariance.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden/stylegan3_layers.npz")
 SIDE, STEPS = 32, 4
 WAVES = np.float32([2, 1])  # of the pictures, per side, in x and y
 OFFSET = 0.25 / SIDE  # to the right, of the generator that is a quarter of a pixel wrong
@@ -22,24 +22,28 @@ OFFSET = 0.25 / SIDE  # to the right, of the generator that is a quarter of a pi
 # --- resampling
 
 
+def golden(name):
+    return GOLDEN[f"eq/{name}"]
+
+
 def picture(name):
-    return GOLDEN[name].transpose(0, 2, 3, 1)
+    return golden(name).transpose(0, 2, 3, 1)
 
 
 def same(found, name):
     moved, mask = found
-    assert np.array_equal(mask, GOLDEN[f"{name}_mask"])
+    assert np.array_equal(mask, golden(f"{name}_mask")[0, 0])
     assert np.abs(moved - picture(f"{name}_y"))[:, mask].max() < 5e-5
 
 
 def test_resampling_as_published():
     image = picture("image")
-    right, down = np.rint(GOLDEN["translation_int"] * 40).astype(int)
+    right, down = np.rint(golden("translation_int") * 40).astype(int)
     same(resampling.shift_whole(image, right, down), "int")
-    same(resampling.shift(image, *(float(x) * 40 for x in GOLDEN["translation"])), "frac")
+    same(resampling.shift(image, *(float(x) * 40 for x in golden("translation"))), "frac")
     for i in "01":
-        angle = float(GOLDEN[f"angle{i}"])
-        matrix = GOLDEN[f"rotation_matrix{i}"][:2, :2]
+        angle = float(golden(f"angle{i}"))
+        matrix = golden(f"rotation_matrix{i}")[:2, :2]
         assert resampling.rotation(angle) == pytest.approx(matrix, abs=1e-6)
         same(resampling.rotate(image, angle), f"rot{i}")
         same(resampling.limit_as_rotated(image, angle), f"pseudo{i}")
@@ -48,9 +52,9 @@ def test_resampling_as_published():
 @pytest.mark.parametrize(("sign", "up", "name"), [(1, 4, "rot"), (-1, 1, "pseudo")])
 def test_filters_as_published(sign, up, name):
     for i in "01":
-        taps = resampling.band_limit(resampling.rotation(sign * float(GOLDEN[f"angle{i}"])), up)
+        taps = resampling.band_limit(resampling.rotation(sign * float(golden(f"angle{i}"))), up)
         assert taps.shape == (12 * up - 1,) * 2
-        assert np.abs(taps / up**2 - GOLDEN[f"{name}{i}_filter"]).max() < 2e-7
+        assert np.abs(taps / up**2 - golden(f"{name}{i}_filter")).max() < 2e-7
 
 
 @pytest.mark.parametrize("up", [1, 4])
