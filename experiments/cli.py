@@ -21,6 +21,7 @@ DIRECTIONS = ("AtoB", "BtoA")
 FLOWS = ("tvl1", "dis")
 DISTANCES = ("lpips", "hed")
 METHODS = ("sefa", "ganspace")
+MOTIONS = ("circle", "turn")
 HELP = ("--help", "-help", "-h", "-?", "--helpshort")
 
 flags.DEFINE_string("model", "cyclegan", "Name of the model; --help lists all of them.")
@@ -172,6 +173,12 @@ flags.DEFINE_float(
     "strength", None, "How far to go both ways, in standard deviations of w. Default: 3."
 )
 flags.DEFINE_string("layers", None, "Layers that are changed, from 0, such as 0-3. Default: all.")
+flags.DEFINE_string(
+    "motion",
+    None,
+    "How the pictures of a video move, for models that take a transform: circle, or turn (once "
+    "about their centre). Default: not at all.",
+)
 flags.DEFINE_integer("frames", None, "How many frames the walk has. Default: 120.")
 flags.DEFINE_float("fps", None, "Frames per second. Default: 25, or those of the video read.")
 flags.DEFINE_float(
@@ -285,6 +292,7 @@ def check_values() -> None:
         "flow": FLOWS,
         "distance": DISTANCES,
         "method": METHODS,
+        "motion": MOTIONS,
     }
     for name, choices in choosing.items():
         value = FLAGS[name].value

@@ -97,7 +97,8 @@ class LatentGAN(Algorithm):
         - `generator.mapping(z, [labels,] truncation_psi=1.0, truncation_cutoff=None)`, which
           returns `ws [N, layers, w_dim]`, and
         - `generator.synthesis(ws, noise="const", seed=None)`, which returns pictures; noise is
-          "const", "random" (drawn from a `SeedGenerator`) or "none".
+          "const", "random" (drawn from a `SeedGenerator`) or "none". With `has_transform` it
+          also takes `transform`, with `shift_steps` it takes `shift`; see there.
         """
         return self.sampling_network
 
@@ -117,14 +118,28 @@ class LatentGAN(Algorithm):
         return False
 
     @property
-    def has_transform(self) -> bool:
-        """Whether `generator.synthesis` takes a `transform`, which moves and turns pictures."""
-        return False
-
-    @property
     def has_noise(self) -> bool:
         """Whether the layers of `generator.synthesis` add noise."""
         return False
+
+    @property
+    def has_transform(self) -> bool:
+        """Whether `generator.synthesis` takes `transform`, which moves its coordinates.
+
+        It is `[3, 3]`, or `[N, 3, 3]` for each picture, float32: the inverse of the motion of what
+        is seen, in homogeneous coordinates (x, y) from the centre, whose unit is the side of the
+        picture. x goes right, y down.
+        """
+        return False
+
+    @property
+    def shift_steps(self) -> int:
+        """Into how many equal steps the side of a picture is divided for `shift`; 0: there is none.
+
+        `generator.synthesis` then takes `shift [N, 2]`, int32: the steps down and to the right by
+        which each picture's coarsest features are moved.
+        """
+        return 0
 
     def take(self, name: str, weights: Sequence) -> None:
         """Gives a network other weights, and with "G" its average."""

@@ -18,7 +18,6 @@ d72cc7d, metrics/perceptual_path_length.py and metric_main.py.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -102,11 +101,7 @@ def check_path(name: str, algorithm: Any) -> None:
         raise InputError(
             f"{name}: the z of this model is {algorithm.latent}, expected normal: on a sphere."
         )
-    if keras.config.dtype_policy().compute_dtype != "float32":
-        raise InputError(
-            f"{name}: steps of {EPSILON} need --precision=float32, got "
-            f"{keras.config.dtype_policy().name}."
-        )
+    sampling.check_float32(name, f"steps of {EPSILON}")
 
 
 def path_length(

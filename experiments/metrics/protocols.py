@@ -15,6 +15,7 @@
 | `pr_hed5k` | hed | 5,000 | 5,000 for training | precision, recall, k = 3 |
 | `ppl_zfull` ... | LPIPS | 50,000 steps | none | `experiments.metrics.path_length` |
 | `sep_faces_z` ... | attributes | 10,000 | none | `experiments.metrics.separability` |
+| `eqt50k_int` ... | none | 50,000 pairs | none | `experiments.metrics.equivariance` |
 
 Networks: `experiments.metrics.features`. Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d,
 metrics/metric_main.py, for the metrics that it has; Karras et al. 2018
@@ -36,6 +37,11 @@ from core.picture_size import Size, sides
 from experiments.metrics import patches
 from experiments.metrics import reals as real
 from experiments.metrics.attributes import check_size
+from experiments.metrics.equivariance import (
+    EQUIVARIANCES,
+    check_equivariance,
+    measure_equivariance,
+)
 from experiments.metrics.features import BATCH, Rows, extractor, in_batches, progress
 from experiments.metrics.multiscale import ms_ssim
 from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
@@ -100,7 +106,7 @@ PROTOCOLS = {
     "kd_hed50k_full": Protocol("kernel", "hed", 50_000, None),
     "pr_hed5k": Protocol("precision_recall", "hed", 5_000, 5_000),
 }
-NAMES = (*PROTOCOLS, *PATHS, *SEPARABILITIES)
+NAMES = (*PROTOCOLS, *PATHS, *SEPARABILITIES, *EQUIVARIANCES)
 
 
 def check_name(name: str) -> None:
@@ -141,6 +147,8 @@ def better(value: str) -> int:
     name = next((n for n in sorted(NAMES, key=len, reverse=True) if value.startswith(n)), "")
     if not name or value.endswith("_std"):
         return 0
+    if name in EQUIVARIANCES:
+        return 1
     return _BETTER[PROTOCOLS[name].statistic] if name in PROTOCOLS else -1
 
 
@@ -178,6 +186,9 @@ def check(
         check_space(name, algorithm, SEPARABILITIES[name])
         check_size(min(sides(size)), name)
         return COUNT
+    if name in EQUIVARIANCES:
+        check_equivariance(name, algorithm, size)
+        return EQUIVARIANCES[name].count
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
     if protocol.network:
@@ -208,7 +219,8 @@ def compute(
             `[N, H, W, 3]`. The numbers are seeds, or indices of test pictures to be translated or
             stylised.
         reals: the real pictures of the split `split_of(name)`.
-        algorithm: a `gan.latent.LatentGAN`; only path lengths and separability need it.
+        algorithm: a `gan.latent.LatentGAN`; only path lengths, separability
+            and equivariance need it.
         made: how many pictures `generate` can make, None for any number. A `_test` metric takes
             that many.
         folder: the folder of published files, see `experiments.metrics.published.find`.
@@ -226,6 +238,8 @@ def compute(
         return {name: measure_path(name, algorithm, folder)}
     if name in SEPARABILITIES:
         return {name: measure_separability(name, algorithm)}
+    if name in EQUIVARIANCES:
+        return {name: measure_equivariance(name, algorithm)}
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
     network = extractor(protocol.network, folder) if protocol.network else None

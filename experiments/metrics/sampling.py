@@ -40,6 +40,21 @@ def check_space(name: str, algorithm: Any, space: str) -> None:
         raise InputError(f"{name}: this model has no w. Take {name.replace('_w', '_z')}.")
 
 
+def check_float32(name: str, reason: str) -> None:
+    """Refuses half precision for a metric.
+
+    Args:
+        name: the name of the metric, for the message.
+        reason: what needs float32, such as "small errors".
+
+    Raises:
+        InputError: the layers compute in another type.
+    """
+    policy = keras.config.dtype_policy()
+    if policy.compute_dtype != "float32":
+        raise InputError(f"{name}: {reason} need --precision=float32, got {policy.name}.")
+
+
 def check_seeds(seeds: Sequence[int]) -> None:
     """Raises InputError if there are no seeds, or one is not from 0 to 2**32 - 1."""
     if not len(seeds):
@@ -111,19 +126,14 @@ class Sampler:
     The picture of a seed does not depend on the other seeds.
     """
 
-    def __init__(
-        self, algorithm: LatentGAN, batch: int = BATCH, transform: np.ndarray | None = None
-    ):
+    def __init__(self, algorithm: LatentGAN, batch: int = BATCH):
         """Takes the generator of a model as it is now.
 
         Args:
             algorithm: the model. Make another sampler after it has been trained further.
             batch: pictures at a time; rounding depends on it.
-            transform: moves and turns all pictures, see `gan.stylegan3.transforms`; for a model
-                with `has_transform`.
         """
         self.algorithm, self.batch = algorithm, batch
-        self._moved: dict[str, Any] = {} if transform is None else {"transform": transform}
         self._generator: Any = algorithm.generator
         self._variables = algorithm.sampling_network.variables
         self._compiled: dict[Any, Any] = {}
@@ -164,9 +174,7 @@ class Sampler:
 
     def raw_from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
         """Returns the pictures of `from_z` as float32, nominally in [-1, 1]."""
-        make = self._once(
-            "generator", lambda *rows: self._generator(*rows, training=False, **self._moved)
-        )
+        make = self._once("generator", lambda *rows: self._generator(*rows, training=False))
         return self.in_batches(make, z, *classes)
 
     def ws_of(
@@ -201,27 +209,35 @@ class Sampler:
         z, classes = latents(self.algorithm, seeds), labels(self.algorithm, seeds, label)
         return self.ws_of(z, classes, truncation=truncation, cutoff=cutoff)
 
-    def from_ws(self, ws: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
+    def from_ws(
+        self, ws: np.ndarray, noise: str = "const", seed: int = 0, **moved: np.ndarray
+    ) -> np.ndarray:
         """Returns the pictures of styles, uint8 `[N, H, W, C]`.
 
         Args:
             ws: the styles, `[N, layers, w_dim]`.
             noise: "const", "random" or "none".
             seed: the seed of random noise.
+            moved: what else the synthesis is given, a row for each picture: `transform [N, 3, 3]`
+                or `shift [N, 2]`, see `gan.latent.LatentGAN.generator`.
         """
-        return pictures.from_signed(self.raw_from_ws(ws, noise, seed))
+        return pictures.from_signed(self.raw_from_ws(ws, noise, seed, **moved))
 
-    def raw_from_ws(self, ws: np.ndarray, noise: str = "const", seed: int = 0) -> np.ndarray:
+    def raw_from_ws(
+        self, ws: np.ndarray, noise: str = "const", seed: int = 0, **moved: np.ndarray
+    ) -> np.ndarray:
         """Returns the pictures of `from_ws` as float32, nominally in [-1, 1]."""
         synthesis, draws = self._generator.synthesis, None
         if noise == "random":
             draws = self._draws()
             draws.state.assign(keras.random.SeedGenerator(seed).state)
-        make = self._once(
-            ("synthesis", noise),
-            lambda rows: synthesis(rows, noise=noise, seed=draws, **self._moved),
-        )
-        return self.in_batches(make, ws)
+
+        def synthesize(rows, *more):
+            options = dict(zip(moved, more, strict=True))
+            return synthesis(rows, noise=noise, seed=draws, **options)
+
+        make = self._once(("synthesis", noise, *moved), synthesize)
+        return self.in_batches(make, ws, *moved.values())
 
     def _draws(self):
         """Returns the seed generator of random noise; compiled functions refer to this one."""

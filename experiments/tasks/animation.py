@@ -10,11 +10,13 @@ from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
 from experiments.data import clips, files, pictures
+from experiments.metrics.resampling import rotation
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
 from experiments.tasks.seeds import chosen_seeds, chosen_ws, controls, sampler
 
 FRAMES, FPS = 120, 25
+RADIUS = 0.125  # of the circle that pictures move along, parts of their side
 
 
 def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
@@ -23,32 +25,96 @@ def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     For a style-based model the walk is a spline through w. For others it goes through z, along
     great circles, or along lines if z is uniform.
     """
-    points = _points(run, flags)
-    frames = FRAMES if flags.frames is None else flags.frames
-    fps = FPS if flags.fps is None else flags.fps
+    points, frames = _points(run, flags, "0-5"), _frames(flags)
     if len(points) < 2 or frames < 2:
         given = f"--w={','.join(flags.w)}" if flags.w else f"--seeds={flags.seeds}"
         raise InputError(f"{given}, --frames={frames}: expected two or more of each.")
-    target = files.output_file(flags.output, "interpolation", tuple(clips.MAX_FPS))
+    write = _writer(flags, "interpolation")
+    if flags.w:
+        made = sampler(run).from_ws(spline(points, frames))
+    else:
+        made = walk(run, points, frames, **controls(flags))
+    return write(made, say)
+
+
+def video_mode(run: Run, flags: FlagValues, say: Say) -> int:
+    """Carries out `--mode=video`; returns the exit status.
+
+    Without `--motion` it is `interpolate_mode`. With it, pictures also move along a circle or turn
+    once about their centre, while w walks from seed to seed or, for a single one, stays.
+    """
+    if flags.motion is None:
+        return interpolate_mode(run, flags, say)
+    if not run.algorithm.has_transform:
+        raise InputError(
+            f"--motion={flags.motion}: this {run.config.model} takes no transform. Leave it out, "
+            "or give the --run_dir of a model that takes one."
+        )
+    points, frames = _points(run, flags, "0"), _frames(flags)
+    if frames < 2:
+        raise InputError(f"--frames={frames}: expected two or more.")
+    write = _writer(flags, "video")
+    if not flags.w:
+        points = sampler(run).ws(points, **controls(flags))
+    ws = spline(points, frames) if len(points) > 1 else np.repeat(points, frames, axis=0)
+    return write(sampler(run).from_ws(ws, transform=MOTIONS[flags.motion](frames)), say)
+
+
+def circle(frames: int, radius: float = RADIUS) -> np.ndarray:
+    """Returns transforms that move pictures along a circle, clockwise, float32 `[frames, 3, 3]`.
+
+    Args:
+        frames: how many places on the circle; the first one is at the right.
+        radius: its radius, parts of the side of a picture.
+    """
+    angles = 2 * np.pi * np.arange(frames) / frames
+    matrices = np.tile(np.eye(3), (frames, 1, 1))
+    matrices[:, :2, 2] = -radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.float32(matrices)
+
+
+def turn(frames: int) -> np.ndarray:
+    """Returns transforms that turn pictures once, clockwise, float32 `[frames, 3, 3]`."""
+    matrices = np.tile(np.eye(3), (frames, 1, 1))
+    matrices[:, :2, :2] = [rotation(2 * np.pi * i / frames) for i in range(frames)]
+    return np.float32(matrices)
+
+
+MOTIONS = {"circle": circle, "turn": turn}
+
+
+def _points(run, flags, text):
+    """The seeds, or the styles of `--w`."""
+    text = flags.seeds or text
+    return chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
+
+
+def _frames(flags):
+    return FRAMES if flags.frames is None else flags.frames
+
+
+def _writer(flags, name):
+    """Returns the function that writes frames to `--output`, after checking that it can be.
+
+    Args:
+        flags: the flags.
+        name: what the file is called in a folder.
+    """
+    fps = FPS if flags.fps is None else flags.fps
+    target = files.output_file(flags.output, name, tuple(clips.MAX_FPS))
     limit = clips.MAX_FPS[target.suffix.lower()]
     if not 1 <= fps <= limit:
         raise InputError(f"--fps={fps:g}: expected a number from 1 to {limit} for {target.suffix}.")
     gif = target.suffix.lower() == ".gif"
     write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
-    if flags.w:
-        made = sampler(run).from_ws(spline(points, frames))
-    else:
-        made = walk(run, points, frames, **controls(flags))
-    made = pictures.to_rgb(made)  # neither GIF nor MP4 has an opacity
-    clips.write_whole(target, lambda path: write(path, made, fps))
-    say(f"written: {target}, {frames} frames")
-    return 0
 
+    def written(frames, say):
+        frames = pictures.to_rgb(frames)  # neither GIF nor MP4 has an opacity
+        clips.write_whole(target, lambda path: write(path, frames, fps))
+        say(f"written: {target}, {len(frames)} frames")
+        return 0
 
-def _points(run, flags):
-    """The seeds, or the styles of `--w`."""
-    text = flags.seeds or "0-5"
-    return chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
+    return written
 
 
 def walk(

@@ -20,7 +20,7 @@ from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
 from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
-from experiments.tasks.animation import interpolate_mode
+from experiments.tasks.animation import interpolate_mode, video_mode
 from experiments.tasks.editing import edit_mode
 from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
 from experiments.tasks.projection import project_mode
@@ -69,6 +69,12 @@ class Generation(Task):
                 "a walk from seed to seed, as GIF or MP4",
                 interpolate_mode,
                 takes=(*COMMON, "w", "frames", "fps", *TRUNCATION),
+                needs=("output",),
+            ),
+            "video": Mode(
+                "a walk whose pictures also move or turn, if the model can, as GIF or MP4",
+                video_mode,
+                takes=(*COMMON, "w", "motion", "frames", "fps", *TRUNCATION),
                 needs=("output",),
             ),
             "truncation": Mode(
@@ -230,13 +236,13 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     files.check_folder(flags.output)
     images: list[np.ndarray] = []
     folder = Path(flags.output).expanduser()
-    sampling = sampler(run) if transform is None else Sampler(run.algorithm, transform=transform)
     for start in range(0, len(chosen), BATCH):
         batch = chosen[start : start + BATCH]
         if flags.w:
-            made, numbers, kind = sampling.from_ws(batch), itertools.count(start), "w"
+            numbers, kind = itertools.count(start), "w"
         else:
-            made, numbers, kind = sampling.pictures(batch, **controls(flags)), batch, "seed"
+            numbers, kind = batch, "seed"
+        made = _chosen_pictures(run, flags, batch, transform)
         for number, picture in zip(numbers, made, strict=False):
             pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])
@@ -245,6 +251,16 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     pictures.write_png(folder / "grid.png", pictures.sheet(rows))
     say(f"{len(chosen)} pictures and grid.png of {len(images)} written to {folder}")
     return 0
+
+
+def _chosen_pictures(run, flags, chosen, transform):
+    """The pictures of seeds, or with `--w` of styles; `transform` moves and turns all of them."""
+    made = sampler(run)
+    if not flags.w and transform is None:
+        return made.pictures(chosen, **controls(flags))
+    ws = chosen if flags.w else made.ws(chosen, **controls(flags))
+    moved = {} if transform is None else {"transform": np.repeat(transform[None], len(ws), axis=0)}
+    return made.from_ws(ws, **moved)
 
 
 class Generated(Subject):

@@ -159,6 +159,11 @@ class StyleGAN2(LatentGAN):
     def has_noise(self) -> bool:
         return self.config.use_noise
 
+    @property
+    def shift_steps(self) -> int:
+        rows, columns = self.networks["G"].synthesis.sizes[0]
+        return rows if rows == columns else 0
+
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage
         return self.networks[name].functional(stage.batch_size)

@@ -105,6 +105,7 @@ class Synthesis(Blocks):
         ws: Tensor,
         noise: str | Sequence[Tensor] = "const",
         seed: keras.random.SeedGenerator | None = None,
+        shift: Tensor | None = None,
     ) -> Tensor:
         """Pictures `[N, H, W, num_channels]`, about -1 to 1, float32.
 
@@ -112,14 +113,20 @@ class Synthesis(Blocks):
             ws: `[N, num_ws, w_dim]`.
             noise: "const", "random", "none", or the noise of every layer, see `noises`.
             seed: what draws random noise; None: Keras' global generator.
+            shift: positions down and to the right by which the constant is moved, integers
+                `[N, 2]`, see `shifted`. The noise stays where it is. The authors' code has no
+                such argument.
 
         Raises:
-            ValueError: an unknown `noise`.
+            ValueError: an unknown `noise`, or a `shift` that is not of integers.
         """
         ws = ops.cast(ws, "float32")
         if isinstance(noise, str):
             noise = self.noises(noise, ops.shape(ws)[0], seed)
-        x = ops.broadcast_to(self.const, (ops.shape(ws)[0], *self.const.shape))
+        if shift is None:
+            x = ops.broadcast_to(self.const, (ops.shape(ws)[0], *self.const.shape))
+        else:
+            x = shifted(self.const, ops.convert_to_tensor(shift))
         return self._pictures(x, ws, noise)
 
     def _pictures(self, x, ws, noise):
@@ -175,6 +182,34 @@ class Synthesis(Blocks):
         ws = keras.Input((self.num_ws, self.w_dim), batch_size=batch_size)
         first = keras.Input(tuple(self.const.shape), batch_size=batch_size)
         return keras.Model([first, ws], self._pictures(first, ws, self.noises("none")))
+
+
+def shifted(const: Tensor, shift: Tensor) -> Tensor:
+    """A grid of features, moved for each picture; its border is repeated where it is left behind.
+
+    Nothing between the positions of the grid can be asked for, since it holds one value for each:
+    translations of a picture by fractions of its side over the grid's, such as 1/4, are all that
+    its first layer allows. A part of the picture goes out on one side, and what the border's
+    features mean comes in on the other.
+
+    Args:
+        const: `[H, W, C]`.
+        shift: positions down and to the right, integers `[N, 2]`.
+
+    Returns:
+        `[N, H, W, C]`.
+
+    Raises:
+        ValueError: `shift` is not of integers.
+    """
+    kind = keras.backend.standardize_dtype(shift.dtype)
+    if "int" not in kind:
+        raise ValueError(f"shift of {kind}: expected integers, whole positions of the constant")
+    height, width, channels = const.shape
+    rows = ops.clip(ops.arange(height) - shift[:, :1], 0, height - 1)
+    columns = ops.clip(ops.arange(width) - shift[:, 1:], 0, width - 1)
+    places = rows[:, :, None] * width + columns[:, None, :]
+    return ops.take(ops.reshape(const, (height * width, channels)), places, axis=0)
 
 
 @keras.saving.register_keras_serializable("stylegan2")

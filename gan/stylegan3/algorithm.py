@@ -69,6 +69,10 @@ class StyleGAN3(StyleGAN2):
     def has_transform(self) -> bool:
         return True
 
+    @property
+    def shift_steps(self) -> int:
+        return 0
+
     def described(self) -> list[str]:
         return self.networks["G"].synthesis.schedule.table()
 

@@ -121,6 +121,7 @@ def flags(output, **given):
         "truncation",
         "truncation_cutoff",
         "label",
+        "motion",
         "frames",
         "fps",
         "input",
@@ -307,6 +308,53 @@ def test_interpolate_goes_round_as_a_gif(tmp_path):
         assert shown[4 * i] == pytest.approx(level(first(seed)), abs=4)
 
 
+class Turning(Synthesis):
+    """Black pictures with a white corner at the left and above, and where they were moved to."""
+
+    def __call__(self, ws, noise="const", seed=None, transform=None):
+        spot = np.array([-0.25, -0.25, 1], "float32")  # of the picture that is not moved
+        at = ops.linalg.inv(transform) @ spot[:, None]
+        line = (np.arange(SIZE, dtype="float32") + 0.5) / SIZE - 0.5
+        near = ops.abs(line - at[:, 0]) < 0.1, ops.abs(line - at[:, 1]) < 0.1
+        image = ops.cast(ops.logical_and(near[1][:, :, None], near[0][:, None]), "float32")
+        return ops.tile(2 * image[..., None] - 1, (1, 1, 1, 3))
+
+
+def frames_of(path):
+    with Image.open(path) as gif:
+        shown = []
+        for i in range(gif.n_frames):
+            gif.seek(i)
+            shown.append(np.array(gif.convert("L")) > 128)
+    return shown
+
+
+def centre(frame):
+    """Where the white is: x and y as parts of the side, from the centre."""
+    y, x = np.nonzero(frame)
+    return ((x.mean() + 0.5) / SIZE - 0.5, (y.mean() + 0.5) / SIZE - 0.5)
+
+
+def test_a_video_turns_the_pictures_clockwise_or_moves_them_along_a_circle(tmp_path):
+    generator = SimpleNamespace(mapping=Mapping(), synthesis=Turning())
+    run = styled(generator=generator, has_transform=True)
+    said = use("video", run, tmp_path / "a.gif", seeds="3", frames=4, motion="turn")
+    assert "4 frames" in said[0]
+    quarters = [(-0.25, -0.25), (0.25, -0.25), (0.25, 0.25), (-0.25, 0.25)]
+    for frame, place in zip(frames_of(tmp_path / "a.gif"), quarters, strict=True):
+        assert centre(frame) == pytest.approx(place, abs=0.02)
+    use("video", run, tmp_path / "b.gif", seeds="3-5", frames=4, motion="circle")
+    ways = [(0.125, 0), (0, 0.125), (-0.125, 0), (0, -0.125)]
+    for frame, (right, down) in zip(frames_of(tmp_path / "b.gif"), ways, strict=True):
+        assert centre(frame) == pytest.approx((right - 0.25, down - 0.25), abs=0.02)
+
+
+def test_a_video_without_motion_is_a_walk(tmp_path):
+    use("video", styled(), tmp_path / "a.gif", seeds="1,2", frames=6)
+    use("interpolate", styled(), tmp_path / "b.gif", seeds="1,2", frames=6)
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+
+
 def test_interpolate_as_mp4(tmp_path):
     try:
         import av  # noqa: F401
@@ -352,6 +400,8 @@ def test_arcs_keep_the_length():
         ("interpolate", {"frames": 1}, "expected two or more of each"),
         ("interpolate", {"fps": 60.0}, "--fps=60: expected a number from 1 to 50 for .gif"),
         ("interpolate", {"fps": float("nan")}, "--fps=nan"),
+        ("video", {"frames": 1}, "expected two or more of each"),
+        ("video", {"motion": "turn"}, "--motion=turn: this stylegan takes no transform"),
     ],
 )
 def test_bad_flags(mode, given, message, tmp_path):

@@ -14,7 +14,7 @@ from gan.stylegan2.blocks import sizes
 from gan.stylegan2.config import StyleGAN2Config
 from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.layers import modulated_conv
-from gan.stylegan2.networks import Generator
+from gan.stylegan2.networks import Generator, shifted
 
 both = pytest.mark.backends
 
@@ -250,3 +250,29 @@ def test_what_is_given_is_not_computed():
 def test_refused_settings(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(TINY, **changes)
+
+
+@both
+def test_the_constant_is_moved_by_whole_positions():
+    """Down by one, left by one; the border that is left behind is repeated."""
+    const = np.arange(9.0, dtype="float32").reshape(3, 3, 1)
+    moved = numpy(shifted(ops.convert_to_tensor(const), ops.convert_to_tensor([[1, -1], [0, 0]])))
+    assert np.array_equal(moved[0, :, :, 0], [[1, 2, 2], [1, 2, 2], [4, 5, 5]])
+    assert np.array_equal(moved[1], const)
+    with pytest.raises(ValueError, match="shift of float32: expected integers, whole positions"):
+        shifted(const, np.float32([[0.5, 0]]))
+
+
+def test_a_shift_moves_the_coarse_picture():
+    """Without the borders' influence, which is that of the padding of all layers."""
+    algorithm = tiny(32)
+    synthesis, ws = algorithm.networks["G"].synthesis, normal(2, 8, 6)
+    assert (algorithm.shift_steps, algorithm.has_transform) == (4, False)
+    still = numpy(synthesis(ws, noise="none"))
+    none = numpy(synthesis(ws, noise="none", shift=np.zeros((2, 2), "int32")))
+    assert np.array_equal(none, still)
+    moved = numpy(synthesis(ws, noise="none", shift=np.int32([[0, 1], [1, 0]])))
+    right, down = np.roll(still[0], 8, 1) - moved[0], np.roll(still[1], 8, 0) - moved[1]
+    here, other = np.abs(right[:, 8:]).mean(), np.abs(still[0] - moved[0])[:, 8:].mean()
+    assert here < 0.8 * other
+    assert np.abs(down[8:]).mean() < 0.8 * np.abs(still[1] - moved[1])[8:].mean()
