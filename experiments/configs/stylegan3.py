@@ -5,9 +5,6 @@ python -m experiments.run --model=stylegan3 --preset=r256 --dataset=folder:mine
 python -m experiments.run --model=stylegan3 --mode=sample --seeds=0-3 --rotate=30 --output=DIR
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from experiments.configs.stylegan2 import StyledGeneration
 from experiments.data.config import DataConfig
 from experiments.model import Model
@@ -99,16 +96,6 @@ PRESETS |= presets(
 )
 
 
-class FilteredGeneration(StyledGeneration):
-    """Styled generation without the blur at the beginning where that is another run's end."""
-
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
-        """The configuration with what a base implies."""
-        config = super().complete(config, presets)
-        own = config.algorithm
-        return replace(config, algorithm=replace(own, blur_sigma=0.0)) if own.base else config
-
-
 def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN3:
     """The algorithm of a configuration; the length of training does not change it.
 
@@ -129,7 +116,7 @@ MODEL = Model(
     name="stylegan3",
     summary="StyleGAN3: pictures whose details move and turn with them",
     paper="Karras et al. 2021, https://arxiv.org/abs/2106.12423",
-    task=FilteredGeneration(),
+    task=StyledGeneration(),
     presets=PRESETS,
     build=build,
     imports=(

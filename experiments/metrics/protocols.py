@@ -187,7 +187,7 @@ def check(
         check_size(min(sides(size)), name)
         return COUNT
     if name in EQUIVARIANCES:
-        check_equivariance(name, algorithm, size)
+        check_equivariance(name, algorithm, min(sides(size)))
         return EQUIVARIANCES[name].count
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)

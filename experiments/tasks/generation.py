@@ -259,8 +259,9 @@ def _chosen_pictures(run, flags, chosen, transform):
     if not flags.w and transform is None:
         return made.pictures(chosen, **controls(flags))
     ws = chosen if flags.w else made.ws(chosen, **controls(flags))
-    moved = {} if transform is None else {"transform": np.repeat(transform[None], len(ws), axis=0)}
-    return made.from_ws(ws, **moved)
+    if transform is None:
+        return made.from_ws(ws)
+    return made.from_ws(ws, transform=np.repeat(transform[None], len(ws), axis=0))
 
 
 class Generated(Subject):

@@ -22,6 +22,7 @@ from core.optimizers import Adam
 from core.phases import Stage
 from core.picture_size import Size, in_words
 from core.tensors import Batch, PhaseResult, Tensor
+from gan.augment.blur import blurred
 from gan.augment.training import Augmentation
 from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
@@ -288,7 +289,12 @@ class StyleGAN2(LatentGAN):
 
     def view(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         """A function of pictures of this shape that gives what the discriminator sees of them."""
-        return self.augmentation.drawn(images, self.random)
+        change, config = self.augmentation.drawn(images, self.random), self.config
+        if not config.blur_sigma:
+            return change
+        seen = ops.cast(self.images.value, "float32") / config.blur_images
+        sigma = config.blur_sigma * ops.maximum(1 - seen, 0.0)
+        return lambda x: change(blurred(x, sigma))
 
     def _augmented(self, images):
         return self.view(images)(images)

@@ -25,8 +25,6 @@ class StyleGAN3Config(StyleGAN2Config):
     g_num_fp16_res: int = 4  # layers above size / 2**this compute in the run's precision
     g_conv_clamp: float = 256.0  # activations of the synthesis stay within it; 0: not clamped
     magnitude_half_life: float = 20_000.0  # images, of the moving mean squares of features
-    blur_sigma: float = 0.0  # pixels by which what D sees is blurred at first; 0: not
-    blur_images: float = 200_000.0  # images in which that ends
     mapping_layers: int = 2
     w_avg_beta: float = 0.998
     use_noise: bool = False
@@ -39,9 +37,9 @@ class StyleGAN3Config(StyleGAN2Config):
     def __post_init__(self):
         super().__post_init__()
         check_one_of(self, "config", CONFIGS)
-        for key in ("g_channel_base", "g_channel_max", "blur_images", "magnitude_half_life"):
+        for key in ("g_channel_base", "g_channel_max", "magnitude_half_life"):
             check_at_least(self, key, 1)
-        for key in ("g_num_fp16_res", "g_conv_clamp", "blur_sigma"):
+        for key in ("g_num_fp16_res", "g_conv_clamp"):
             check_at_least(self, key, 0)
         if self.num_layers < 3:
             raise ValueError(f"num_layers={self.num_layers}: expected 3 or more, published: 14")

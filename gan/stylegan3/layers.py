@@ -119,7 +119,7 @@ class FourierFeatures(keras.layers.Layer):
         self.affine = Dense(4, gain=1.0, dtype="float32", name="affine")
         self.affine.build((None, w_dim))
         self.affine.kernel.assign(np.zeros((w_dim, 4), "float32"))
-        self.affine.bias.assign(np.float32([1, 0, 0, 0]))
+        self.affine.bias.assign(np.array([1, 0, 0, 0], "float32"))
         fixed = {"trainable": False, "initializer": "zeros"}
         self.freqs = self.add_weight(name="freqs", shape=(count, 2), **fixed)
         self.phases = self.add_weight(name="phases", shape=(count,), **fixed)
