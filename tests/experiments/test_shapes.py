@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from experiments.data.dataset import Dataset, Source
 from experiments.data.pipeline import batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import open_dataset
+from experiments.dry_run import describe
 from experiments.metrics.reals import of_dataset
 from experiments.tasks.imports import settings, settings_of_pairs
 from experiments.training.config import flatten, override
@@ -113,6 +115,15 @@ def test_a_pair_comes_back_from_json(tmp_path):
     assert text["config"]["data.size"] == [16, 32]
     assert stored_config(tmp_path / "run", {"smoke": config}) == config
     assert flatten(override(config, {"data.size": 16, "data.load_size": 16}))["data.size"] == 16
+
+
+def test_a_dry_run_counts_the_rectangle(tmp_path):
+    """The embedded landscapes are drawn as squares of the longer side."""
+    changes = {"data.size": "16x32", "data.load_size": 18, "data.channels": 1}
+    config = api.make_config("cyclegan", "smoke", changes | {"algorithm.n_layers": 1})
+    text = describe(config, tmp_path)
+    assert re.search(r"data.size +16x32\n", text) and "memory (estimate)" in text
+    assert api.open_data(config).train["A"].load(0).shape == (36, 36, 1)
 
 
 def test_one_load_size_has_the_ratio_of_the_crops():
