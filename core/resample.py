@@ -110,7 +110,7 @@ def _small(size, up, taps):
 def _plane(x, taps, up, down, padding):
     """The filter along both axes at once."""
     x = _padded(_padded(x, 1, up, padding), 2, up, padding)
-    n, width, channels = len(taps), *x.shape[2:]
+    n, width, channels = len(taps), x.shape[2], x.shape[3]
     if not _small(width, 1, taps):
         kernel = ops.cast(np.tile(taps[..., None, None], (1, 1, channels, 1)), x.dtype)
         return ops.depthwise_conv(x, kernel, down, "valid")

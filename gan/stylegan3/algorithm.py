@@ -79,7 +79,8 @@ class StyleGAN3(StyleGAN2):
         return self.networks["G"].synthesis(ws, update=training)
 
     def view(self, images: Tensor) -> Callable[[Tensor], Tensor]:
-        change, config = super().view(images), self.config
+        change = super().view(images)
+        config: Any = self.config
         if not config.blur_sigma:
             return change
         seen = ops.cast(self.images.value, "float32") / config.blur_images
