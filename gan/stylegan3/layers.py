@@ -205,8 +205,9 @@ class FilteredLayer(keras.layers.Layer):
         self.magnitude_beta = magnitude_beta
         self.up_filter, self.down_filter = filters(plan)
         shape = (plan.kernel_size,) * 2 + (plan.in_channels, plan.out_channels)
-        normal, options = keras.initializers.RandomNormal(0.0, 1.0), {"dtype": "float32"}
-        self.affine = Dense(plan.in_channels, 1.0, bias_start=1.0, name="affine", **options)
+        normal = keras.initializers.RandomNormal(0.0, 1.0)
+        options = {"dtype": "float32", "autocast": False}
+        self.affine = Dense(plan.in_channels, 1.0, bias_start=1.0, name="affine", dtype="float32")
         self.affine.build((None, w_dim))
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=normal, **options)
         self.bias = self.add_weight(

@@ -115,7 +115,6 @@ def layer_of(layers, config, name):
     return layer, found
 
 
-@both
 @CONFIGS
 @pytest.mark.parametrize("name", ["layer_up4", "layer_last", "layer_torgb"])
 def test_a_layer(layers, config, name):
@@ -242,7 +241,6 @@ def test_moving_means(layers):
     assert_near(found, layers["ema_r/magnitude_ema"], 1e-5)
 
 
-@both
 def test_the_pickle():
     oracle = load("nvidia_pickle_stylegan3_t")
     network = import_network("stylegan3/generator", PICKLE)
