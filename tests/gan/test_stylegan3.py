@@ -122,6 +122,7 @@ def test_a_step_changes_each_network_in_its_phase_alone(config):
 
 
 @both
+@pytest.mark.thorough
 def test_a_step_in_half_precision_is_finite():
     keras.config.set_dtype_policy("mixed_float16")
     algorithm = tiny(config="r", g_channel_max=8)
