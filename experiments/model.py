@@ -386,5 +386,6 @@ def open_task_data(
         report=report,
     )
     check_domains(dataset, task.roles)
+    dataset = dataset.limited(data.limit)
     task.check_data(config, dataset)
     return dataset

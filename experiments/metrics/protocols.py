@@ -11,6 +11,7 @@
 | `swd16k`, `swd2k` | none | 16,384, 2,048 | as many for training | sliced Wasserstein x 1000 |
 | `ms_ssim10k`, `ms_ssim1k` | none | 10,000, 1,000 pairs | none | MS-SSIM of a pair |
 | `fd_hed50k_full`, `fd_hed5k`, `fd_hed_test` | hed | as for `fid…` | as for `fid…` | the same |
+| `fd_hed5k_full` | hed | 5,000 | all for training | the same |
 | `kd_hed50k_full`, `kd_hed5k` | hed | as for `kid…` | as for `kid…` | kernel distance |
 | `pr_hed5k` | hed | 5,000 | 5,000 for training | precision, recall, k = 3 |
 | `ppl_zfull` ... | LPIPS | 50,000 steps | none | `experiments.metrics.path_length` |
@@ -93,6 +94,7 @@ PROTOCOLS = {
     "ms_ssim10k": Protocol("ms_ssim", "", 20_000, 0),
     "ms_ssim1k": Protocol("ms_ssim", "", 2_000, 0),
     "fd_hed5k": Protocol("frechet", "hed", 5_000, 5_000),
+    "fd_hed5k_full": Protocol("frechet", "hed", 5_000, None),
     "fd_hed50k_full": Protocol("frechet", "hed", 50_000, None),
     "fd_hed_test": Protocol("frechet", "hed", None, None, "test"),
     "kd_hed5k": Protocol("kernel", "hed", 5_000, 5_000),

@@ -39,13 +39,15 @@ class Reals:
 def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> Reals:
     """Returns the pictures of a domain, not mirrored, and resized as `test_images` does it.
 
+    They are all pictures of the split, even where training sees a part of them (`data.limit`).
+
     Args:
         dataset: the data set.
         config: says at which size and how pictures are fitted.
         role: the domain.
         split: "train" or "test".
     """
-    source = getattr(dataset, split)[role]
+    source = dataset.reals(role, split)
     fit = "crop" if config.fit == "side" else config.fit
 
     def read() -> Iterator[np.ndarray]:
