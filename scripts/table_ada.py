@@ -36,7 +36,7 @@ from scripts.records import Manifest, curve, spread
 SIZES = {"small": (200, 1_000, 5_000), "paper": (1_000, 5_000, 10_000, 30_000, 0)}  # 0: all
 # half of the features of `quick`, and p can rise in a short run
 SMALL = {"algorithm.channel_base": 512, "algorithm.channel_max": 32, "algorithm.pl_weight": 0.0,
-         "algorithm.ada_images": 10_000, "images": 30_000, "metrics_every": 5_000,
+         "algorithm.ada_images": 10_000, "images": 30_000, "metrics_every": 6_000,
          "eval_every": 30_000, "sample_every": 15_000}  # fmt: skip
 END = 0.1  # the part of the training whose signs are averaged
 
@@ -69,7 +69,7 @@ TABLE = Table(
     rows=tuple(_row(size, ada) for size in sorted({*sum(SIZES.values(), ())}) for ada in (0, 1)),
     scales={
         # takes 12 runs
-        "small": _scale("quick", "fd_hed5k_full", "FD (HED)", SMALL),
+        "small": _scale("quick", "fd_hed2k_full", "FD (HED)", SMALL),
         "paper": _scale("paper256", "fid50k_full", "FID", {"metrics_every": 1_000_000}),
     },
     published=(),

@@ -23,7 +23,7 @@ def record(folder, cell, seed, lines):
 
 
 def distance(images, value):
-    return {"images": images, "metrics/fd_hed5k_full": value}
+    return {"images": images, "metrics/fd_hed2k_full": value}
 
 
 def test_best_and_last_distance_p_sign_and_the_figure(tmp_path, capfd):
