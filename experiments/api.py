@@ -56,7 +56,7 @@ def make_config(
     known = configs.find(model)
     if preset not in known.presets:
         raise InputError(f"--preset={preset}: no such preset. {nearest(preset, known.presets)}")
-    changes = dict(changes or {})
+    changes, given = dict(changes or {}), frozenset(changes or ())
     fixed = {"model": model, "preset": preset, "backend": keras.backend.backend()}
     for key, value in fixed.items():
         if changes.setdefault(key, value) != value:
@@ -64,7 +64,7 @@ def make_config(
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
-    return known.task.complete(override(known.presets[preset], changes), known.presets)
+    return known.task.complete(override(known.presets[preset], changes), known.presets, given)
 
 
 def default_run_dir(config: RunConfig) -> Path:

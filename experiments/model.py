@@ -7,7 +7,7 @@ are, how the model is scored, what is shown. `experiments/tasks` has the tasks,
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,8 +104,16 @@ class Task:
 
     # --- the configuration and the data
 
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
-        """The configuration with what some of its settings imply for others."""
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        """The configuration with what some of its settings imply for others.
+
+        Args:
+            config: the preset with what was given.
+            presets: the presets of the model by name.
+            given: the dotted keys that were given, which may have the values of the preset.
+        """
         return config
 
     def check_data(self, config: RunConfig, dataset: Dataset) -> None:
