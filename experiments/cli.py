@@ -138,7 +138,12 @@ flags.DEFINE_integer(
     None,
     "Truncate only so many of the first layers. Default: all. (Published: psi 0.7 in 8 layers.)",
 )
-flags.DEFINE_integer("label", None, "Class of all pictures, for generators with classes.")
+flags.DEFINE_string(
+    "label",
+    None,
+    "Class of all pictures, for generators with classes; or several, such as 0,2, which the "
+    "pictures have in turn. With interpolate, the walk goes from class to class.",
+)
 flags.DEFINE_list(
     "w",
     [],

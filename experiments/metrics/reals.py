@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.files import write_whole
 from experiments.data import pictures
 from experiments.data.config import DataConfig
-from experiments.data.dataset import Dataset
+from experiments.data.dataset import Dataset, Source
 from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 
@@ -47,7 +47,11 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
         role: the domain.
         split: "train" or "test".
     """
-    source = dataset.reals(role, split)
+    return of_source(dataset.reals(role, split), config, f"{split}{role}")
+
+
+def of_source(source: Source, config: DataConfig, title: str) -> Reals:
+    """Returns the pictures of a source, as `of_dataset` does it; `title` is part of their key."""
     fit = "crop" if config.fit == "side" else config.fit
 
     def read() -> Iterator[np.ndarray]:
@@ -57,7 +61,7 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
                 yield pictures.fit(image, config.size, fit)
 
     identity = f"{source.size} {fit} {source.identity or source.name}"
-    key = f"{split}{role}-{config.size}px-{_digest(identity)}"
+    key = f"{title}-{config.size}px-{_digest(identity)}"
     return Reals(read, source.size, key, source.state)
 
 

@@ -16,6 +16,12 @@ from core.errors import InputError
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import protocols
+from experiments.metrics.classes import (
+    INTRA,
+    check_each_class,
+    measure_classes,
+    reals_by_class,
+)
 from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
 from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
@@ -233,7 +239,8 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
         if flags.w:
             made, numbers, kind = sampler(run).from_ws(batch), itertools.count(start), "w"
         else:
-            made, numbers, kind = sampler(run).pictures(batch, **controls(flags)), batch, "seed"
+            made = sampler(run).pictures(batch, **controls(flags, start))
+            numbers, kind = batch, "seed"
         for number, picture in zip(numbers, made, strict=False):
             pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])
@@ -247,13 +254,18 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
 class Generated(Subject):
     """Pictures from noise, made by the averaged generator if there is one."""
 
-    names = protocols.NAMES
+    names = (*protocols.NAMES, *INTRA)
 
     def values(self, name: str) -> list[str]:
-        return protocols.value_names(name)
+        return [name] if name in INTRA else protocols.value_names(name)
+
+    def better(self, value: str) -> int:
+        return -1 if value in INTRA else protocols.better(value)
 
     def check(self, name: str, folder: str | Path | None) -> dict[str, Any]:
         check_imported(self.run, "G", f"--metrics={name}")
+        if name in INTRA:
+            return self._check_classes(name, folder)
         reals = self.reals(name, "image")
         size, algorithm = self.config.data.size, self.algorithm
         count = protocols.check(name, size, reals, algorithm=algorithm, folder=folder)
@@ -266,6 +278,15 @@ class Generated(Subject):
 
     def measure(self, name: str, folder: str | Path | None, cache: Path) -> dict[str, float]:
         made = Sampler(self.algorithm, METRIC_BATCH)
+        if name in INTRA:
+            return measure_classes(
+                name,
+                lambda k: lambda seeds: made.pictures(seeds, noise="random", label=k),
+                self._reals_by_class(name),
+                self.dataset.labelled.classes,
+                folder=folder,
+                cache=cache,
+            )
         return protocols.compute(
             name,
             lambda seeds: made.pictures(seeds, noise="random"),
@@ -274,3 +295,12 @@ class Generated(Subject):
             folder=folder,
             cache=cache,
         )
+
+    def _check_classes(self, name, folder):
+        reals, size = self._reals_by_class(name), self.config.data.size
+        names = self.dataset.labelled.classes
+        count = check_each_class(name, size, reals, names, folder)
+        return {"seeds": f"0-{count - 1} of each class", "real": [found.key for found in reals]}
+
+    def _reals_by_class(self, name):
+        return reals_by_class(name, self.algorithm, self.dataset, self.config.data)
