@@ -198,6 +198,13 @@ MODEL = Model(
             stylegan2_settings("g_"),
             read=stylegan2_features,
         ),
+        Import(  # not averaged: what training goes on with, beside the average
+            "stylegan2/raw_generator",
+            importers,
+            ("raw_G",),
+            stylegan2_settings("g_"),
+            read=stylegan2_features,
+        ),
         Import(
             "stylegan2/discriminator",
             importers,
