@@ -207,7 +207,7 @@ def _read(state, kind: str, readers: Readers) -> State:
         if state is None:
             raise InputError(f"{kind}: comes in no package; give the path of its file.")
         if Path(state).suffix == ".pkl":
-            return _read_pickle(state, kind.endswith("discriminator"))
+            return _read_pickle(state, kind)
         return NamedState(read_state_dict(state), _settings_beside(Path(state)))
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
     arrays = {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
@@ -230,11 +230,12 @@ def _settings_beside(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and "class_name" in found else {}
 
 
-def _read_pickle(path: str | Path, discriminator: bool) -> NamedState:
-    """A network of NVIDIA's, of its generators the averaged one."""
+def _read_pickle(path: str | Path, kind: str) -> NamedState:
+    """A network of NVIDIA's, of its generators the averaged one unless the kind is of a raw one."""
+    other = "D" if kind.endswith("discriminator") else "G" if "/raw_" in kind else ""
     if is_torch_pickle(path):
-        return NamedState(*read_nvidia(path, "D" if discriminator else "G_ema"))
-    return read_networks(path)["D" if discriminator else "Gs"]
+        return NamedState(*read_nvidia(path, other or "G_ema"))
+    return read_networks(path)[other or "Gs"]
 
 
 def _check_config(source: str, kind: str, plan: Plan, asked: Mapping) -> None:

@@ -145,7 +145,11 @@ class Algorithm:
     def take(self, name: str, weights: Sequence) -> None:
         """Gives a network other weights, arrays in its own order, as if it had been trained to
         them."""
-        self.networks[name].set_weights(weights)
+        self.holder(name).set_weights(weights)
+
+    def holder(self, name: str) -> keras.Model:
+        """The network that `take` gives weights to."""
+        return self.networks[name]
 
     def groups(self) -> dict[str, list]:
         """Every variable that a checkpoint holds, by group: all that change."""

@@ -58,7 +58,7 @@ def make_config(
     known = configs.find(model)
     if preset not in known.presets:
         raise InputError(f"--preset={preset}: no such preset. {nearest(preset, known.presets)}")
-    changes = dict(changes or {})
+    changes, given = dict(changes or {}), frozenset(changes or ())
     fixed = {"model": model, "preset": preset, "backend": keras.backend.backend()}
     for key, value in fixed.items():
         if changes.setdefault(key, value) != value:
@@ -69,7 +69,7 @@ def make_config(
     config = override(known.presets[preset], changes)
     if isinstance(config.data, DataConfig) and not known.any_shape:
         _check_squares(config)
-    return known.task.complete(config, known.presets)
+    return known.task.complete(config, known.presets, given)
 
 
 def _check_squares(config):

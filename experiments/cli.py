@@ -147,7 +147,12 @@ flags.DEFINE_list(
 flags.DEFINE_float(
     "rotate", None, "Turn pictures by so many degrees, counter-clockwise (stylegan3)."
 )
-flags.DEFINE_integer("label", None, "Class of all pictures, for generators with classes.")
+flags.DEFINE_string(
+    "label",
+    None,
+    "Class of all pictures, for generators with classes; or several, such as 0,2, which the "
+    "pictures have in turn. With interpolate, the walk goes from class to class.",
+)
 flags.DEFINE_list(
     "w",
     [],

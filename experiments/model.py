@@ -7,7 +7,7 @@ are, how the model is scored, what is shown. `experiments/tasks` has the tasks,
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -105,8 +105,16 @@ class Task:
 
     # --- the configuration and the data
 
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
-        """The configuration with what some of its settings imply for others."""
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        """The configuration with what some of its settings imply for others.
+
+        Args:
+            config: the preset with what was given.
+            presets: the presets of the model by name.
+            given: the dotted keys that were given, which may have the values of the preset.
+        """
         return config
 
     def check_data(self, config: RunConfig, dataset: Dataset) -> None:
@@ -390,5 +398,6 @@ def open_task_data(
         report=report,
     )
     check_domains(dataset, task.roles)
+    dataset = dataset.limited(data.limit)
     task.check_data(config, dataset)
     return dataset

@@ -65,7 +65,7 @@ def import_weights(
     run = api.build(config, epoch=1, budget=1, run_dir=run_dir, trains=False)
     source = "the package" if path is None else str(path)
     for part, filled in parts.items():
-        own = run.algorithm.networks[part]
+        own = run.algorithm.holder(part)
         if [w.shape for w in own.weights] != [w.shape for w in filled.weights]:
             raise InputError(f"{source} is not a {part} {known.refusal(options)}.")
     directory = RunDir(run_dir, stored or config)
@@ -73,8 +73,10 @@ def import_weights(
         weights = _imported_before(directory.path, stored, say)
         _check_fit(weights, run, source)
         weights |= {part: filled.get_weights() for part, filled in parts.items()}
-        for part, values in weights.items():
-            run.algorithm.take(part, values)
+        if "raw_G" in weights:  # its average, too, until another file brings that
+            weights.setdefault("G", weights["raw_G"])
+        for part in sorted(weights):  # raw_G after G, which is taken for both
+            run.algorithm.take(part, weights[part])
         directory.store(config, api.own_fingerprint(run))
         progress = {"images": 0, "steps": 0}
         checkpoint.save(directory.path, run.algorithm, progress, keep=config.keep)
@@ -113,13 +115,13 @@ def _imported_before(run_dir, stored, say):
     if progress and progress["images"]:
         raise InputError(f"--run_dir={run_dir}: has been trained. Give another one.")
     names = read_json(run_dir / RECORD) if progress and (run_dir / RECORD).exists() else {}
-    return {name: run.algorithm.networks[name].get_weights() for name in names}
+    return {name: run.algorithm.holder(name).get_weights() for name in names}
 
 
 def _check_fit(weights, run, source):
     """Refuses a file that changes the sizes of networks imported before."""
     for name, values in weights.items():
-        own = run.algorithm.networks[name].weights
+        own = run.algorithm.holder(name).weights
         if [w.shape for w in own] != [w.shape for w in values]:
             raise InputError(
                 f"{source}: does not go with the {name} in {run.run_dir}, which has other sizes. "

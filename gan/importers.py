@@ -46,8 +46,7 @@ def import_network(kind: str, state: Mapping | Location, **config: Any) -> keras
         kind: one of `KINDS`.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
             `.pkl` of NVIDIA's code for TensorFlow 1 or PyTorch (of its generators, the averaged
-            one; `NamedState(*core.nvidia_file.read(path, "G"))` is the other one of a PyTorch
-            file).
+            one, or the other one for "stylegan2/raw_generator").
         config: hyper-parameters of the network (see `guess_config`). What is left out or None is
             taken from the file; what is given must agree with it. A file does not tell whether a
             "pix2pix/unet_generator" was trained with dropout: give `dropout=True` to have it.

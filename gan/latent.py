@@ -142,10 +142,16 @@ class LatentGAN(Algorithm):
         return 0
 
     def take(self, name: str, weights: Sequence) -> None:
-        """Gives a network other weights, and with "G" its average."""
+        """Gives a network other weights; "G" stands for both G and its average, and "raw_G" for G
+        alone."""
         super().take(name, weights)
         if name == "G" and self.average is not None:
-            self.average.network.set_weights(weights)
+            self.networks["G"].set_weights(weights)
+
+    def holder(self, name: str) -> keras.Model:
+        if name == "raw_G":
+            return self.networks["G"]
+        return self.sampling_network if name == "G" else super().holder(name)
 
     # --- for the step
 

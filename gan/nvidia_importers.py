@@ -264,6 +264,7 @@ def _scale_mapping(state):
 KINDS: Kinds = {
     "stylegan2/discriminator": stylegan2_discriminator,
     "stylegan2/generator": stylegan2_generator,
+    "stylegan2/raw_generator": stylegan2_generator,
 }
 
 

@@ -309,10 +309,11 @@ def rendered(table: Table, manifest: Manifest) -> tuple[list[str], list[list[str
         measured = [spread(runs, column.value.format_map(row.words)) for column in columns]
         names = " ".join(manifest.cells.get(row.cell, [])) or tables.MISSING
         rows.append([row.title, *measured, str(len(runs)), *row.published, names])
-    return header, rows, _notes(table, manifest)
+    return header, rows, notes(table, manifest)
 
 
-def _notes(table, manifest):
+def notes(table: Table, manifest: Manifest) -> str:
+    """Returns the text below a table: how it was made, and what the table says of itself."""
     own = "".join(f", {key}={value}" for key, value in manifest.own.items())
     return (
         f"Mean ± sample standard deviation of n runs, scale {manifest.scale}{own}. {table.notes} "

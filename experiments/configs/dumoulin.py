@@ -9,7 +9,7 @@ python -m experiments.run --model=dumoulin --dataset=folder:photos --style=c.jpg
     --set algorithm.base=runs/dumoulin/mine --run_dir=runs/dumoulin/more
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -74,30 +74,32 @@ PRESETS = presets("dumoulin", DumoulinConfig, DataConfig, prefixed(_ALGORITHM), 
 class ManyStyles(LearnedStyles):
     """Several styles in one network, to which more can be added later."""
 
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
         """A configuration with what `algorithm.base` says: its styles, and how its network is made.
 
         Raises:
             InputError: it is no run of this model, or made otherwise than the configuration wants.
         """
-        given, usual = config.algorithm, presets[config.preset].algorithm
-        if not given.base:
+        wanted, usual = config.algorithm, presets[config.preset].algorithm
+        if not wanted.base:
             return config
         try:
-            own = stored_config(given.base, presets).algorithm
+            own = stored_config(wanted.base, presets).algorithm
         except InputError as error:
             raise InputError(
-                f"algorithm.base={given.base}: {error} (It is needed to add styles to it, and to "
+                f"algorithm.base={wanted.base}: {error} (It is needed to add styles to it, and to "
                 "go on with that; not to use what was trained.)"
             ) from error
         implied = {"learned": own.all_styles, "width": own.width, "style_rate": own.style_rate}
         for key, value in implied.items():
-            if getattr(given, key) not in (getattr(usual, key), value):
+            if getattr(wanted, key) not in (getattr(usual, key), value):
                 raise InputError(
-                    f"algorithm.{key}={getattr(given, key)}: algorithm.base has {value}. Leave it "
+                    f"algorithm.{key}={getattr(wanted, key)}: algorithm.base has {value}. Leave it "
                     "out."
                 )
-        return replace(config, algorithm=replace(given, **implied))
+        return replace(config, algorithm=replace(wanted, **implied))
 
     def begin(self, run: Run, load: Callable[..., Run]) -> None:
         """Starts from the weights of `algorithm.base`, if there is one.

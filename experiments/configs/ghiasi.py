@@ -11,7 +11,7 @@ python -m experiments.run --model=ghiasi --preset=mobile --dataset=folder:conten
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -84,18 +84,20 @@ class CodedStyle(AnyStyle):
 
     style_size = 256  # styles were trained at 128 to 300 pixels
 
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
         """A configuration with what its teacher or the source of its encoder says.
 
         Raises:
             InputError: it is no run of this model.
         """
-        given = config.algorithm
-        if not (source := given.teacher or given.encoder_from):
+        wanted = config.algorithm
+        if not (source := wanted.teacher or wanted.encoder_from):
             return config
         own = stored_config(source, presets).algorithm
-        implied = {"width": own.width} if given.teacher else {"encoder": own.encoder}
-        return replace(config, algorithm=replace(given, **implied))
+        implied = {"width": own.width} if wanted.teacher else {"encoder": own.encoder}
+        return replace(config, algorithm=replace(wanted, **implied))
 
     def begin(self, run: Run, load: Callable[..., Run]) -> None:
         """Takes over what another run has learned, where the configuration names one."""

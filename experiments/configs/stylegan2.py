@@ -6,7 +6,7 @@ python -m experiments.run --model=stylegan2 --preset=auto --dataset=folder:mine
 python -m experiments.run --model=stylegan2 --mode=sample --seeds=0-63 --truncation=0.7 --output=DIR
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -113,18 +113,17 @@ PRESETS |= presets(
 class StyledGeneration(LabelledGeneration):
     """Generation whose training may begin with the networks of another run."""
 
-    def complete(self, config: RunConfig, presets: Mapping[str, RunConfig]) -> RunConfig:
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
         """The configuration with what `auto` computes, and what a base implies."""
-        usual = presets[config.preset]
         if config.preset == "auto":
-            config = automatic(config, usual)
-        own = config.algorithm
-        if not own.base:
+            config = automatic(config, given)
+        if not config.algorithm.base:
             return config
         # as the official code resumes: p may rise faster, the average is there already, no blur
-        faster = 100_000 if own.ada_images == usual.algorithm.ada_images else own.ada_images
-        changes = {"ada_images": faster, "ema_ramp_up": 0.0, "blur_sigma": 0.0}
-        return replace(config, algorithm=replace(own, **changes))
+        changes = {"ada_images": 100_000, "ema_ramp_up": 0.0, "blur_sigma": 0.0}
+        return _replaced(config, changes, given)
 
     def begin(self, run: Run, load: Callable[..., Run]) -> None:
         """Starts from the networks of `algorithm.base`, if there is one.
@@ -148,22 +147,20 @@ class StyledGeneration(LabelledGeneration):
             raise InputError(f"algorithm.base={base}: {error}.") from error
 
 
-def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
+def automatic(config: RunConfig, given: Collection[str]) -> RunConfig:
     """A configuration whose batch and hyper-parameters are computed from the size of the pictures.
 
-    What differs from the preset was given, and stays. Of a rectangle, the longer side counts for
-    what memory bounds, and for R1 its area.
+    Of a rectangle, the longer side counts for what memory bounds, and for R1 its area.
 
     Args:
         config: the configuration.
-        usual: its preset.
+        given: the dotted keys that were given, which stay.
 
     Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:163-173 ("auto", one GPU).
     """
-    (height, width), given = config.data.sides, config.batch_size
+    height, width = config.data.sides
     size = max(height, width)
-    usual_batch = max(min(4096 // size, 32), 1)
-    batch = usual_batch if given == usual.batch_size else given
+    batch = config.batch_size if "batch_size" in given else max(min(4096 // size, 32), 1)
     rate = 2e-3 if size >= 1024 else 2.5e-3
     computed: dict[str, Any] = {
         "channel_base": 32768 if size >= 512 else 16384,
@@ -173,9 +170,13 @@ def automatic(config: RunConfig, usual: RunConfig) -> RunConfig:
         "r1_gamma": 2e-4 * height * width / batch,
         "ema_half_life": batch * 10_000 / 32,
     }
-    own, preset = config.algorithm, usual.algorithm
-    changes = {k: v for k, v in computed.items() if getattr(own, k) == getattr(preset, k)}
-    return replace(config, batch_size=batch, algorithm=replace(own, **changes))
+    return _replaced(replace(config, batch_size=batch), computed, given)
+
+
+def _replaced(config, computed, given):
+    """Returns the configuration with the settings of the algorithm that were not given."""
+    own = {key: value for key, value in computed.items() if f"algorithm.{key}" not in given}
+    return replace(config, algorithm=replace(config.algorithm, **own))
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN2:
@@ -208,6 +209,13 @@ MODEL = Model(
             "stylegan2/generator",
             importers,
             ("G",),
+            stylegan2_settings("g_"),
+            read=stylegan2_features,
+        ),
+        Import(  # not averaged: what training goes on with, beside the average
+            "stylegan2/raw_generator",
+            importers,
+            ("raw_G",),
             stylegan2_settings("g_"),
             read=stylegan2_features,
         ),

@@ -24,6 +24,7 @@ class DataConfig:
     labels: bool = False  # whether each image comes with the number of its class
     paired: bool = False  # training and test images of A and B with the same name are one scene
     paired_test: bool = False  # test images of A and B with the same name are the same scene
+    limit: int = 0  # trains on so many images of each domain, see `Dataset.limited`; 0: on all
     threads: int = 0  # threads of the pipeline; 0 lets tf.data choose
 
     def __post_init__(self):
@@ -40,8 +41,9 @@ class DataConfig:
                 f"size={as_text(self.size)}, load_size={as_text(self.load_size)}: expected 8 <= "
                 "size <= load_size" + (", height and width each" * (not self._square))
             )
-        if self.threads < 0:
-            raise ValueError(f"threads={self.threads}: expected 0 or more")
+        for key in ("threads", "limit"):
+            if getattr(self, key) < 0:
+                raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more")
 
     @property
     def _square(self):

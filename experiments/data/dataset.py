@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -85,6 +85,20 @@ class Source:
         self._good.add(index)
         return image if all(partner._readable(index) for partner in partners) else None
 
+    def part(self, indices: Sequence[int]) -> "Source":
+        """Returns a source of some of the images, in the order of their indices here."""
+        label, name = self.label, self.name
+        return Source(
+            name,
+            len(indices),
+            lambda i: self.read(indices[i]),
+            report=self.report,
+            identity=f"{self.identity or name}\0{','.join(map(str, indices))}",
+            state=self.state,
+            label=None if label is None else lambda i: label(indices[i]),
+            classes=self.classes,
+        )
+
     def _readable(self, index):
         """Returns whether image `index` can be read; this is tried only once."""
         return index in self._good or self.get(index) is not None
@@ -107,6 +121,7 @@ class Dataset:
         truth: whether item `i` of the test roles "A" and "B" shows the same scene.
         paired: whether item `i` of all training roles belongs together. Then they are drawn,
             cropped and flipped alike, and the sources have one size.
+        whole: the training sources before `limited` took a part of them; empty if it did not.
         kept: what the pipeline has loaded, for the next stage of training.
     """
 
@@ -115,6 +130,7 @@ class Dataset:
     test: Mapping[str, Source]
     truth: bool = False
     paired: bool = False
+    whole: Mapping[str, Source] = field(default_factory=dict)
     kept: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
@@ -132,6 +148,42 @@ class Dataset:
         Source: junyanz/pytorch-CycleGAN-and-pix2pix, data/unaligned_dataset.py:71.
         """
         return max(source.size for source in self.train.values())
+
+    def limited(self, count: int) -> "Dataset":
+        """Returns the data set with `count` training images of each domain, to study small sets.
+
+        They are drawn at random, but always the same ones, and a smaller count takes a part of
+        those of a larger one. Pairs stay pairs. The test images stay, and metrics still compare
+        with all training images (`reals`).
+
+        Args:
+            count: how many; 0 for all.
+
+        Raises:
+            InputError: a domain has fewer.
+
+        Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, training/dataset.py, max_size.
+        """
+        if not count:
+            return self
+        for role, source in self.train.items():
+            if count > source.size:
+                raise InputError(
+                    f"--set data.limit={count}: --dataset={self.name} has {source.size} training "
+                    f"images ({role}). Give {source.size} or fewer, or 0 for all."
+                )
+        order = {s.size: np.random.RandomState(0).permutation(s.size) for s in self.train.values()}
+        parts = {r: s.part(sorted(order[s.size][:count].tolist())) for r, s in self.train.items()}
+        return replace(self, train=parts, whole=self.train, kept={})
+
+    def reals(self, role: str, split: str) -> Source:
+        """Returns the images of a domain that metrics compare with, all of them.
+
+        Args:
+            role: the domain.
+            split: "train" or "test".
+        """
+        return (self.test if split == "test" else self.whole or self.train)[role]
 
     @property
     def labelled(self) -> Source:

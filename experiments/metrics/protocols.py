@@ -4,6 +4,7 @@
 |---|---|---|---|---|
 | `fid50k_full` | inception | 50,000 | all for training | Fréchet distance |
 | `fid50k`, `fid5k` | inception | 50,000, 5,000 | the first 50,000, 5,000 for training | the same |
+| `fid5k_full` | inception | 5,000 | all for training | the same |
 | `fid_test` | inception | as many as real, or all there are | all for testing | the same |
 | `kid50k_full`, `kid50k`, `kid5k` | inception | likewise | likewise | kernel distance, 100 x 1000 |
 | `is50k`, `is5k` | inception | 50,000, 5,000 | none | Inception Score, 10 splits |
@@ -11,6 +12,7 @@
 | `swd16k`, `swd2k` | none | 16,384, 2,048 | as many for training | sliced Wasserstein x 1000 |
 | `ms_ssim10k`, `ms_ssim1k` | none | 10,000, 1,000 pairs | none | MS-SSIM of a pair |
 | `fd_hed50k_full`, `fd_hed5k`, `fd_hed_test` | hed | as for `fid…` | as for `fid…` | the same |
+| `fd_hed5k_full`, `fd_hed2k_full` | hed | 5,000, 2,000 | all for training | the same |
 | `kd_hed50k_full`, `kd_hed5k` | hed | as for `kid…` | as for `kid…` | kernel distance |
 | `pr_hed5k` | hed | 5,000 | 5,000 for training | precision, recall, k = 3 |
 | `ppl_zfull` ... | LPIPS | 50,000 steps | none | `experiments.metrics.path_length` |
@@ -87,6 +89,7 @@ PROTOCOLS = {
     "fid50k_full": Protocol("frechet", "inception", 50_000, None),
     "fid50k": Protocol("frechet", "inception", 50_000, 50_000),
     "fid5k": Protocol("frechet", "inception", 5_000, 5_000),
+    "fid5k_full": Protocol("frechet", "inception", 5_000, None),
     "fid_test": Protocol("frechet", "inception", None, None, "test"),
     "kid50k_full": Protocol("kernel", "inception", 50_000, None),
     "kid50k": Protocol("kernel", "inception", 50_000, 50_000),
@@ -100,6 +103,8 @@ PROTOCOLS = {
     "ms_ssim10k": Protocol("ms_ssim", "", 20_000, 0),
     "ms_ssim1k": Protocol("ms_ssim", "", 2_000, 0),
     "fd_hed5k": Protocol("frechet", "hed", 5_000, 5_000),
+    "fd_hed5k_full": Protocol("frechet", "hed", 5_000, None),
+    "fd_hed2k_full": Protocol("frechet", "hed", 2_000, None),
     "fd_hed50k_full": Protocol("frechet", "hed", 50_000, None),
     "fd_hed_test": Protocol("frechet", "hed", None, None, "test"),
     "kd_hed5k": Protocol("kernel", "hed", 5_000, 5_000),

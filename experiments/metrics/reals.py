@@ -14,7 +14,7 @@ from core.files import write_whole
 from core.picture_size import as_text
 from experiments.data import pictures
 from experiments.data.config import DataConfig
-from experiments.data.dataset import Dataset
+from experiments.data.dataset import Dataset, Source
 from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 
@@ -40,13 +40,19 @@ class Reals:
 def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> Reals:
     """Returns the pictures of a domain, not mirrored, and resized as `test_images` does it.
 
+    They are all pictures of the split, even where training sees a part of them (`data.limit`).
+
     Args:
         dataset: the data set.
         config: says at which size and how pictures are fitted.
         role: the domain.
         split: "train" or "test".
     """
-    source = getattr(dataset, split)[role]
+    return of_source(dataset.reals(role, split), config, f"{split}{role}")
+
+
+def of_source(source: Source, config: DataConfig, title: str) -> Reals:
+    """Returns the pictures of a source, as `of_dataset` does it; `title` is part of their key."""
     fit = "crop" if config.fit == "side" else config.fit
 
     def read() -> Iterator[np.ndarray]:
@@ -58,7 +64,7 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
     identity = f"{source.size} {fit} {source.identity or source.name}"
     if config.channels != 3:
         identity += f" {config.channels} channels"
-    key = f"{split}{role}-{as_text(config.size)}px-{_digest(identity)}"
+    key = f"{title}-{as_text(config.size)}px-{_digest(identity)}"
     return Reals(read, source.size, key, source.state)
 
 

@@ -77,25 +77,28 @@ def latents(algorithm: LatentGAN, seeds: Sequence[int]) -> np.ndarray:
 
 
 def labels(
-    algorithm: LatentGAN, seeds: Sequence[int], label: int | None = None
+    algorithm: LatentGAN, seeds: Sequence[int], label: int | Sequence[int] | None = None
 ) -> tuple[np.ndarray, ...]:
     """Returns what a generator takes beside z: a tuple that is empty, or has int32 `[N]`.
 
     Args:
         algorithm: the model.
         seeds: the seeds that labels are wanted for.
-        label: the class of all pictures; None for the seed modulo the number of classes.
+        label: the class of all pictures, or classes that they have in turn; None for the seed
+            modulo the number of classes.
 
     Raises:
-        InputError: the model has no classes, or not this one.
+        InputError: the model has no classes, or not these.
     """
     classes = algorithm.classes
-    if label is not None and not 0 <= label < classes:
+    chosen = [] if label is None else np.atleast_1d(label).tolist()
+    if bad := [number for number in chosen if not 0 <= number < classes]:
         has = f"has the classes 0 to {classes - 1}" if classes else "was trained without classes"
-        raise InputError(f"--label={label}: this model {has}.")
+        raise InputError(f"--label={bad[0]}: this model {has}.")
     if not classes:
         return ()
-    return (np.array([seed % classes if label is None else label for seed in seeds], np.int32),)
+    own = chosen or [seed % classes for seed in seeds]
+    return (np.array([own[i % len(own)] for i in range(len(seeds))], np.int32),)
 
 
 def check_truncation(algorithm: LatentGAN, psi: float | None, cutoff: int | None = None) -> None:
@@ -144,7 +147,7 @@ class Sampler:
         *,
         truncation: float | None = None,
         cutoff: int | None = None,
-        label: int | None = None,
+        label: int | Sequence[int] | None = None,
         noise: str = "const",
     ) -> np.ndarray:
         """Returns the pictures of seeds, uint8 `[N, H, W, C]`.
@@ -153,7 +156,7 @@ class Sampler:
             seeds: whole numbers from 0 to 2**32 - 1.
             truncation: psi of the truncation trick, for a style-based model; None for 1.
             cutoff: truncates only this many of the first layers; None for all.
-            label: the class of all pictures; None for the seed modulo the number of classes.
+            label: see `labels`.
             noise: "const" or "random", for models with noise inputs. Random noise also depends on
                 the other seeds.
 
@@ -199,7 +202,7 @@ class Sampler:
         *,
         truncation: float | None = None,
         cutoff: int | None = None,
-        label: int | None = None,
+        label: int | Sequence[int] | None = None,
     ) -> np.ndarray:
         """Returns the styles of seeds, float32 `[N, layers, w_dim]`.
 

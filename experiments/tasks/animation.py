@@ -13,7 +13,7 @@ from experiments.data import clips, files, pictures
 from experiments.metrics.resampling import rotation
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
-from experiments.tasks.seeds import chosen_seeds, chosen_ws, controls, sampler
+from experiments.tasks.seeds import chosen_classes, chosen_seeds, chosen_ws, controls, sampler
 
 FRAMES, FPS = 120, 25
 RADIUS = 0.125  # of the circle that pictures move along, parts of their side
@@ -21,6 +21,9 @@ RADIUS = 0.125  # of the circle that pictures move along, parts of their side
 
 def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """Carries out `--mode=interpolate`, a walk from seed to seed and back; returns the exit status.
+
+    With several classes the seeds have them in turn, and if there are more classes than seeds, the
+    seeds come in turn, too: a single seed walks from class to class.
 
     For a style-based model the walk is a spline through w. For others it goes through z, along
     great circles, or along lines if z is uniform.
@@ -84,9 +87,13 @@ MOTIONS = {"circle": circle, "turn": turn}
 
 
 def _points(run, flags, text):
-    """The seeds, or the styles of `--w`."""
+    """The seeds, as many as there are classes or more, or the styles of `--w`."""
     text = flags.seeds or text
-    return chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
+    if flags.w:
+        return chosen_ws(run, flags, text)[1]
+    seeds = chosen_seeds(run, flags, text)
+    count = max(len(seeds), len(chosen_classes(flags) or ()))
+    return [seeds[i % len(seeds)] for i in range(count)]
 
 
 def _frames(flags):
@@ -118,7 +125,12 @@ def _writer(flags, name):
 
 
 def walk(
-    run: Run, seeds: Sequence[int], frames: int, *, label: int | None = None, **truncation: Any
+    run: Run,
+    seeds: Sequence[int],
+    frames: int,
+    *,
+    label: int | Sequence[int] | None = None,
+    **truncation: Any,
 ) -> np.ndarray:
     """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, C]`.
 
@@ -126,13 +138,22 @@ def walk(
         run: the run of a trained generator.
         seeds: two or more seeds. The walk begins at the first one and ends just before it.
         frames: how many pictures, evenly timed.
-        label: the class of all pictures.
+        label: the class of all pictures, or the classes of the seeds, in turn.
         truncation: see `experiments.metrics.sampling.Sampler.ws`.
+
+    Raises:
+        InputError: there are several classes, and the model has no w through which to walk from
+            one to the other.
     """
     made, algorithm = sampler(run), run.algorithm
     if algorithm.has_styles:
         points = made.ws(seeds, label=label, **truncation)
         return made.from_ws(spline(points, frames))
+    if np.size(label) > 1:
+        raise InputError(
+            f"--label={','.join(map(str, np.ravel(label)))}: a walk from class to class goes "
+            f"through w, which this {run.config.model} does not have. Give one class."
+        )
     z = arcs(latents(algorithm, seeds), frames, algorithm.latent == "uniform")
     # one class for all pictures: there is nothing between two classes
     return made.from_z(z, labels(algorithm, [0] * frames, label))

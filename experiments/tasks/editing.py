@@ -17,7 +17,7 @@ from experiments.metrics.separability import DATASET
 from experiments.model import Run, Say
 from experiments.tasks.figures import write_figure
 from experiments.tasks.projection import w_samples
-from experiments.tasks.seeds import check_styles, chosen_ws, parse_numbers, sampler
+from experiments.tasks.seeds import check_styles, chosen_ws, one_class, parse_numbers, sampler
 from gan import directions as found
 
 STRENGTH, COLUMNS = 3.0, 7  # farthest step in standard deviations; steps from one end to the other
@@ -58,12 +58,13 @@ def edit_mode(run: Run, flags: FlagValues, say: Say) -> int:
     strength = STRENGTH if flags.strength is None else flags.strength
     if not 0 < strength < np.inf:
         raise InputError(f"--strength={strength}: expected a number above 0, such as {STRENGTH:g}.")
+    label = one_class(flags, "--mode=edit")
     names, ws = chosen_ws(run, flags, flags.seeds or "0")
     directions = find(run, flags)
     folder = Path(flags.output).expanduser()
     for name, styles in zip(names, ws, strict=True):
         _write_pictures(run, folder, name, styles, directions, strength, say)
-    moves = _judged(run, directions, flags.label, say)
+    moves = _judged(run, directions, label, say)
     _write_table(folder / "directions.json", flags.method or "sefa", directions, moves)
     _print_moves(directions, moves)
     return 0
@@ -83,9 +84,8 @@ def find(run: Run, flags: FlagValues) -> Directions:
     text = flags.directions or f"1-{min(ROWS, w_dim)}"
     numbers = parse_numbers(text, "--directions", 1, w_dim)
     layers = parse_numbers(flags.layers or f"0-{count - 1}", "--layers", 0, count - 1)
-    w = run.once(
-        "w_samples", lambda: w_samples(run, flags.label), (flags.label, run.algorithm.detail)
-    )
+    label = one_class(flags, "--mode=edit")
+    w = run.once("w_samples", lambda: w_samples(run, label), (label, run.algorithm.detail))
     if flags.method == "ganspace":
         vectors = found.principal_components(w)
     else:

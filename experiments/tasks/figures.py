@@ -15,7 +15,14 @@ from core.errors import InputError
 from experiments.data import files, pictures
 from experiments.metrics.sampling import Sampler
 from experiments.model import Run, Say
-from experiments.tasks.seeds import check_styles, chosen_seeds, chosen_ws, controls, sampler
+from experiments.tasks.seeds import (
+    check_styles,
+    chosen_classes,
+    chosen_seeds,
+    chosen_ws,
+    controls,
+    sampler,
+)
 
 STYLES = (("coarse", 0, 4), ("middle", 4, 8), ("fine", 8, None))  # 4-8, 16-32 and 64 px and above
 PSIS = (1.0, 0.7, 0.5, 0.3, 0.0, -0.5, -1.0)
@@ -60,9 +67,10 @@ def truncation_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """
     check_styles(run, "--mode=truncation")
     seeds = chosen_seeds(run, flags, flags.seeds or "0-3")
+    classes = chosen_classes(flags)
     target = files.output_file(flags.output, "truncation")
     made = sampler(run)
-    columns = [made.from_ws(made.ws(seeds, truncation=psi, label=flags.label)) for psi in PSIS]
+    columns = [made.from_ws(made.ws(seeds, truncation=psi, label=classes)) for psi in PSIS]
     rows = [list(row) for row in zip(*columns, strict=True)]
     titles = [f"psi {psi:g}" for psi in PSIS], [f"seed {seed}" for seed in seeds]
     write_figure(target, say, rows, *titles)

@@ -16,6 +16,12 @@ from core.errors import InputError
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import protocols
+from experiments.metrics.classes import (
+    INTRA,
+    check_each_class,
+    measure_classes,
+    reals_by_class,
+)
 from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
 from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
@@ -242,7 +248,7 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
             numbers, kind = itertools.count(start), "w"
         else:
             numbers, kind = batch, "seed"
-        made = _chosen_pictures(run, flags, batch, transform)
+        made = _chosen_pictures(run, flags, batch, transform, start)
         for number, picture in zip(numbers, made, strict=False):
             pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])
@@ -253,12 +259,15 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     return 0
 
 
-def _chosen_pictures(run, flags, chosen, transform):
-    """The pictures of seeds, or with `--w` of styles; `transform` moves and turns all of them."""
+def _chosen_pictures(run, flags, chosen, transform, start):
+    """The pictures of seeds, or with `--w` of styles, of which `start` came before.
+
+    `transform` moves and turns all of them.
+    """
     made = sampler(run)
     if not flags.w and transform is None:
-        return made.pictures(chosen, **controls(flags))
-    ws = chosen if flags.w else made.ws(chosen, **controls(flags))
+        return made.pictures(chosen, **controls(flags, start))
+    ws = chosen if flags.w else made.ws(chosen, **controls(flags, start))
     if transform is None:
         return made.from_ws(ws)
     return made.from_ws(ws, transform=np.repeat(transform[None], len(ws), axis=0))
@@ -267,13 +276,18 @@ def _chosen_pictures(run, flags, chosen, transform):
 class Generated(Subject):
     """Pictures from noise, made by the averaged generator if there is one."""
 
-    names = protocols.NAMES
+    names = (*protocols.NAMES, *INTRA)
 
     def values(self, name: str) -> list[str]:
-        return protocols.value_names(name)
+        return [name] if name in INTRA else protocols.value_names(name)
+
+    def better(self, value: str) -> int:
+        return -1 if value in INTRA else protocols.better(value)
 
     def check(self, name: str, folder: str | Path | None) -> dict[str, Any]:
         check_imported(self.run, "G", f"--metrics={name}")
+        if name in INTRA:
+            return self._check_classes(name, folder)
         reals = self.reals(name, "image")
         size, algorithm = self.config.data.sides, self.algorithm
         count = protocols.check(name, size, reals, algorithm=algorithm, folder=folder)
@@ -287,6 +301,17 @@ class Generated(Subject):
 
     def measure(self, name: str, folder: str | Path | None, cache: Path) -> dict[str, float]:
         made = Sampler(self.algorithm, METRIC_BATCH)
+        if name in INTRA:
+            return measure_classes(
+                name,
+                lambda k: (
+                    lambda seeds: pictures.to_rgb(made.pictures(seeds, noise="random", label=k))
+                ),
+                self._reals_by_class(name),
+                self.dataset.labelled.classes,
+                folder=folder,
+                cache=cache,
+            )
         return protocols.compute(
             name,
             lambda seeds: pictures.to_rgb(made.pictures(seeds, noise="random")),
@@ -295,3 +320,12 @@ class Generated(Subject):
             folder=folder,
             cache=cache,
         )
+
+    def _check_classes(self, name, folder):
+        reals, size = self._reals_by_class(name), self.config.data.size
+        names = self.dataset.labelled.classes
+        count = check_each_class(name, size, reals, names, folder)
+        return {"seeds": f"0-{count - 1} of each class", "real": [found.key for found in reals]}
+
+    def _reals_by_class(self, name):
+        return reals_by_class(name, self.algorithm, self.dataset, self.config.data)

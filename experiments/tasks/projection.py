@@ -15,7 +15,7 @@ from experiments.metrics.lpips import Embedding, embedding
 from experiments.metrics.sampling import Sampler, labels
 from experiments.model import Run, Say
 from experiments.tasks.saved_w import write_w
-from experiments.tasks.seeds import check_styles, sampler
+from experiments.tasks.seeds import check_styles, one_class, sampler
 from experiments.training.imported import check_imported
 from gan.projection import Projector
 
@@ -38,13 +38,14 @@ def project_mode(run: Run, flags: FlagValues, say: Say) -> int:
     files.check_folder(flags.output)
     folder, steps = Path(flags.output).expanduser(), _steps(flags)
     check_imported(run, "G", "--mode=project")
-    labels(run.algorithm, [0], flags.label)
+    label = one_class(flags, "--mode=project")
+    labels(run.algorithm, [0], label)
     source = Path(flags.input).expanduser()
     target = fitted(run, pictures.read(source, run.algorithm.channels), say)
     files.check_overwrites(flags.output, [folder / "target.png"], [source])
     features = perceptual(flags.distance, flags.metric_networks, say)
     engine.setup(deterministic=run.config.deterministic)
-    way = project(run, target, features, steps=steps, label=flags.label, say=say)
+    way = project(run, target, features, steps=steps, label=label, say=say)
     write(run, folder, target, way)
     say(f"written: target.png, projection.png, w.npz and projection.gif in {folder}")
     return 0

@@ -82,7 +82,7 @@ def chosen_seeds(run: Run, flags: FlagValues, text: str, flag: str = "--seeds") 
     seeds = parse_seeds(text, flag)
     check_imported(run, "G", "pictures")
     check_truncation(run.algorithm, flags.truncation, flags.truncation_cutoff)
-    labels(run.algorithm, seeds[:1], flags.label)
+    labels(run.algorithm, seeds[:1], chosen_classes(flags))
     return seeds
 
 
@@ -113,6 +113,31 @@ def chosen_ws(
     shape = sampler(run).ws([0]).shape[1:]
     ws = np.concatenate([read_w(path, shape) for path in flags.w])
     return [f"w {i}" for i in range(len(ws))], ws
+
+
+def chosen_classes(flags: FlagValues) -> list[int] | None:
+    """Returns the classes of `--label`, such as `[0, 2]`; None where it is not given.
+
+    Raises:
+        InputError: the text has another form.
+    """
+    return None if flags.label is None else parse_numbers(flags.label, "--label", 0, MAX_SEED)
+
+
+def one_class(flags: FlagValues, use: str) -> int | None:
+    """Returns the class of `--label`; None where it is not given.
+
+    Args:
+        flags: flags with `label`.
+        use: what it is for, such as "--mode=edit", for the message.
+
+    Raises:
+        InputError: the text has another form, or names several.
+    """
+    classes = chosen_classes(flags)
+    if classes and len(classes) > 1:
+        raise InputError(f"--label={flags.label}: {use} takes a single class, such as 0.")
+    return classes[0] if classes else None
 
 
 def check_styles(run: Run, use: str) -> None:
@@ -158,13 +183,18 @@ def chosen_transform(run: Run, flags: FlagValues) -> np.ndarray | None:
     return inverse_transform((x, y), degrees)
 
 
-def controls(flags: FlagValues) -> dict[str, Any]:
-    """Returns the options of `Sampler.pictures` and `Sampler.ws` that the flags give."""
-    return {
-        "truncation": flags.truncation,
-        "cutoff": flags.truncation_cutoff,
-        "label": flags.label,
-    }
+def controls(flags: FlagValues, start: int = 0) -> dict[str, Any]:
+    """Returns the options of `Sampler.pictures` and `Sampler.ws` that the flags give.
+
+    Args:
+        flags: flags with `truncation`, `truncation_cutoff` and `label`.
+        start: how many pictures came before these, where they are made in several calls.
+    """
+    classes = chosen_classes(flags)
+    if classes:
+        turn = start % len(classes)
+        classes = classes[turn:] + classes[:turn]
+    return {"truncation": flags.truncation, "cutoff": flags.truncation_cutoff, "label": classes}
 
 
 def sampler(run: Run) -> Sampler:

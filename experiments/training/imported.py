@@ -77,7 +77,7 @@ def check_imported(run: Any, name: str, use: str) -> None:
     record = run.run_dir / RECORD
     if not record.exists() or int(run.algorithm.images.numpy()):  # or it was trained afterwards
         return
-    if name not in read_json(record):
+    if not {name, f"raw_{name}"} & set(read_json(record)):
         raise InputError(
             f"{use}: {run.run_dir} was imported without {name}. Import it with "
             "scripts.import_weights, or use what is there."

@@ -92,8 +92,10 @@ class Augmentation:
             self.adaptive.update(batch_size * self.interval, steps % self.interval == 0)
 
     def logs(self, logits: Tensor) -> dict[str, Tensor]:
-        """What is logged beside the losses: the probability, and the mean sign of reals' logits."""
+        """What is logged beside the losses: the mean sign of reals' logits, which tells how far D
+        overfits, and the probability that adapts itself to it."""
+        sign = {"augment/sign": ops.mean(ops.sign(logits))}
         if self.adaptive is None:
-            return {}
-        p = self.p + 0.0  # a tensor of now: the variable itself would be read at the step's end
-        return {"augment/p": p, "augment/sign": ops.mean(ops.sign(logits))}
+            return sign
+        # a tensor of now: the variable itself would be read at the step's end
+        return sign | {"augment/p": self.p + 0.0}

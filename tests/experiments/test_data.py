@@ -353,6 +353,31 @@ def test_fingerprint_does_not_follow_the_place(tmp_path):
     assert found[0] == found[1]
 
 
+def test_a_limit_takes_the_same_part_of_the_training_images_each_time():
+    whole = toy.dataset(15)
+    few, more = whole.limited(3), whole.limited(7)
+    parts = [set(shown(dataset, 3 * dataset.epoch)) for dataset in (few, more)]
+    assert [len(part) for part in parts] == [few.epoch, more.epoch] == [3, 7]
+    assert parts[0] < parts[1] and max(parts[1]) > 7  # from anywhere, a part of the larger part
+    assert shown(whole.limited(3), 6) == shown(few, 6)
+    assert whole.limited(0) is whole
+    assert few.reals("A", "train").size == 15 and few.reals("A", "test") is few.test["A"]
+    assert few.fingerprint() != more.fingerprint() != whole.fingerprint()
+    with pytest.raises(InputError, match="data.limit=16: .* has 15 training images"):
+        whole.limited(16)
+
+
+def test_limited_pairs_stay_pairs_and_limited_labels_stay_with_their_images():
+    pairs = open_dataset("seasons_paired", size=32).limited(3)
+    indices = [pairs.train[role].identity.rpartition("\0")[2] for role in "AB"]
+    assert indices[0] == indices[1] and pairs.paired
+    portraits = open_dataset("faces", size=16).limited(5)
+    source, whole = portraits.labelled, portraits.reals("image", "train")
+    at = [int(i) for i in source.identity.rpartition("\0")[2].split(",")]
+    assert [source.label(i) for i in range(5)] == [whole.label(i) for i in at]
+    np.testing.assert_array_equal(source.load(2), whole.load(at[2]))
+
+
 def test_fingerprint_of_the_embedded_sets():
     found = [open_dataset(name, size=32).fingerprint() for name in ("seasons", "seasons_paired")]
     assert found[0] == open_dataset("seasons", size=64).fingerprint()

@@ -17,6 +17,9 @@ import tiny
 # they may differ by two of them a step, and change no output.
 RATE, STEPS = 1e-4, 3
 LOSSES, STATE, BIASES = 1e-5, 1e-5, 2 * STEPS * RATE
+# StyleGAN2's Adam has no first moment, so every gradient that is rounding becomes a step of the
+# learning rate, in kernels, too. Its losses and second moments say whether gradients agree.
+STYLED_LOSSES, MOMENTS = 1e-3, 1e-3
 pytestmark = pytest.mark.thorough
 CHILD = """
 import json, os, sys
@@ -32,6 +35,13 @@ changes |= {"algorithm__learning_rate": 1e-4, "algorithm__n_blocks": 0}
 for devices in (1, 2, 4):
     config = tiny.config(dataset, **changes)
     api.train_config(config, f"{root}/{devices}", devices=devices, say=lambda line: None)
+    keras.distribution.set_distribution(None)
+styled = {"batch_size": 4, "images": 12, "log_every": 4, "checkpoint_every": 12, "eval_every": 12,
+          "sample_every": 12, "eval_images": 4, "algorithm.g_learning_rate": 1e-4,
+          "algorithm.d_learning_rate": 1e-4, "algorithm.mbstd_group_size": 4, "algorithm.p": 0.5}
+for devices in (1, 2, 4):
+    config = api.make_config("stylegan2", "smoke", styled)
+    api.train_config(config, f"{root}/styled{devices}", devices=devices, say=lambda line: None)
     keras.distribution.set_distribution(None)
 for name, devices, more in (("uneven", 3, {}), ("many", 8, {"batch_size": 8}), ("none", 0, {}),
                             ("word", "two", {})):
@@ -81,6 +91,25 @@ def test_same_result(runs, devices):
         bound = BIASES if name.endswith("bias") else STATE
         np.testing.assert_allclose(many[name], one[name], rtol=0, atol=bound, err_msg=name)
     assert one["progress"] == many["progress"]
+
+
+@pytest.mark.parametrize("devices", ["2", "4"])
+def test_stylegan2_is_the_same(runs, devices):
+    """With path length, R1, augmentation, and statistics over a group that devices share."""
+    one, many = (tiny.rows(runs[0] / f"styled{count}") for count in ("1", devices))
+    logged = {key for row in one for key in row}
+    assert {"loss/path_length", "loss/penalty", "augment/p", "augment/sign"} <= logged
+    for a, b in zip(one, many, strict=True):
+        for key in a:
+            if key.startswith(("loss/", "augment/", "score/")):
+                assert b[key] == pytest.approx(a[key], rel=STYLED_LOSSES, abs=STYLED_LOSSES), key
+    one, many = (tiny.newest(runs[0] / f"styled{count}") for count in ("1", devices))
+    assert one.keys() == many.keys() and len(one) > 50
+    for name in one.keys() - {"progress"}:
+        bound = BIASES
+        if name.startswith("optimizer"):
+            bound = MOMENTS * max(np.abs(one[name]).max(), 1e-6)
+        np.testing.assert_allclose(many[name], one[name], rtol=0, atol=bound, err_msg=name)
 
 
 def test_it_was_spread(runs):

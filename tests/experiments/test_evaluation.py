@@ -49,7 +49,8 @@ def small(monkeypatch):
     toy = Extractor("toy", 6, lambda x: {"features": colours(x)})
     for name in ("inception", "hed"):
         monkeypatch.setitem(features.EXTRACTORS, name, lambda folder: toy)
-    for name, count in (("fd_hed5k", 7), ("swd2k", 7), ("ms_ssim1k", 4), ("fid5k", 7)):
+    for name, count in (("fd_hed5k", 7), ("swd2k", 7), ("ms_ssim1k", 4), ("fid5k", 7),
+                        ("fd_hed5k_full", 7)):  # fmt: skip
         protocol = protocols.PROTOCOLS[name]
         protocol = protocol._replace(generated=count, real=protocol.real and count)
         monkeypatch.setitem(protocols.PROTOCOLS, name, protocol)
@@ -116,9 +117,33 @@ def test_the_table_and_the_record(run_dir, small, capfd):
     assert [p.name for p in (run_dir / "features").iterdir()][0].startswith("toy-trainimage-16px")
 
 
+def test_distances_within_each_class(small, tmp_path, capfd):
+    for i, name in enumerate(("dark", "light")):
+        tiny.noise(tmp_path / "pictures" / name, 4 + i, i, (16, 16))
+    changes = SMOKE | {"data.dataset": f"folder:{tmp_path}/pictures", "data.labels": True,
+                       "algorithm.classes": 2}  # fmt: skip
+    run = api.train_config(api.make_config("dcgan", "smoke", changes), tmp_path / "run", say=quiet)
+    assert evaluate(tmp_path / "run", "intra_fd_hed5k") == 0
+    found = dict(line.split() for line in capfd.readouterr().out.splitlines())
+    source, fakes = run.open_data(quiet).train["image"], generate(run.algorithm, range(7), label=1)
+    reals = [source.get(i) for i in range(9) if source.label(i) == 1]
+    expected = metrics.frechet_distance(colours(reals), colours(fakes))
+    assert float(found["intra_fd_hed5k/light"]) == pytest.approx(expected, rel=5e-3)
+    both = [float(found[f"intra_fd_hed5k/{name}"]) for name in ("dark", "light")]
+    assert float(found["intra_fd_hed5k"]) == pytest.approx(sum(both) / 2, rel=5e-3)
+    (record,) = records(tmp_path / "run")
+    assert record["pictures"]["seeds"] == "0-6 of each class"
+    assert len(set(record["pictures"]["real"])) == 2
+    for path in list((tmp_path / "pictures" / "dark").iterdir())[1:]:
+        path.unlink()
+    assert evaluate(tmp_path / "run", "intra_fd_hed5k") == 1
+    assert "class dark: fd_hed5k_full: needs 2 real images" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("names", "arguments", "message"),
     [
+        ("intra_fid5k", [], "intra_fid5k: this model was trained without classes. Take fid5k_full"),
         ("fid_5k", [], "--metrics=fid_5k: not a metric of dcgan, which takes fid50k_full, fid50k"),
         ("psnr", [], "not a metric of dcgan"),
         ("ppl_hed_wend", [], "this model has no w. Take ppl_hed_zend"),

@@ -126,6 +126,7 @@ def flags(output, **given):
         "fps",
         "input",
         "strength",
+        "steps",
         "w",
     )
     return SimpleNamespace(output=str(output), **(dict.fromkeys(names) | given))
@@ -394,7 +395,10 @@ def test_arcs_keep_the_length():
         ("sample", {"count": 3, "seeds": "1"}, "or --seeds in its place"),
         ("sample", {"seeds": "x"}, "--seeds=x: expected numbers"),
         ("sample", {"truncation": float("nan")}, "--truncation=nan: expected a number"),
-        ("sample", {"label": 0}, "--label=0: this model was trained without classes"),
+        ("sample", {"label": "0"}, "--label=0: this model was trained without classes"),
+        ("sample", {"label": "a"}, "--label=a: expected numbers"),
+        ("edit", {"label": "0,1"}, "--label=0,1: --mode=edit takes a single class"),
+        ("project", {"label": "0,1"}, "--label=0,1: --mode=project takes a single class"),
         ("mix", {"seeds_b": "2-"}, "--seeds_b=2-: expected numbers"),
         ("interpolate", {"seeds": "1"}, "expected two or more of each"),
         ("interpolate", {"frames": 1}, "expected two or more of each"),
@@ -500,7 +504,42 @@ def test_labels(conditional, tmp_path):
     with pytest.raises(InputError, match="--label=3: this model has the classes 0 to 2"):
         run.sample(1, label=3)
     assert run.sheets()["samples"].shape[1] < 600  # a column for each class
-    use("interpolate", run, tmp_path, frames=3, label=1)
+    in_turn = run.sample([4, 4, 4, 4], label=[2, 0])
+    np.testing.assert_array_equal(in_turn[[0, 2]], run.sample([4, 4], label=2))
+    use("interpolate", run, tmp_path, frames=3, label="1")
+    with pytest.raises(InputError, match="--label=0,2: a walk from class to class goes through w"):
+        use("interpolate", run, tmp_path, frames=3, label="0,2")
+
+
+def test_classes_in_turn_do_not_depend_on_batches(conditional, tmp_path):
+    run = api.load(conditional, say=lambda line: None)
+    use("sample", run, tmp_path, seeds="0-9", label="2,0,1")
+    for seed in (0, 4, 8, 9):  # 8 are made at a time
+        expected = run.sample([seed], label=(2, 0, 1)[seed % 3])[0]
+        found = pictures.read(tmp_path / f"seed{seed:04}.png")
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def styled_classes():
+    """An untrained StyleGAN2 with three classes."""
+    changes = {"algorithm.classes": 3, "data.labels": True, "data.size": 16, "data.load_size": 16}
+    made = api.build(api.make_config("stylegan2", "smoke", changes), 1, 1, Path("nowhere"))
+    for variable in made.algorithm.sampling_network.mapping.weights:  # classes differ visibly
+        variable.assign(3 * variable)
+    return made
+
+
+def test_a_seed_walks_from_class_to_class_and_back(tmp_path):
+    run = styled_classes()
+    alone = [run.sample([7], label=number)[0] for number in (0, 2, 1)]
+    assert (alone[0] != alone[1]).any() and (alone[1] != alone[2]).any()
+    found = animation.walk(run, [7, 7, 7], 12, label=[0, 2, 1]).astype(int)
+    for i in range(3):
+        assert np.abs(found[4 * i] - alone[i]).max() <= 1
+    steps = np.abs(np.diff(found, axis=0, append=found[:1])).mean((1, 2, 3))
+    assert 0 < steps.max() < 5 * steps.mean()
+    said = use("interpolate", run, tmp_path, seeds="7", label="0,2,1", frames=6)
+    assert "6 frames" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_the_other_statistics(looked, monkeypatch):
         (
             "fd_hed_test",
             {"reals": real(1)},
-            r"needs 2 real images .* got 1. Give more, or take fd_hed50k_full \(with 2 images",
+            r"needs 2 real images .* got 1. Give more, or take fd_hed5k_full \(with 2 images",
         ),
         ("fid50k_full", {"reals": real(40), "made": 9}, "needs 50,000 generated images, got 9"),
         ("fid_test", {"reals": real(40), "made": 1}, r"2 generated images, got 1. Give more\.$"),

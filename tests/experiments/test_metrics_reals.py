@@ -67,6 +67,16 @@ def test_reals_of_a_dataset(tmp_path):
         moments(found, 5, None)
 
 
+def test_reals_are_all_pictures_where_training_has_a_part():
+    source = Source("train", 40, lambda i: picture(i))
+    dataset = Dataset("toy", {"image": source}, {"image": source})
+    whole, part = (
+        reals.of_dataset(d, CONFIG, "image", "train") for d in (dataset, dataset.limited(5))
+    )
+    assert part.count == whole.count == 40 and part.key == whole.key
+    assert np.array_equal(moments(part, None, None), moments(whole, None, None))
+
+
 @BOTH
 @pytest.mark.parametrize("left", [0, 3, 0.5, 0.99])
 def test_a_damaged_cache_is_taken_anew(take, left, tmp_path):

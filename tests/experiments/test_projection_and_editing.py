@@ -137,7 +137,7 @@ def test_a_picture_of_another_size_is_cropped(run):
     [
         ({"steps": 0}, "--steps=0: expected 1 or more"),
         ({"input": "nowhere.png"}, "Cannot read the picture nowhere.png"),
-        ({"label": 1}, "--label=1: this model was trained without classes"),
+        ({"label": "1"}, "--label=1: this model was trained without classes"),
     ],
 )
 def test_bad_projections(given, message, run, pixels, tmp_path):

@@ -10,6 +10,7 @@ import tiny
 from test_runner import error, main
 
 from core.errors import InputError
+from core.importing import NamedState
 from core.nvidia_file import read
 from core.torch_file import read_state_dict
 from core.torch_writer import write_state_dict
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.thorough
 GOLDEN = Path(__file__).parents[1] / "golden"
 PICKLE = GOLDEN / "nvidia_pickle_stylegan2.pkl"
 GENERATOR, DISCRIMINATOR = "stylegan2/generator", "stylegan2/discriminator"
+RAW = "stylegan2/raw_generator"
 SIZES = {"z_dim": 16, "w_dim": 16, "mapping_layers": 2, "channel_base": 128, "channel_max": 12,
          "mbstd_group_size": 4, "conv_clamp": 256}  # fmt: skip
 
@@ -111,6 +113,48 @@ def test_training_goes_on_from_an_imported_run(imported, tmp_path, capfd):
     capfd.readouterr()
     assert trained(imported, tmp_path / "photos", tmp_path / "other", channel_max=8) == 1
     assert "give the settings that it was made with" in error(capfd)
+
+
+def read_in(run_dir):
+    return api.load(run_dir, say=lambda line: None).algorithm
+
+
+def assert_of(network, name):
+    """The weights are those of a network of the pickle."""
+    official = import_network(GENERATOR, NamedState(*read(PICKLE, name)))
+    for ours, theirs in zip(network.get_weights(), official.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kinds", [(GENERATOR, RAW), (RAW, GENERATOR)])
+def test_the_generator_and_its_average_in_any_order(kinds, tmp_path):
+    for kind in kinds:
+        take(kind, PICKLE, tmp_path / "run")
+    found = read_in(tmp_path / "run")
+    assert_of(found.networks["G"], "G")
+    assert_of(found.sampling_network, "G_ema")
+    take(DISCRIMINATOR, PICKLE, tmp_path / "run")
+    again = read_in(tmp_path / "run")
+    assert_of(again.networks["G"], "G")
+    assert_of(again.sampling_network, "G_ema")
+    changes = {f"algorithm.{key}": value for key, value in SIZES.items()}
+    changes |= {"algorithm.base": str(tmp_path / "run")}
+    config = api.make_config("stylegan2", "smoke", changes)
+    begun = api.build(config, 8, 8, tmp_path / "on").algorithm
+    assert_of(begun.networks["G"], "G")
+    assert_of(begun.sampling_network, "G_ema")
+    for ours, theirs in zip(
+        begun.networks["D"].get_weights(), again.networks["D"].get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert float(begun.augmentation.p) == float(begun.pl_mean) == 0
+
+
+def test_a_raw_generator_alone_makes_pictures(tmp_path):
+    take(RAW, PICKLE, tmp_path / "run")
+    run = api.load(tmp_path / "run", say=lambda line: None)
+    assert_of(run.algorithm.sampling_network, "G")
+    assert run.sample([0]).shape == (1, 16, 16, 3)
 
 
 def test_training_needs_both_networks(tmp_path, capfd):

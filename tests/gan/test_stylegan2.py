@@ -187,7 +187,7 @@ def test_the_probability_adapts_itself():
 def test_other_augmentations_are_trained_with(kind):
     logs = run(tiny(**kind, **BARE), "D")
     assert all(np.isfinite(float(numpy(value))) for value in logs.values())
-    assert "augment/p" not in logs
+    assert "augment/p" not in logs and abs(float(numpy(logs["augment/sign"]))) <= 1
 
 
 @both
@@ -232,6 +232,20 @@ def test_what_is_given_is_not_computed():
     config = api.make_config("stylegan2", "auto", changes)
     assert (config.batch_size, config.algorithm.r1_gamma) == (8, 3.0)
     assert config.algorithm.ema_half_life == 2500.0
+
+
+def test_a_given_value_stays_that_is_also_the_presets():
+    size = {"data.size": 128, "data.load_size": 128}
+    usual = api.make_config("stylegan2", "auto")
+    own = {"batch_size": usual.batch_size, "algorithm.r1_gamma": usual.algorithm.r1_gamma}
+    config = api.make_config("stylegan2", "auto", size | {k: str(v) for k, v in own.items()})
+    assert (config.batch_size, config.algorithm.r1_gamma) == (16, 0.8192)
+    based = {"algorithm.base": "runs/x"}
+    started = api.make_config("stylegan2", "auto", based).algorithm
+    assert (started.ada_images, started.ema_ramp_up) == (100_000, 0.0)
+    kept = {"algorithm.ada_images": 500_000, "algorithm.ema_ramp_up": 0.05}
+    started = api.make_config("stylegan2", "auto", based | kept).algorithm
+    assert (started.ada_images, started.ema_ramp_up) == (500_000, 0.05)
 
 
 @pytest.mark.parametrize(

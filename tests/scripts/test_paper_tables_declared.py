@@ -18,6 +18,7 @@ from scripts import (
     figure_adain_losses,
     figure_gatys_ratio,
     paper_tables,
+    table_ada,
     table_cyclegan_losses,
     table_progan_configs,
     table_stylegan_configs,
@@ -28,7 +29,7 @@ from scripts.records import recorded
 
 TABLES = [module.TABLE for module in (
     table_cyclegan_losses, table_progan_configs, table_stylegan_configs, table_stylegan_mapping,
-    table_stylegan_mixing,
+    table_stylegan_mixing, table_ada,
 )]  # fmt: skip
 
 
