@@ -96,7 +96,7 @@ class LatentGAN(Algorithm):
         - `generator.mapping(z, [labels,] truncation_psi=1.0, truncation_cutoff=None)`, which
           returns `ws [N, layers, w_dim]`, and
         - `generator.synthesis(ws, noise="const", seed=None)`, which returns pictures; noise is
-          "const", "random" (drawn from a `SeedGenerator`) or "none". With `takes_transform` it
+          "const", "random" (drawn from a `SeedGenerator`) or "none". With `has_transform` it
           also takes `transform`, with `shift_steps` it takes `shift`; see there.
         """
         return self.sampling_network
@@ -117,18 +117,18 @@ class LatentGAN(Algorithm):
         return False
 
     @property
-    def has_noise(self) -> bool:
-        """Whether the layers of `generator.synthesis` add noise."""
-        return False
-
-    @property
-    def takes_transform(self) -> bool:
-        """Whether `generator.synthesis` takes `transform`, which moves its coordinates.
+    def has_transform(self) -> bool:
+        """Whether `generator.synthesis` takes a `transform`, which moves and turns pictures.
 
         It is `[3, 3]`, or `[N, 3, 3]` for each picture, float32: the inverse of the motion of what
         is seen, in homogeneous coordinates (x, y) from the centre, whose unit is the side of the
         picture. x goes right, y down.
         """
+        return False
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether the layers of `generator.synthesis` add noise."""
         return False
 
     @property

@@ -45,7 +45,7 @@ def video_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """
     if flags.motion is None:
         return interpolate_mode(run, flags, say)
-    if not run.algorithm.takes_transform:
+    if not run.algorithm.has_transform:
         raise InputError(
             f"--motion={flags.motion}: this {run.config.model} takes no transform. Leave it out, "
             "or give the --run_dir of a model that takes one."

@@ -154,7 +154,8 @@ class StyleGAN2(LatentGAN):
 
     @property
     def shift_steps(self) -> int:
-        return self.networks["G"].synthesis.sizes[0][0]
+        # a model of this kind that can be moved in any way has no grid to be moved by
+        return 0 if self.has_transform else self.networks["G"].synthesis.sizes[0][0]
 
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage

@@ -337,7 +337,7 @@ def centre(frame):
 
 def test_a_video_turns_the_pictures_clockwise_or_moves_them_along_a_circle(tmp_path):
     generator = SimpleNamespace(mapping=Mapping(), synthesis=Turning())
-    run = styled(generator=generator, takes_transform=True)
+    run = styled(generator=generator, has_transform=True)
     said = use("video", run, tmp_path / "a.gif", seeds="3", frames=4, motion="turn")
     assert "4 frames" in said[0]
     quarters = [(-0.25, -0.25), (0.25, -0.25), (0.25, 0.25), (-0.25, 0.25)]

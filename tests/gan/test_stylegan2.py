@@ -267,7 +267,7 @@ def test_a_shift_moves_the_coarse_picture():
     """Without the borders' influence, which is that of the padding of all layers."""
     algorithm = tiny(32)
     synthesis, ws = algorithm.networks["G"].synthesis, normal(2, 8, 6)
-    assert (algorithm.shift_steps, algorithm.takes_transform) == (4, False)
+    assert (algorithm.shift_steps, algorithm.has_transform) == (4, False)
     still = numpy(synthesis(ws, noise="none"))
     none = numpy(synthesis(ws, noise="none", shift=np.zeros((2, 2), "int32")))
     assert np.array_equal(none, still)
