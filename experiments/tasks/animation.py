@@ -149,9 +149,9 @@ def walk(
     if algorithm.has_styles:
         points = made.ws(seeds, label=label, **truncation)
         return made.from_ws(spline(points, frames))
-    if np.size(label) > 1:
+    if isinstance(label, Sequence) and len(label) > 1:
         raise InputError(
-            f"--label={','.join(map(str, np.ravel(label)))}: a walk from class to class goes "
+            f"--label={','.join(map(str, label))}: a walk from class to class goes "
             f"through w, which this {run.config.model} does not have. Give one class."
         )
     z = arcs(latents(algorithm, seeds), frames, algorithm.latent == "uniform")
