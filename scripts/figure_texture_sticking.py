@@ -62,14 +62,14 @@ def _figure() -> int:
 
 def _row(run):
     """The first picture and the strip of a run, side by side, about `HEIGHT` pixels high."""
+    from experiments.data import pictures
     from experiments.tasks.animation import walk
-    from experiments.tasks.seeds import chosen_seeds
+    from experiments.tasks.seeds import chosen_seeds, controls
 
     if not hasattr(run.algorithm, "has_styles"):
         raise InputError(f"--runs={run.run_dir}: {run.config.model} makes no pictures from noise.")
     seeds = chosen_seeds(run, FLAGS, FLAGS.seeds or SEEDS)
-    truncation = {"truncation": FLAGS.truncation, "cutoff": FLAGS.truncation_cutoff}
-    frames = walk(run, seeds, FLAGS.frames or FRAMES, label=FLAGS.label, **truncation)
+    frames = pictures.to_rgb(walk(run, seeds, FLAGS.frames or FRAMES, **controls(FLAGS)))
     column = round(FLAGS.column * (frames.shape[2] - 1))
     scale = max(1, HEIGHT // frames.shape[1])
     first = marked(frames[0], column).repeat(scale, axis=1)
