@@ -1,11 +1,17 @@
-"""How much memory there is and how much a process took, on Linux, macOS and Windows."""
+"""How much memory there is, how much a process took, and how long the process keeps it."""
 
+import ctypes
+import os
 import sys
 from pathlib import Path
 
 import psutil
 
 UNKNOWN = 4 * 2**30  # bytes that count as free where the system does not tell
+# mallopt(3) of glibc: the numbers of malloc.h, and values. From 1 GiB on a block is mapped on its
+# own; the top of the heap goes back to the system when it has 2 GiB, and grows by 64 MiB;
+# all threads share one heap, as a second one would be trimmed at each free.
+_MALLOPT = ((-3, 2**30), (-1, 2**31 - 1), (-2, 2**26), (-8, 1))
 
 
 def free_memory() -> int:
@@ -48,3 +54,23 @@ def _peak_of_unix() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def keep_freed_memory() -> bool:
+    """Lets the process keep the memory of freed tensors for the next ones.
+
+    glibc gives every large block back to the system when it is freed, and the system has to clear
+    its pages again at the next step; that takes up to half of a step on a CPU. Must run before the
+    first large tensor is made. A value of glibc's own variables (`MALLOC_ARENA_MAX` and others,
+    `GLIBC_TUNABLES`) takes precedence.
+
+    Returns:
+        Whether it was done: not on systems without glibc, nor where those variables are set.
+    """
+    given = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    if given or not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):  # musl
+        return False
+    return all(libc.mallopt(name, value) == 1 for name, value in _MALLOPT)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from core import engine, sizes
+from core.picture_size import Size, sides
 from core.tensors import Batch, Tensor
 
 
@@ -16,15 +17,20 @@ class Stage:
 
     Attributes:
         batch_size: images a step.
-        size: height and width of the images in pixels.
+        size: of the images in pixels: a side of squares, or (height, width).
         start: images seen when it begins.
         end: images seen when it ends, None for the last one.
     """
 
     batch_size: int
-    size: int
+    size: Size
     start: int = 0
     end: int | None = None
+
+    @property
+    def height(self) -> int:
+        """Height of the images in pixels; of squares, their side."""
+        return sides(self.size)[0]
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Algorithm:
         frozen: networks, by name, that the step reads and nothing changes, such as pretrained
             features; checkpoints leave them out.
         xla: compile the step with XLA on TensorFlow.
+        channels: of the pictures.
         images: a variable that counts the images seen so far.
         current_stage: the stage that training is in.
     """
@@ -81,6 +88,7 @@ class Algorithm:
     passes: dict[str, int] = field(default_factory=dict)
     frozen: dict[str, keras.Model] = field(default_factory=dict)
     xla: bool = False
+    channels: int = 3
 
     def __post_init__(self):
         self.images = keras.Variable(0, dtype="int32", trainable=False, name="images")
@@ -107,8 +115,8 @@ class Algorithm:
         return len(next(iter(batch.values())))
 
     def shape(self, stage: Stage) -> tuple[int, ...]:
-        """The shape `(N, H, W, 3)` of the pictures that a step of a stage sees at once."""
-        return (stage.batch_size, stage.size, stage.size, 3)
+        """The shape `(N, H, W, channels)` of the pictures that a step of a stage sees at once."""
+        return (stage.batch_size, *sides(stage.size), self.channels)
 
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         """A copy of a network whose layers know the sizes of a stage, to count what they do.
@@ -129,6 +137,10 @@ class Algorithm:
         `[core.sizes.code_shape(network, self.shape(stage))]`.
         """
         return sizes.input_shapes((self.networks | self.frozen)[name], self.shape(stage))
+
+    def described(self) -> list[str]:
+        """Lines that `--dry_run` shows of the networks, beside their sizes."""
+        return []
 
     def take(self, name: str, weights: Sequence) -> None:
         """Gives a network other weights, arrays in its own order, as if it had been trained to

@@ -4,7 +4,8 @@ Filters are separable: a row of taps stands for its outer product with itself, s
 for the 4x4 filter of StyleGAN2. Along an axis of few pixels a filter is a product with a matrix;
 else, and with three taps, shifted copies are added up. Every backend differentiates both as often
 as asked, and both cost less on a CPU than a depthwise convolution. Products need fewer operations:
-a step of StyleGAN2 at 32 pixels compiles in half the time and less.
+a step of StyleGAN2 at 32 pixels compiles in half the time and less. A filter that is not separable
+is one product for each row of its upper half; for large pictures a depthwise convolution.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,12 @@ from keras import ops
 
 from core.tensors import Tensor
 
-MATRIX_SIZE = 64  # pixels along an axis, up to which a filter is a product with a matrix
+MATRIX_SIZE = 16  # pixels along an axis for each tap, up to which a filter is a matrix product
 
 
 def upfirdn2d(
     x: Tensor,
-    taps: Sequence[float],
+    taps: Sequence[float] | np.ndarray,
     *,
     up: int = 1,
     down: int = 1,
@@ -30,10 +31,12 @@ def upfirdn2d(
 
     Args:
         x: `[N, H, W, C]`.
-        taps: the filter along one axis; it is scaled so that its taps sum to 1.
+        taps: the filter along one axis, or `[n, n]`, n even, for one that is not separable but
+            the same turned upside down and transposed; it is scaled so that its taps sum to 1.
         up: the factor of the upsampling; `up - 1` zeros come after every pixel.
         down: the factor of the downsampling.
-        padding: zeros before and after, on both axes, counted after the upsampling.
+        padding: zeros before and after, on both axes, counted after the upsampling; negative where
+            pixels are cut off.
         gain: the factor of the result.
 
     Returns:
@@ -41,11 +44,12 @@ def upfirdn2d(
 
     Source: NVlabs/stylegan2-ada-pytorch @ d72cc7d, torch_utils/ops/upfirdn2d.py (what it computes).
     """
+    if np.ndim(taps) == 2:
+        return _plane(x, np.asarray(taps) * gain / np.sum(taps), up, down, padding)
     taps = _scaled(taps, gain**0.5)
     for axis in (1, 2):
         size = x.shape[axis]
-        small = size is not None and up * size <= MATRIX_SIZE and len(taps) > 3
-        x = (_product if small else _shifts)(x, axis, taps, up, down, padding)
+        x = (_product if _small(size, up, taps) else _shifts)(x, axis, taps, up, down, padding)
     return x
 
 
@@ -98,6 +102,28 @@ def _scaled(taps, gain):
     return [gain * tap / total for tap in taps]
 
 
+def _small(size, up, taps):
+    """Whether a product is the better form."""
+    return size is not None and up * size <= MATRIX_SIZE * len(taps) and len(taps) > 3
+
+
+def _plane(x, taps, up, down, padding):
+    """The filter along both axes at once."""
+    x = _padded(_padded(x, 1, up, padding), 2, up, padding)
+    n, (width, channels) = len(taps), x.shape[2:]
+    if not _small(width, 1, taps):
+        kernel = ops.cast(np.tile(taps[..., None, None], (1, 1, channels, 1)), x.dtype)
+        return ops.depthwise_conv(x, kernel, down, "valid")
+    span = x.shape[1] - n + 1
+    rows = [x[:, i : i + span : down] + x[:, n - 1 - i : n - 1 - i + span : down]
+            for i in range(n // 2)]  # fmt: skip
+    matrices = [_matrix(width, tuple(row), 1, down, (0, 0)) for row in taps[: n // 2]]
+    matrix = ops.cast(np.concatenate(matrices, axis=1), x.dtype)
+    joined = ops.reshape(ops.concatenate(rows, axis=2), (-1, matrix.shape[1], channels))
+    made = ops.matmul(matrix, joined)
+    return ops.reshape(made, (-1, rows[0].shape[1], matrix.shape[0], channels))
+
+
 def _product(x, axis, taps, up, down, padding):
     """The filter along one axis, as a matrix `[pixels out, pixels in]`."""
     matrix = ops.cast(_matrix(x.shape[axis], tuple(taps), up, down, padding), x.dtype)
@@ -110,22 +136,37 @@ def _product(x, axis, taps, up, down, padding):
 
 def _matrix(size, taps, up, down, padding):
     """What the filter makes of each single pixel, as columns."""
-    pixels = np.zeros((size, size * up + sum(padding)), "float32")
-    pixels[np.arange(size), padding[0] + up * np.arange(size)] = 1
+    pixels = np.zeros((size, size * up), "float32")
+    pixels[np.arange(size), up * np.arange(size)] = 1
+    before, after = padding
+    pixels = np.pad(pixels, ((0, 0), (max(before, 0), max(after, 0))))
+    pixels = pixels[:, max(-before, 0) : pixels.shape[1] - max(-after, 0)]
     filtered = [np.convolve(row, taps, "valid")[::down] for row in pixels]
     return np.stack(filtered, axis=1).astype("float32")
 
 
-def _shifts(x, axis, taps, up, down, padding):
-    """The filter along one axis. True convolution: the taps are read backwards."""
-    size = x.shape[axis] * up
+def _padded(x, axis, up, padding):
+    """The pixels along one axis with `up - 1` zeros after each, padded or cut off."""
+    size, (before, after) = x.shape[axis] * up, padding
     if up > 1:
         x = ops.expand_dims(x, axis + 1)
         x = ops.pad(x, [(0, up - 1) if i == axis + 1 else (0, 0) for i in range(5)])
         shape = list(x.shape[:axis]) + [size] + list(x.shape[axis + 2 :])
         x = ops.reshape(x, [-1 if s is None else s for s in shape])
-    x = ops.pad(x, [padding if i == axis else (0, 0) for i in range(4)])
-    span = size + sum(padding) - len(taps) + 1
+    if max(padding) > 0:
+        width = (max(before, 0), max(after, 0))
+        x = ops.pad(x, [width if i == axis else (0, 0) for i in range(4)])
+    if min(padding) < 0:
+        slices = [slice(None)] * 4
+        slices[axis] = slice(max(-before, 0), x.shape[axis] - max(-after, 0))
+        x = x[tuple(slices)]
+    return x
+
+
+def _shifts(x, axis, taps, up, down, padding):
+    """The filter along one axis. True convolution: the taps are read backwards."""
+    x = _padded(x, axis, up, padding)
+    span = x.shape[axis] - len(taps) + 1
     slices = [slice(None)] * 4
     total = None
     for start, tap in enumerate(reversed(taps)):

@@ -18,7 +18,9 @@ from core import engine
 from core.errors import InputError
 from core.names import nearest
 from core.phases import Algorithm
+from core.picture_size import as_text
 from experiments import configs
+from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset
 from experiments.metrics import evaluation
 from experiments.model import Model, Run, open_task_data
@@ -64,7 +66,26 @@ def make_config(
     for budget, other in (("images", "epochs"), ("epochs", "images")):
         if budget in changes and other not in changes:
             changes[other] = 0
-    return known.task.complete(override(known.presets[preset], changes), known.presets)
+    config = override(known.presets[preset], changes)
+    if isinstance(config.data, DataConfig) and not known.any_shape:
+        _check_squares(config)
+    return known.task.complete(config, known.presets)
+
+
+def _check_squares(config):
+    """Refuses what most networks cannot take: pictures that are no squares, or not RGB."""
+    data = config.data
+    able = ", ".join(name for name in configs.names() if configs.find(name).any_shape)
+    if not isinstance(data.size, int):
+        raise InputError(
+            f"data.size={as_text(data.size)}: {config.model} is trained on squares. Give one "
+            f"number, such as data.size={min(data.sides)}, or take one of {able}."
+        )
+    if data.channels != 3:
+        raise InputError(
+            f"data.channels={data.channels}: {config.model} is trained on RGB pictures, with 3. "
+            f"Leave it out, or take one of {able}."
+        )
 
 
 def default_run_dir(config: RunConfig) -> Path:
@@ -254,8 +275,8 @@ def load(
 
     Args:
         run_dir: the directory of the run.
-        changes: leaves of the configuration to use it with: `data.…` other than `data.size`,
-            `precision`, `eval_images`, and what the model calls `changeable`.
+        changes: leaves of the configuration to use it with: `data.…` other than `data.size` and
+            `data.channels`, `precision`, `eval_images`, and what the model calls `changeable`.
         say: takes lines for a person.
         checkpoint: "last", the newest; "best", which `best` of the configuration keeps; or a number
             of images.
@@ -306,8 +327,10 @@ def published(model: str = "ghiasi", say: Callable[[str], None] = print) -> Run:
 def _check_changes(before, after, free):
     """Refuses to change what a run was trained with."""
     for key in (key for key in after if after[key] != before[key]):
-        if key not in free and (key == "data.size" or not key.startswith("data.")):
+        fixed = key in ("data.size", "data.channels") or not key.startswith("data.")
+        if key not in free and fixed:
+            shown = as_text if key == "data.size" else str
             raise InputError(
-                f"{key}={after[key]}: this run was trained with {before[key]}, which cannot be "
-                "changed afterwards. Leave it out."
+                f"{key}={shown(after[key])}: this run was trained with {shown(before[key])}, which "
+                "cannot be changed afterwards. Leave it out."
             )

@@ -139,6 +139,14 @@ flags.DEFINE_integer(
     None,
     "Truncate only so many of the first layers. Default: all. (Published: psi 0.7 in 8 layers.)",
 )
+flags.DEFINE_list(
+    "translate",
+    [],
+    "Move pictures to the right and down, in sides of a picture, such as 0.25,-0.1 (stylegan3).",
+)
+flags.DEFINE_float(
+    "rotate", None, "Turn pictures by so many degrees, counter-clockwise (stylegan3)."
+)
 flags.DEFINE_integer("label", None, "Class of all pictures, for generators with classes.")
 flags.DEFINE_list(
     "w",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.errors import NotDownloadedError
 from core.phases import Algorithm
+from core.picture_size import as_text
 from experiments import api
 from experiments.training.config import RunConfig, flatten
 
@@ -37,11 +38,12 @@ def describe(config: RunConfig, run_dir: Path) -> str:
     algorithm = api.build(config, epoch, budget, run_dir).algorithm
     length = length.format(steps=_steps(algorithm.stages, budget))
     rows = [("run_dir", run_dir), *flatten(config).items()]
-    lines = [f"{key:28} {value}" for key, value in rows] + [""]
+    lines = [f"{key:28} {_shown(key, value)}" for key, value in rows] + [""]
     lines += [
         f"{name:28} {network.count_params():,} parameters"
         for name, network in (algorithm.networks | algorithm.frozen).items()
     ]
+    lines += ["", *described] if (described := algorithm.described()) else []
     estimate = memory(algorithm, config) / 2**30
     lines += [""] * (len(algorithm.stages) > 1)
     lines += [
@@ -52,6 +54,11 @@ def describe(config: RunConfig, run_dir: Path) -> str:
     return "\n".join(
         [*lines, "", f"{'length':28} {length}", f"{'memory (estimate)':28} {estimate:.1f} GiB"]
     )
+
+
+def _shown(key, value):
+    sized = key.endswith("size") and isinstance(value, tuple)
+    return as_text(value) if sized else value
 
 
 def _steps(stages, budget) -> int:

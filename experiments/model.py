@@ -18,6 +18,7 @@ from absl.flags import FlagValues
 
 from core.errors import InputError
 from core.phases import Algorithm
+from core.picture_size import Size
 from experiments.cli import print_table
 from experiments.data import pipeline
 from experiments.data.sources import Dataset, check_domains, open_dataset
@@ -140,7 +141,7 @@ class Task:
         dataset: Any,
         config: Any,
         *,
-        size: int,
+        size: Size,
         batch_size: int,
         start: int,
         seed: int,
@@ -223,6 +224,7 @@ class Model:
         rebuild: `config -> Algorithm` without what only training needs; None: as `build`.
         branches: parts of the training step that do not wait for each other, see
             `core.engine.setup`.
+        any_shape: whether it takes pictures that are no squares, and of 1 or 4 channels.
         changeable: keys of the configuration that may change after training.
         imports: kinds of official weights that become a run.
         published: the one of them whose weights come in a package, so that the model can be used
@@ -238,6 +240,7 @@ class Model:
     build: Callable[[RunConfig, int, int], Algorithm]
     rebuild: Callable[[RunConfig], Algorithm] | None = None
     branches: int = 1
+    any_shape: bool = False
     changeable: tuple[str, ...] = ()
     imports: tuple[Import, ...] = ()
     published: str = ""
@@ -377,11 +380,12 @@ def open_task_data(
     data = config.data
     dataset = open_dataset(
         data.dataset,
-        size=data.load_size,
+        size=max(data.load_sides),
         roles=task.roles,
         paired=data.paired,
         paired_test=data.paired_test,
         labels=data.labels,
+        channels=data.channels,
         download=download,
         report=report,
     )

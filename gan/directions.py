@@ -16,10 +16,13 @@ def style_weights(synthesis: Any) -> list[np.ndarray]:
     """The weights from w to the styles of each layer, `[w_dim, features]` each, without biases.
 
     Args:
-        synthesis: of StyleGAN or StyleGAN2. The last layer of StyleGAN2 is that to RGB; those of
-            other blocks share the w of a convolution, and are left out.
+        synthesis: of StyleGAN, StyleGAN2 or StyleGAN3. The last layer of StyleGAN2 is that to RGB;
+            those of other blocks share the w of a convolution, and are left out. The first layer of
+            StyleGAN3 has no styles but a transform, and is treated alike.
     """
-    if hasattr(synthesis, "epilogues"):
+    if hasattr(synthesis, "features"):
+        layers = [layer.affine for layer in (synthesis.features, *synthesis.blocks)]
+    elif hasattr(synthesis, "epilogues"):
         layers = [epilogue.style for epilogue in synthesis.epilogues]
     else:
         last = synthesis.to_rgb[str(len(synthesis.sizes) - 1)]

@@ -2,7 +2,8 @@
 
 `import_network("cyclegan/resnet_generator", "latest_net_G_A.pth")` builds our network in the size
 that the file has and fills it (`core.importing` says how). A kind is a function in `KINDS`; those
-of TensorFlow 1 are in `gan.tf1_importers`, those of StyleGAN2 in `gan.nvidia_importers`.
+of TensorFlow 1 are in `gan.tf1_importers`, those of StyleGAN2 in `gan.nvidia_importers`, those of
+StyleGAN3 in `gan.stylegan3_importers`.
 
 Names and shapes: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py and
 models/base_model.py:144-174 (what is saved, and what is dropped on loading).
@@ -30,7 +31,7 @@ from core.importing import (
     indices,
     kernel_shape,
 )
-from gan import nvidia_importers, tf1_importers
+from gan import nvidia_importers, stylegan3_importers, tf1_importers
 from gan.cyclegan.networks import patch_discriminator, resnet_generator
 from gan.pix2pix.networks import unet_generator
 
@@ -153,6 +154,7 @@ KINDS: Kinds = {
     "pix2pix/patch_discriminator": _conditional_discriminator,
     "pix2pix/unet_generator": _unet_generator,
     **nvidia_importers.KINDS,
+    **stylegan3_importers.KINDS,
     **tf1_importers.KINDS,
 }
 

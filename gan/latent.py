@@ -20,7 +20,7 @@ LATENTS = ("uniform", "normal")
 class LatentGAN(Algorithm):
     """Pictures from z, with a generator `G` and a discriminator `D` among its networks.
 
-    A batch is `{"image": [N, H, W, 3]}`, float32 in [-1, 1], with classes also `"label": [N]`,
+    A batch is `{"image": [N, H, W, C]}`, float32 in [-1, 1], with classes also `"label": [N]`,
     int32.
 
     Attributes:
@@ -47,6 +47,7 @@ class LatentGAN(Algorithm):
         seed: int = 0,
         passes: dict[str, int] | None = None,
         xla: bool = False,
+        channels: int = 3,
     ):
         """Args:
         stages: parts of training in which sizes stay as they are; one for a GAN that does not grow.
@@ -55,12 +56,12 @@ class LatentGAN(Algorithm):
         ema_half_life, ema_decay, ema_ramp_up: see `core.ema.EMA`; without a half-life and a decay
             nothing is averaged.
         seed: what `random` starts from.
-        passes, xla: see `core.phases.Algorithm`.
+        passes, xla, channels: see `core.phases.Algorithm`.
 
         Raises:
             ValueError: `latent` is neither "normal" nor "uniform".
         """
-        super().__init__(stages, networks, passes=passes or {}, xla=xla)
+        super().__init__(stages, networks, passes=passes or {}, xla=xla, channels=channels)
         if latent not in LATENTS:
             raise ValueError(f"latent={latent!r}: expected one of {', '.join(LATENTS)}")
         self.latent_size, self.latent, self.classes = latent_size, latent, classes
@@ -91,7 +92,7 @@ class LatentGAN(Algorithm):
         """What makes pictures, called as `generator(z)` or, with classes, `generator(z, labels)`.
 
         It takes z `[N, latent_size]` and int32 `[N]`, also `training=False`, and returns pictures
-        `[N, H, W, 3]`, nominally in [-1, 1]. With `has_mapping` it offers
+        `[N, H, W, C]`, nominally in [-1, 1]. With `has_mapping` it offers
 
         - `generator.mapping(z, [labels,] truncation_psi=1.0, truncation_cutoff=None)`, which
           returns `ws [N, layers, w_dim]`, and
@@ -117,18 +118,18 @@ class LatentGAN(Algorithm):
         return False
 
     @property
+    def has_noise(self) -> bool:
+        """Whether the layers of `generator.synthesis` add noise."""
+        return False
+
+    @property
     def has_transform(self) -> bool:
-        """Whether `generator.synthesis` takes a `transform`, which moves and turns pictures.
+        """Whether `generator.synthesis` takes `transform`, which moves its coordinates.
 
         It is `[3, 3]`, or `[N, 3, 3]` for each picture, float32: the inverse of the motion of what
         is seen, in homogeneous coordinates (x, y) from the centre, whose unit is the side of the
         picture. x goes right, y down.
         """
-        return False
-
-    @property
-    def has_noise(self) -> bool:
-        """Whether the layers of `generator.synthesis` add noise."""
         return False
 
     @property

@@ -1,23 +1,39 @@
-"""The hyper-parameters of a StyleGAN2 as the official PyTorch classes take them.
+"""The arrays and hyper-parameters of a StyleGAN2 or 3 as the official PyTorch classes take them.
 
-`gan.nvidia_importers.state_dict` gives the arrays under the official names.
-
-Source: the arguments of NVlabs/stylegan2-ada-pytorch @ d72cc7d, training/networks.py.
+Source: the arguments of NVlabs/stylegan2-ada-pytorch @ d72cc7d, training/networks.py; for
+StyleGAN3 see `gan.stylegan3_importers`.
 """
 
 from typing import Any
 
+import numpy as np
+
+from gan import nvidia_importers, stylegan3_importers
 from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.networks import Generator
+from gan.stylegan3.networks import Generator as FilteredGenerator
 
 
-def settings(network: Generator | Discriminator) -> dict[str, Any]:
+def state_dict(network: Generator | FilteredGenerator | Discriminator) -> dict[str, np.ndarray]:
+    """The variables and filters under the official names, in the official layouts, float32.
+
+    Args:
+        network: a square one: the official networks know no other.
+    """
+    if isinstance(network, FilteredGenerator):
+        return stylegan3_importers.state_dict(network)
+    return nvidia_importers.state_dict(network)
+
+
+def settings(network: Generator | FilteredGenerator | Discriminator) -> dict[str, Any]:
     """The keyword arguments of the official `Generator` or `Discriminator`, and the name of the
     class under `class_name`; plain values, as NVIDIA's pickles hold them and importers read them.
 
     Args:
         network: a square one: the official networks know no other.
     """
+    if isinstance(network, FilteredGenerator):
+        return stylegan3_importers.settings(network)
     if isinstance(network, Discriminator):
         return _discriminator(network)
     config, mapping = network.synthesis.config, network.mapping.config

@@ -102,7 +102,7 @@ def _rows(network: Any) -> Rows:
 def generator_rows(network: Generator, config: Any = None) -> Rows:
     """The rows of `core.importing.Plan` for a generator."""
     yield from synthesis_rows(network.synthesis, "synthesis.")
-    yield from _mapping_rows(network.mapping)
+    yield from mapping_rows(network.mapping)
     yield "mapping.w_avg", network.mapping.w_avg, SAME
 
 
@@ -131,19 +131,21 @@ def _styled(name, layer, layout):
 
 def _modulated(name, layer, layout):
     yield f"{name}.weight", layer.kernel, layout
-    yield from _dense(f"{name}.affine", layer.affine)
+    yield from dense_rows(f"{name}.affine", layer.affine)
 
 
-def _dense(name, layer):
+def dense_rows(name: str, layer: Any) -> Rows:
+    """The rows of a dense layer."""
     yield f"{name}.weight", layer.kernel, DENSE
     yield f"{name}.bias", layer.bias, SAME
 
 
-def _mapping_rows(mapping):
+def mapping_rows(mapping: Any) -> Rows:
+    """The rows of a mapping network, without the mean of w."""
     if mapping.embed is not None:
-        yield from _dense("mapping.embed", mapping.embed)
+        yield from dense_rows("mapping.embed", mapping.embed)
     for i, layer in enumerate(mapping.dense):
-        yield from _dense(f"mapping.fc{i}", layer)
+        yield from dense_rows(f"mapping.fc{i}", layer)
 
 
 def discriminator_rows(network: Discriminator, config: Any = None) -> Rows:
@@ -160,9 +162,9 @@ def discriminator_rows(network: Discriminator, config: Any = None) -> Rows:
     yield from _convolution("b4.conv", network.last)
     yield "b4.fc.weight", network.dense.kernel, _flattened(network)
     yield "b4.fc.bias", network.dense.bias, SAME
-    yield from _dense("b4.out", network.out)
+    yield from dense_rows("b4.out", network.out)
     if network.mapping is not None:
-        yield from _mapping_rows(network.mapping)
+        yield from mapping_rows(network.mapping)
 
 
 def _convolution(name, layer):
@@ -216,7 +218,7 @@ def stylegan2_generator(state: State) -> Plan:
     ]
     check_generator(state, config, fmaps)
     choices = _choices(state, fmaps)
-    choices["mapping_lrmul"] = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
+    choices["mapping_lrmul"] = setting(section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
     return Plan(Generator, config, choices=choices, rows=generator_rows, arrays=state)
 
 
@@ -242,8 +244,8 @@ def stylegan2_discriminator(state: State) -> Plan:
     fmaps += [array_shape(state, f"b{4 << i}.conv0.weight", 4)[0] for i in range(1, levels + 1)]
     choices = _choices(state, fmaps)
     if taken > given:  # a file of arrays says only that there are groups
-        groups = _section(state, "epilogue_kwargs")
-        choices["mbstd_group_size"] = _setting(groups, "mbstd_group_size", 4) or 4
+        groups = section(state, "epilogue_kwargs")
+        choices["mbstd_group_size"] = setting(groups, "mbstd_group_size", 4) or 4
     else:
         config["mbstd_group_size"] = 1
     check_discriminator(state, config, fmaps)
@@ -253,7 +255,7 @@ def stylegan2_discriminator(state: State) -> Plan:
 def _scale_mapping(state):
     """Changes the layers of a discriminator's mapping that were made for another learning rate
     multiplier than 0.01, so that with 0.01 they compute the same."""
-    lrmul = _setting(_section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
+    lrmul = setting(section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
     if lrmul != 0.01:
         for name in [name for name in state if name.startswith("mapping.fc")]:
             state[name] = state[name] * np.float32(lrmul / 0.01)
@@ -310,30 +312,34 @@ def _architecture(state, skip, residual):
 
 def _choices(state, fmaps):
     """The numbers of features, and what only the settings beside the arrays tell."""
-    sections = [_section(state, name) for name in SECTIONS]
+    sections = [section(state, name) for name in SECTIONS]
     if any(section.get("activation", "lrelu") != "lrelu" for section in sections):
         raise InputError("has another activation, expected lrelu (leaky ReLU)")
-    settings = _section(state, "synthesis_kwargs") | _section(state)
+    settings = section(state, "synthesis_kwargs") | section(state)
     channel_base, channel_max = fmaps[-1] * (4 << (len(fmaps) - 1)), max(fmaps)
     choices = {
-        "channel_base": _setting(settings, "channel_base", channel_base),
-        "channel_max": _setting(settings, "channel_max", channel_max),
-        "num_fp16_res": _setting(settings, "num_fp16_res", 0),
-        "conv_clamp": _setting(settings, "conv_clamp", None),
+        "channel_base": setting(settings, "channel_base", channel_base),
+        "channel_max": setting(settings, "channel_max", channel_max),
+        "num_fp16_res": setting(settings, "num_fp16_res", 0),
+        "conv_clamp": setting(settings, "conv_clamp", None),
     }
     check_features(fmaps, choices["channel_base"], choices["channel_max"])
     return choices
 
 
-def _section(state, name=None):
+def section(state: State, name: str | None = None) -> dict[str, Any]:
     """The settings beside the arrays, or a part of them; {} where there are none."""
     settings = getattr(state, "settings", {})
     found = settings.get(name, {}) if name else settings
     return found if isinstance(found, dict) else {}
 
 
-def _setting(settings, name, default):
-    """A number of the settings, or None where that is its default."""
+def setting(settings: dict[str, Any], name: str, default: Any) -> Any:
+    """A number of the settings, or None where that is its default.
+
+    Raises:
+        InputError: it is something else.
+    """
     value = settings.get(name, default)
     if value is default or value is None:
         return default

@@ -25,12 +25,12 @@ def check_generator(state: State, config: dict[str, Any], fmaps: list[int]) -> N
     Raises:
         InputError: names the first array that has another shape.
     """
-    _check(state, _generator(config, fmaps))
+    check(state, _generator(config, fmaps))
 
 
 def check_discriminator(state: State, config: dict[str, Any], fmaps: list[int]) -> None:
     """Checks the kernels of a discriminator, as `check_generator`."""
-    _check(state, _discriminator(config, fmaps))
+    check(state, _discriminator(config, fmaps))
 
 
 def check_features(fmaps: list[int], channel_base: int, channel_max: int) -> None:
@@ -47,7 +47,12 @@ def check_features(fmaps: list[int], channel_base: int, channel_max: int) -> Non
         )
 
 
-def _check(state, shapes):
+def check(state: State, shapes: Shapes) -> None:
+    """Checks the shapes of arrays.
+
+    Raises:
+        InputError: names the first array that has another shape.
+    """
     for name, expected in shapes:
         found = array_shape(state, name, len(expected))
         if found != expected:
@@ -71,7 +76,7 @@ def _generator(config, fmaps) -> Shapes:
             yield f"{scope}.torgb.weight", (config["num_channels"], here, 1, 1)
             yield f"{scope}.torgb.affine.weight", (here, w_dim)
         below = here
-    yield from _mapping(config, config["z_dim"], w_dim)
+    yield from mapping_shapes(config, config["z_dim"], w_dim)
 
 
 def _discriminator(config, fmaps) -> Shapes:
@@ -92,10 +97,11 @@ def _discriminator(config, fmaps) -> Shapes:
     yield "b4.fc.weight", (first, first * height * width)
     yield "b4.out.weight", (first if config["c_dim"] else 1, first)
     if config["c_dim"]:
-        yield from _mapping(config, 0, first)
+        yield from mapping_shapes(config, 0, first)
 
 
-def _mapping(config, z_dim, w_dim) -> Shapes:
+def mapping_shapes(config: dict[str, Any], z_dim: int, w_dim: int) -> Shapes:
+    """The shapes of the kernels of a mapping network, see `gan.stylegan2.mapping.Mapping`."""
     width = z_dim
     if config["c_dim"]:
         yield "mapping.embed.weight", (w_dim, config["c_dim"])

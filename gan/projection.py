@@ -104,7 +104,7 @@ class Projector:
         variables: all that the synthesis and `features` read.
         features: from pictures in [0, 1] to features whose squared differences, added, are the
             distance of pictures.
-        target: the picture, float32 `[H, W, 3]` in [-1, 1].
+        target: the picture, float32 `[H, W, C]` in [-1, 1].
         w: samples, `[N, w_dim]`; their mean is the start.
         layers: how many w the synthesis takes.
         seed: of all noise.
@@ -157,6 +157,6 @@ class Projector:
         return distance
 
     def _picture(self, w, maps):
-        """The picture of `w [1, w_dim]`, float32 `[1, H, W, 3]`."""
+        """The picture of `w [1, w_dim]`, float32 `[1, H, W, C]`."""
         ws = ops.repeat(w[:, None], self._layers, axis=1)
         return self._synthesis(ws, noise=maps) if maps else self._synthesis(ws, noise="const")

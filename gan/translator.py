@@ -29,7 +29,7 @@ class Translator(Algorithm):
     def translator(self, direction: str) -> Callable[..., Any]:
         """The function that translates "AtoB" or "BtoA".
 
-        It is called as `translate(pictures, training=False)` with `[N, H, W, 3]`, float32 in
+        It is called as `translate(pictures, training=False)` with `[N, H, W, C]`, float32 in
         [-1, 1], and returns the same. H and W are multiples of `size_multiple`, and at least
         `smallest_size`.
         """

@@ -1,11 +1,11 @@
-"""Writes the networks of a StyleGAN2 for PyTorch, under the names of NVIDIA's code.
+"""Writes the networks of a StyleGAN2 or StyleGAN3 for PyTorch, under the names of NVIDIA's code.
 
     python -m scripts.export_state_dict --run_dir=runs/stylegan2/mine --output=exported
 
 The folder gets `G_ema.pth`, the averaged generator, and `D.pth`, each a state dict without any
 code, and beside each a `.json` with the arguments of the official class:
 
-    G = training.networks.Generator(**settings)  # without "class_name"
+    G = training.networks.Generator(**settings)  # without "class_name"; or networks_stylegan3
     G.load_state_dict(torch.load("G_ema.pth", weights_only=True))
 
 PyTorch need not be installed for the export.
@@ -19,12 +19,12 @@ from experiments.cli import FLAGS, say, start
 
 def _export() -> int:
     from core.files import write_json_whole
+    from core.picture_size import as_text
     from core.torch_writer import write_state_dict
     from experiments import api
     from experiments.data import files
     from experiments.training.imported import check_imported
-    from gan.nvidia_exporters import settings
-    from gan.nvidia_importers import state_dict
+    from gan.nvidia_exporters import settings, state_dict
     from gan.stylegan2.algorithm import StyleGAN2
 
     if not FLAGS.run_dir or not FLAGS.output:
@@ -33,6 +33,11 @@ def _export() -> int:
     algorithm = run.algorithm
     if not isinstance(algorithm, StyleGAN2):
         raise InputError(f"--run_dir={FLAGS.run_dir}: a run of {run.config.model}, no StyleGAN2.")
+    if not isinstance(run.config.data.size, int):
+        raise InputError(
+            f"--run_dir={FLAGS.run_dir}: of rectangles ({as_text(run.config.data.size)}), which "
+            "the official networks do not know. Export a run of squares."
+        )
     for name in ("G", "D"):
         check_imported(run, name, "export")
     files.check_folder(FLAGS.output)

@@ -32,8 +32,9 @@ A second call with `--network=G_B` adds the other direction to the same director
     python -m experiments.run --model=stylegan2 --mode=sample --run_dir=runs/stylegan2/ffhq \
         --truncation=0.7 --seeds=0-3 --output=faces
 
-A `.pkl` of StyleGAN2 may be of PyTorch or of TensorFlow. `scripts.export_state_dict` is the other
-direction.
+A `.pkl` of StyleGAN2 may be of PyTorch or of TensorFlow. Those of StyleGAN3 become runs in the same
+way, with the kinds stylegan3/generator and stylegan3/discriminator. `scripts.export_state_dict` is
+the other direction.
 
     pip install -e '.[magenta]'
     python -m scripts.import_weights --kind=ghiasi/mobile --run_dir=runs/ghiasi/phone
@@ -54,9 +55,9 @@ flags.DEFINE_string("kind", "cyclegan/resnet_generator", "What the file holds.")
 flags.DEFINE_string(
     "from",
     None,
-    "The authors' file: .pth; .pkl of TensorFlow 1 or, for stylegan2, PyTorch; for ghiasi a folder "
-    "with both .onnx or .tflite files, or the SavedModel of TF-Hub. Leave it out for weights that "
-    "come in a package.",
+    "The authors' file: .pth; .pkl of TensorFlow 1 or, for stylegan2 and stylegan3, PyTorch; for "
+    "ghiasi a folder with both .onnx or .tflite files, or the SavedModel of TF-Hub. Leave it out "
+    "for weights that come in a package.",
 )
 flags.DEFINE_string(
     "network",

@@ -12,7 +12,7 @@ from experiments import api, configs
 
 STEPS = 2
 # pixels, where the preset has more
-SMALL = {"progan": 8, "stylegan": 8, "stylegan2": 8, "dcgan": 8}
+SMALL = {"progan": 8, "stylegan": 8, "stylegan2": 8, "stylegan3": 16, "dcgan": 8}
 
 
 def batch_of(algorithm, model):

@@ -14,6 +14,7 @@ import keras
 
 from core.engine.accelerators import unused_gpu
 from core.errors import SettingError
+from core.memory import keep_freed_memory
 from core.stats import instance_norm  # noqa: F401 XLA fuses it by itself
 from core.tensors import Batch, Function, Tensor
 
@@ -64,6 +65,7 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
     Raises:
         SettingError: more devices than the machine has.
     """
+    keep_freed_memory()
     _settings["deterministic"] = deterministic
     available = keras.distribution.list_devices()
     count = len(available) if devices == "all" else int(devices)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from core.engine.accelerators import unused_gpu
 from core.errors import SettingError
+from core.memory import keep_freed_memory
 from core.optimizers import Adam
 from core.tensors import Batch, Function, Tensor
 
@@ -36,6 +37,7 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
     Raises:
         SettingError: more than one device is asked for.
     """
+    keep_freed_memory()
     if devices not in (1, "1", "all"):
         raise SettingError(
             "devices",

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.names import nearest
+from core.picture_size import as_text
 from experiments import api, configs
 from experiments.data.files import file_id
 from experiments.model import Say, Task
@@ -247,7 +248,12 @@ def _check_together(methods):
             f"{', '.join(named[0])}: take a content and a style; {', '.join(named[1])}: "
             "translate test images. There are no inputs for both: compare them apart."
         )
-    sizes = {m.name: m.config.data.size for m in methods if m.translates}
+    for method in (m for m in methods if m.translates and m.config.data.channels != 3):
+        raise InputError(
+            f"{method.name}: translates pictures of {method.config.data.channels} channels. "
+            "Comparisons are of RGB pictures: leave it out."
+        )
+    sizes = {m.name: as_text(m.config.data.size) for m in methods if m.translates}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise InputError(

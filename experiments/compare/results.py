@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.picture_size import as_text
 from experiments import tables
 from experiments.compare import inputs, report
 from experiments.compare.events import Events, keep_only
@@ -151,7 +152,7 @@ def _origin(method):
         )
     return (
         f"{config.model}, {method.run_dir}, preset {config.preset}, checkpoint "
-        f"{method.checkpoint}, trained on {config.data.dataset} at {config.data.size} "
+        f"{method.checkpoint}, trained on {config.data.dataset} at {as_text(config.data.size)} "
         "pixels."
     )
 

@@ -31,6 +31,7 @@ MODELS = {
         "progan",
         "stylegan",
         "stylegan2",
+        "stylegan3",
     )
 }
 

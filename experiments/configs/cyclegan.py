@@ -4,6 +4,7 @@ python -m experiments.run --model=cyclegan
 python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/horse2zebra
 """
 
+from core.picture_size import as_text
 from experiments.data.config import DataConfig
 from experiments.model import Model
 from experiments.tasks.imports import settings
@@ -66,11 +67,12 @@ def build(config: RunConfig, epoch: int, budget: int) -> CycleGAN:
     Raises:
         ValueError: an image size that the networks cannot take.
     """
-    _check_size(config.data.size, config.algorithm)
+    _check_size(config.data.sides, config.algorithm)
     stair = epoch if config.epochs else config.batch_size
     return CycleGAN(
         config.algorithm,
         size=config.data.size,
+        channels=config.data.channels,
         batch_size=config.batch_size,
         epoch=stair,
         epochs=budget / stair,
@@ -79,15 +81,16 @@ def build(config: RunConfig, epoch: int, budget: int) -> CycleGAN:
     )
 
 
-def _check_size(size, algorithm):
+def _check_size(sides, algorithm):
     """The generator needs whole halvings and two pixels to reflect, the discriminator one patch."""
     multiple = 2**algorithm.n_downsampling
-    if size % multiple or size < 2 * multiple:
+    if any(side % multiple or side < 2 * multiple for side in sides):
         raise ValueError(
-            f"data.size={size}: the generator halves a picture {algorithm.n_downsampling} times "
-            f"and takes multiples of {multiple} pixels from {2 * multiple} up"
+            f"data.size={as_text(sides)}: the generator halves a picture "
+            f"{algorithm.n_downsampling} times and takes multiples of {multiple} pixels "
+            f"from {2 * multiple} up"
         )
-    check_patches(size, algorithm)
+    check_patches(sides, algorithm)
 
 
 MODEL = Model(
@@ -97,6 +100,7 @@ MODEL = Model(
     task=Translation(),
     presets=PRESETS,
     build=build,
+    any_shape=True,
     branches=2,  # the directions A to B and B to A
     imports=(
         Import("cyclegan/resnet_generator", importers, ("G_A", "G_B"), settings),

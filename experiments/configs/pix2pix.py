@@ -8,6 +8,7 @@ It learns from pairs, one direction a run: `--set algorithm.direction=BtoA` for 
 paper's facades have the photograph at the left, A, and learn to make it from the labels, B.)
 """
 
+from core.picture_size import as_text
 from experiments.data.config import DataConfig
 from experiments.model import Model
 from experiments.tasks.imports import settings, settings_of_pairs
@@ -68,11 +69,12 @@ def build(config: RunConfig, epoch: int, budget: int) -> Pix2Pix:
     Raises:
         ValueError: an image size that the networks cannot take.
     """
-    _check_size(config.data.size, config.algorithm)
+    _check_size(config.data.sides, config.algorithm)
     stair = epoch if config.epochs else config.batch_size
     return Pix2Pix(
         config.algorithm,
         size=config.data.size,
+        channels=config.data.channels,
         batch_size=config.batch_size,
         epoch=stair,
         epochs=budget / stair,
@@ -81,15 +83,16 @@ def build(config: RunConfig, epoch: int, budget: int) -> Pix2Pix:
     )
 
 
-def _check_size(size, algorithm):
+def _check_size(sides, algorithm):
     """The U-Net needs whole halvings, the discriminator one patch."""
     downs = algorithm.num_downs
-    if size % 2**downs:
+    if any(side % 2**downs for side in sides):
         raise ValueError(
-            f"data.size={size}: a U-Net of {downs} halvings takes multiples of {2**downs} pixels; "
-            "change data.size (and data.load_size) or algorithm.num_downs (from 5 up)"
+            f"data.size={as_text(sides)}: a U-Net of {downs} halvings takes multiples of "
+            f"{2**downs} pixels; change data.size (and data.load_size) or "
+            "algorithm.num_downs (from 5 up)"
         )
-    check_patches(size, algorithm)
+    check_patches(sides, algorithm)
 
 
 def _generator_settings(found, options):
@@ -111,6 +114,7 @@ MODEL = Model(
     task=PairedTranslation(),
     presets=PRESETS,
     build=build,
+    any_shape=True,
     changeable=("algorithm.test_mode",),  # how a trained generator is used
     imports=(
         Import("pix2pix/unet_generator", importers, ("G",), _generator_settings),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.picture_size import Size, as_text, sides
 from experiments.data import pictures
 
 
@@ -15,9 +16,10 @@ class DataConfig:
 
     # seasons | seasons_paired | faces | photos | folder:PATH | a TensorFlow Datasets name
     dataset: str = "seasons"
-    size: int = 256  # height and width of the crops that the networks get, pixels
-    load_size: int = 286  # height and width before the crop, pixels
-    fit: str = "stretch"  # stretch | crop | pad: how an image becomes square; side: it does not
+    size: Size = 256  # of the crops that the networks get, pixels: 256, or 256x512 (height x width)
+    load_size: Size = 286  # before the crop, pixels; one number is the shorter side
+    fit: str = "stretch"  # stretch | crop | pad: how an image gets this shape; side: it does not
+    channels: int = 3  # 1 (grey), 3 (RGB) or 4 (RGBA)
     flip: bool = True  # mirror half of the images left to right
     labels: bool = False  # whether each image comes with the number of its class
     paired: bool = False  # training and test images of A and B with the same name are one scene
@@ -27,9 +29,38 @@ class DataConfig:
     def __post_init__(self):
         if self.fit not in (*pictures.MODES, "side"):
             raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}, side")
-        if not 8 <= self.size <= self.load_size:
+        if self.channels not in pictures.CHANNELS:
             raise ValueError(
-                f"size={self.size}, load_size={self.load_size}: expected 8 <= size <= load_size"
+                f"channels={self.channels}: expected 1 (grey), 3 (RGB) or 4 (RGB with opacity)"
+            )
+        if min(self.sides) < 8 or any(
+            side > whole for side, whole in zip(self.sides, self.load_sides, strict=True)
+        ):
+            raise ValueError(
+                f"size={as_text(self.size)}, load_size={as_text(self.load_size)}: expected 8 <= "
+                "size <= load_size" + (", height and width each" * (not self._square))
             )
         if self.threads < 0:
             raise ValueError(f"threads={self.threads}: expected 0 or more")
+
+    @property
+    def _square(self):
+        return isinstance(self.size, int) and isinstance(self.load_size, int)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the crops, pixels."""
+        return sides(self.size)
+
+    @property
+    def load_sides(self) -> tuple[int, int]:
+        """Height and width before the crop, pixels.
+
+        If `load_size` is one number, they have the ratio of `size`, and it is the shorter one: 286
+        is 286 x 572 for crops of 256 x 512.
+        """
+        if not isinstance(self.load_size, int):
+            return self.load_size
+        height, width = self.sides
+        scale = self.load_size / min(height, width)
+        return round(height * scale), round(width * scale)

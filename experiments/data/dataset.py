@@ -23,7 +23,7 @@ class Source:
     Attributes:
         name: the name of the source, for messages.
         size: how many images it has.
-        read: a function from an index to uint8 `[H, W, 3]`; raises InputError for a damaged file.
+        read: a function from an index to uint8 `[H, W, C]`; raises InputError for a damaged file.
         left_out: a message for each image that could not be read, by index. In training, the next
             good image takes its place, so that a damaged file neither stops nor shifts a run.
         report: called with a line about an image that is left out.
@@ -48,13 +48,13 @@ class Source:
         self._lock, self._good = threading.Lock(), set()
 
     def load(self, index: int, partners: Sequence["Source"] = ()) -> np.ndarray:
-        """Returns image `index`, uint8 `[H, W, 3]`, or the first good one after it; see `find`."""
+        """Returns image `index`, uint8 `[H, W, C]`, or the first good one after it; see `find`."""
         return self.find(index, partners)[1]
 
     def find(self, index: int, partners: Sequence["Source"] = ()) -> tuple[int, np.ndarray]:
         """Returns (index, image) of image `index`, or of the first good one after it.
 
-        The image is uint8 `[H, W, 3]`.
+        The image is uint8 `[H, W, C]`.
 
         Args:
             index: the index of the image.
@@ -74,7 +74,7 @@ class Source:
         )
 
     def get(self, index: int, partners: Sequence["Source"] = ()) -> np.ndarray | None:
-        """Returns image `index`, uint8 `[H, W, 3]`; None if it or a partner's is damaged."""
+        """Returns image `index`, uint8 `[H, W, C]`; None if it or a partner's is damaged."""
         if index in self.left_out:
             return None
         try:

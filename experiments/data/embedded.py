@@ -1,10 +1,11 @@
 """Opens the data sets that need no download, and suggests a name for a wrong one."""
 
 import os
+from dataclasses import replace
 
 from core.errors import InputError
 from core.names import closest
-from experiments.data import faces, photos, seasons
+from experiments.data import faces, photos, pictures, seasons
 from experiments.data.dataset import Dataset, Source
 
 TRAIN_SCENES, TEST_SCENES = 2_000, 100  # scenes of each domain
@@ -21,16 +22,32 @@ CYCLE_GAN = (  # the known configurations of the TensorFlow Datasets set "cycle_
 )
 
 
-def open_embedded(name: str, size: int) -> Dataset:
+def open_embedded(name: str, size: int, channels: int = 3) -> Dataset:
     """Opens one of `EMBEDDED`.
 
     Args:
         name: the name of the data set.
         size: height and width at which it is drawn, pixels; photos keep their own size.
+        channels: of its pictures, a key of `experiments.data.pictures.CHANNELS`.
 
     Raises:
         InputError: it cannot be drawn at this size.
     """
+    dataset = _open(name, size)
+    train, test = (
+        {role: _in_channels(source, channels) for role, source in split.items()}
+        for split in (dataset.train, dataset.test)
+    )
+    return replace(dataset, train=train, test=test)
+
+
+def _in_channels(source, channels):
+    if channels == 3:
+        return source
+    return replace(source, read=lambda i: pictures.in_channels(source.read(i), channels))
+
+
+def _open(name, size):
     if name == "photos":
         return _photos()
     sizes = (faces if name == "faces" else seasons).SIZES

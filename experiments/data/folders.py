@@ -1,13 +1,24 @@
 """Opens folders of pictures as data sets: one domain, two domains, or pairs."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from core.errors import InputError
 from experiments.data import pictures
 from experiments.data.dataset import Dataset, Source
 
 SPLITS = ("train", "test", "val")
+
+
+class _Reading(NamedTuple):
+    """How the files of a data set are read, and who is told what is left out."""
+
+    read: Callable[[Path], np.ndarray]
+    report: Callable[[str], None]
 
 
 def open_folder(
@@ -17,6 +28,7 @@ def open_folder(
     paired: bool,
     paired_test: bool,
     report: Callable[[str], None],
+    channels: int = 3,
 ) -> Dataset:
     """Opens "folder:PATH". What the folder holds decides how.
 
@@ -33,6 +45,7 @@ def open_folder(
             testA and testB.
         paired_test: whether files of the same name in testA and testB belong together.
         report: called with a line about an image that is left out or a missing test set.
+        channels: of the pictures, see `experiments.data.pictures.read`.
 
     Raises:
         InputError: a folder is missing or empty, or a name has no partner.
@@ -42,34 +55,35 @@ def open_folder(
         raise InputError(
             f"--dataset={name}: no folder '{root}' ({root.absolute()}). Give an existing folder."
         )
+    how = _Reading(functools.partial(pictures.read, channels=channels), report)
     if (root / "trainA").is_dir() or (root / "trainB").is_dir():
-        return _two_domains(name, root, paired, paired_test, report)
+        return _two_domains(name, root, paired, paired_test, how)
     splits = [p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
     train, test = root, root
     if "train" in splits and set(splits) <= set(SPLITS):
         train = root / "train"
         test = next((root / s for s in ("test", "val") if s in splits), train)
         if two:
-            return _side_by_side(name, train, test, report)
-    source = _pictures(train, report)
-    other = source if test == train else _pictures(test, report)
+            return _side_by_side(name, train, test, how)
+    source = _pictures(train, how)
+    other = source if test == train else _pictures(test, how)
     return Dataset(name, {"image": source}, {"image": other})
 
 
-def _two_domains(name, root, paired, paired_test, report):
+def _two_domains(name, root, paired, paired_test, how):
     there = [role for role in "AB" if (root / f"test{role}").is_dir()]
     if paired:
-        train = _pairs(root, "train", report)
-        test = _pairs(root, "test", report) if there else train
+        train = _pairs(root, "train", how)
+        test = _pairs(root, "test", how) if there else train
     else:
-        train = {role: _pictures(root / f"train{role}", report) for role in "AB"}
+        train = {role: _pictures(root / f"train{role}", how) for role in "AB"}
         if paired_test:
             _check_names(root, "test", "paired_test")
-        test = train | {role: _pictures(root / f"test{role}", report) for role in there}
+        test = train | {role: _pictures(root / f"test{role}", how) for role in there}
     missing = [role for role in "AB" if role not in there]
     if missing:
         tests, trains = (" and ".join(kind + r for r in missing) for kind in ("test", "train"))
-        _say_no_test(name, tests, trains, report)
+        _say_no_test(name, tests, trains, how.report)
     return Dataset(name, train, test, truth=paired or paired_test, paired=paired)
 
 
@@ -95,13 +109,13 @@ def _check_names(root, kind, key):
         )
 
 
-def _pairs(root, kind, report):
+def _pairs(root, kind, how):
     """Returns the sources of two domains that are pairs; both pictures of a pair have one size."""
     files = {role: _find(root / f"{kind}{role}") for role in "AB"}
     _check_names(root, kind, "paired")
 
     def read(i):
-        picture, other = pictures.read(files["B"][i]), pictures.shape(files["A"][i])
+        picture, other = how.read(files["B"][i]), pictures.shape(files["A"][i])
         if picture.shape[:2] != other:
             (height, width), shape = other, picture.shape
             raise InputError(
@@ -110,26 +124,26 @@ def _pairs(root, kind, report):
             )
         return picture
 
-    source = _source(root / f"{kind}A", files["A"], report)
-    partner = _source(root / f"{kind}B", files["B"], report, read)
+    source = _source(root / f"{kind}A", files["A"], how)
+    partner = _source(root / f"{kind}B", files["B"], how, read)
     source.load(0, [partner])  # refuses a folder without a good pair
     return {"A": source, "B": partner}
 
 
-def _side_by_side(name, train, test, report):
+def _side_by_side(name, train, test, how):
     """Returns a data set of pairs: A is the left half of each picture, B the right half."""
     if test == train:
-        _say_no_test(name, "test or val", "train", report)
-    sources = [_halves(train, report)]
-    sources.append(sources[0] if test == train else _halves(test, report))
+        _say_no_test(name, "test or val", "train", how.report)
+    sources = [_halves(train, how)]
+    sources.append(sources[0] if test == train else _halves(test, how))
     return Dataset(name, sources[0], sources[1], truth=True, paired=True)
 
 
-def _halves(folder, report):
+def _halves(folder, how):
     files = _find(folder)
 
     def read(role, i):
-        picture = pictures.read(files[i])
+        picture = how.read(files[i])
         height, width = picture.shape[:2]
         if width % 2:
             raise InputError(
@@ -138,19 +152,19 @@ def _halves(folder, report):
             )
         return picture[:, : width // 2] if role == "A" else picture[:, width // 2 :]
 
-    halves = {r: _source(folder, files, report, lambda i, r=r: read(r, i)) for r in "AB"}
+    halves = {r: _source(folder, files, how, lambda i, r=r: read(r, i)) for r in "AB"}
     height, width = halves["A"].load(0).shape[:2]
     if 2 * width <= height:
-        report(
+        how.report(
             f"{folder}: has pictures of {2 * width}x{height} pixels, taken for A and B side by "
             f"side, {width}x{height} each."
         )
     return halves
 
 
-def _pictures(folder, report):
+def _pictures(folder, how):
     """Returns a source of all pictures below `folder`; refuses it if none can be read."""
-    source = _source(folder, _find(folder), report)
+    source = _source(folder, _find(folder), how)
     source.load(0)  # refuses a folder of damaged files now, not during training
     return source
 
@@ -170,7 +184,7 @@ def _find(folder):
     return files
 
 
-def _source(folder, files, report, read=None):
+def _source(folder, files, how, read=None):
     """Returns a source of files. If each lies in one of several subfolders, these are classes."""
     names = [path.relative_to(folder) for path in files]
     classes = sorted({name.parts[0] for name in names})
@@ -178,8 +192,8 @@ def _source(folder, files, report, read=None):
     return Source(
         str(folder),
         len(files),
-        read or (lambda i: pictures.read(files[i])),
-        report=report,
+        read or (lambda i: how.read(files[i])),
+        report=how.report,
         identity="\0".join(name.as_posix() for name in names),
         state=lambda: _state(folder, files),
         label=(lambda i: classes.index(names[i].parts[0])) if in_classes else None,

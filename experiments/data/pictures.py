@@ -1,6 +1,7 @@
 """Finds, reads, fits and writes picture files with Pillow; does not import Keras.
 
-A *picture* is a uint8 RGB array [H, W, 3]. *Images* are floats in [-1, 1], as networks take them.
+A *picture* is a uint8 array [H, W, C]: RGB where C is 3, grey where it is 1, RGB and opacity (RGBA)
+where it is 4. *Images* are floats in [-1, 1], as networks take them.
 """
 
 import io
@@ -22,6 +23,7 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif"
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # EPS would run Ghostscript
 MAX_PIXELS = 2**28  # a lower `PIL.Image.MAX_IMAGE_PIXELS` takes precedence
 MODES = ("stretch", "crop", "pad")
+CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # how many a picture may have: Pillow's name for it
 BICUBIC = Image.Resampling.BICUBIC
 TITLE_SIZE = 14
 _ADVICE = {  # the first that fits
@@ -59,12 +61,17 @@ def find(folder: str | os.PathLike) -> list[Path]:
     return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture file as uint8 RGB `[H, W, 3]`, whatever its suffix.
+def read(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
+    """Reads a picture file as uint8 `[H, W, channels]`, whatever its suffix.
 
-    It reads the first frame or page, turns it as its EXIF orientation says, and puts transparent
-    pixels on white. 16-bit grey is scaled by 1/257. Float files in [0, 1] are scaled by 255, other
-    float files clipped to [0, 255]. Colour profiles are not applied.
+    It reads the first frame or page, and turns it as its EXIF orientation says. With 4 channels
+    opacity is kept, otherwise transparent pixels are put on white. 16-bit grey is scaled by 1/257.
+    Float files in [0, 1] are scaled by 255, other float files clipped to [0, 255]. Colour profiles
+    are not applied.
+
+    Args:
+        path: the file.
+        channels: 1 (grey), 3 (RGB) or 4 (RGB and opacity).
 
     Raises:
         InputError: the file is missing, unreadable, empty, not a regular file, not a picture,
@@ -76,7 +83,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
         if path.stat().st_size == 0:  # also avoids waiting for a pipe
             raise EOFError("an empty file, 0 bytes")
         with path.open("rb") as file:
-            return _decode(_open(file))
+            return _decode(_open(file), channels)
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise _cannot_read(f"the picture {path}", error) from error
 
@@ -100,10 +107,10 @@ def shape(path: str | os.PathLike) -> tuple[int, int]:
         raise _cannot_read(f"the picture {path}", error) from error
 
 
-def decode(data: bytes, name: str) -> np.ndarray:
+def decode(data: bytes, name: str, channels: int = 3) -> np.ndarray:
     """Returns the picture in the bytes of a file, like `read`; `name` is for messages."""
     try:
-        return _decode(_open(io.BytesIO(data)))
+        return _decode(_open(io.BytesIO(data)), channels)
     except Exception as error:  # see `read`
         raise _cannot_read(name, error) from error
 
@@ -114,13 +121,38 @@ def _cannot_read(name, error):
     return InputError(f"Cannot read {name}: {reason}. {advice}.")
 
 
+def in_channels(picture: np.ndarray, channels: int) -> np.ndarray:
+    """Returns a picture with another number of channels, uint8 `[H, W, channels]`.
+
+    Grey is the luma of RGB (ITU-R BT.601), or is repeated for RGB; an opacity that is new is 255,
+    and one that goes shows white behind it.
+
+    Args:
+        picture: uint8 `[H, W, C]`.
+        channels: a key of `CHANNELS`.
+    """
+    if picture.shape[2] == channels:
+        return picture
+    return _array(_image(to_rgb(picture)).convert(CHANNELS[channels]))
+
+
+def to_rgb(images: np.ndarray) -> np.ndarray:
+    """Returns pictures of any channels as RGB, uint8 `[..., 3]`: grey repeated, RGBA on white."""
+    if images.shape[-1] == 3:
+        return images
+    if images.shape[-1] == 1:
+        return np.repeat(images, 3, axis=-1)
+    opacity = np.float32(images[..., 3:]) / 255
+    return np.rint(255 + (np.float32(images[..., :3]) - 255) * opacity).astype(np.uint8)
+
+
 def fit(
     picture: np.ndarray, size: int | tuple[int, int], mode: str, resample: int = BICUBIC
 ) -> np.ndarray:
-    """Returns a picture resized with antialiasing, uint8 `[height, width, 3]`.
+    """Returns a picture resized with antialiasing, uint8 `[height, width, C]`.
 
     Args:
-        picture: uint8 `[H, W, 3]`.
+        picture: uint8 `[H, W, C]`. (Colours count by their opacity, if they have one.)
         size: one length for both sides, or (height, width), pixels.
         mode: "stretch" changes the aspect ratio (CycleGAN's `resize_and_crop`). "crop" keeps it and
             cuts off what is too long. "pad" keeps it and fills up by reflection (the edge pixel is
@@ -141,14 +173,14 @@ def fit(
     if mode == "pad":
         return _pad(_image(picture), *pair, resample)
     resize = Image.Image.resize if mode == "stretch" else ImageOps.fit
-    return np.array(resize(_image(picture), pair[::-1], resample))
+    return _array(resize(_image(picture), pair[::-1], resample))
 
 
 def fit_side(picture: np.ndarray, size: int, side: Callable = min) -> np.ndarray:
-    """Returns a picture resized with its aspect ratio kept, uint8 `[h, w, 3]`.
+    """Returns a picture resized with its aspect ratio kept, uint8 `[h, w, C]`.
 
     Args:
-        picture: uint8 `[H, W, 3]`.
+        picture: uint8 `[H, W, C]`.
         size: the new length of a side, pixels.
         side: which side that is: `min` for the shorter one, `max` for the longer one.
     """
@@ -157,8 +189,15 @@ def fit_side(picture: np.ndarray, size: int, side: Callable = min) -> np.ndarray
     return fit(picture, shape, "stretch")
 
 
+def fit_over(picture: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """Returns a picture resized with its aspect ratio kept, uint8 `[h, w, C]`, as small as covers
+    `sides`, (height, width) in pixels."""
+    scale = max(side / n for side, n in zip(sides, picture.shape[:2], strict=True))
+    return fit(picture, tuple(max(1, round(n * scale)) for n in picture.shape[:2]), "stretch")
+
+
 def write_png(path: str | os.PathLike, picture: np.ndarray) -> None:
-    """Writes a picture `[H, W, 3]`, uint8 or float in [0, 1], as PNG: completely or not at all.
+    """Writes a picture `[H, W, C]`, uint8 or float in [0, 1], as PNG: completely or not at all.
 
     Missing folders are made; an existing file is replaced.
 
@@ -231,10 +270,10 @@ def sheet(
     gap: int = 2,
     scale: int = 1,
 ) -> np.ndarray:
-    """Returns a contact sheet: rows of pictures on white, uint8 `[height, width, 3]`.
+    """Returns a contact sheet: rows of pictures on white, uint8 `[height, width, C]`.
 
     Args:
-        rows: pictures, uint8 `[H, W, 3]` of one size. A short row ends in white.
+        rows: pictures, uint8 `[H, W, C]` of one size. A short row ends in white.
         column_titles: titles on top, ASCII, since Pillow's font has little else. A title that is
             wider than the pictures widens its column.
         row_titles: titles at the left.
@@ -252,12 +291,18 @@ def sheet(
         given = f"sizes {shapes}, {gap=}, {scale=} and titles for rows and columns {counts}"
         raise InputError(f"A sheet needs pictures of one size and a title each; got {given}.")
     grid = [[ImageOps.scale(_image(picture), scale, 0) for picture in row] for row in rows]
+    mode = CHANNELS[shapes[0][2]]
     if row_titles is not None:
-        grid = [[_text(title), *row] for title, row in zip(row_titles, grid, strict=True)]
+        grid = [[_text(title, mode), *row] for title, row in zip(row_titles, grid, strict=True)]
     if column_titles is not None:
-        corner = [] if row_titles is None else [_text("")]
-        grid.insert(0, corner + [_text(title) for title in column_titles])
-    return _arrange(grid, gap)
+        corner = [] if row_titles is None else [_text("", mode)]
+        grid.insert(0, corner + [_text(title, mode) for title in column_titles])
+    return _arrange(grid, gap, mode)
+
+
+def enlargement(picture: np.ndarray) -> int:
+    """Returns the whole number by which a sheet enlarges small pictures, to 128 pixels at most."""
+    return max(1, 128 // max(picture.shape[:2]))
 
 
 def _open(file):
@@ -269,17 +314,22 @@ def _open(file):
     return image
 
 
-def _decode(image):
+def _decode(image, channels):
     image.load()
     with suppress(Exception):  # damaged EXIF: the picture is not turned, as in viewers
         image = ImageOps.exif_transpose(image)
     if image.mode[0] in "FI":
-        grey = _grey(np.asarray(image), image.info.get("transparency"))
-        return np.repeat(grey[..., None], 3, axis=2)
+        values, transparent = np.asarray(image), image.info.get("transparency")
+        picture = in_channels(_grey(values, transparent)[..., None], channels)
+        if channels == 4:
+            picture[values == transparent, 3] = 0
+        return picture
     if image.has_transparency_data:
         image = image.convert("RGBA")
+        if channels == 4:
+            return np.array(image)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+    return in_channels(np.array(image.convert("RGB")), channels)
 
 
 def _grey(values, transparent):
@@ -292,38 +342,48 @@ def _grey(values, transparent):
 
 
 def _image(picture):
-    """Returns the Pillow image of a uint8 `[H, W, 3]` array."""
+    """Returns the Pillow image of a uint8 `[H, W, C]` array."""
     picture = np.asarray(picture)
-    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
-        raise InputError(f"A picture is uint8 [H, W, 3], got {picture.dtype} {picture.shape}.")
-    return Image.fromarray(picture)
+    right = picture.ndim == 3 and picture.shape[2] in CHANNELS and picture.dtype == np.uint8
+    if not right or not picture.size:
+        raise InputError(
+            f"A picture is uint8 [H, W, 3], or has 1 or 4 channels, got {picture.dtype} "
+            f"{picture.shape}."
+        )
+    return Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+
+
+def _array(image):
+    """Returns the pixels of a Pillow image, uint8 `[H, W, C]`."""
+    pixels = np.array(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _pad(image, height, width, resample):
     scale = min(height / image.height, width / image.width)
     inner = max(1, round(image.height * scale)), max(1, round(image.width * scale))
     widths = [(gap // 2, gap - gap // 2) for gap in (height - inner[0], width - inner[1])]
-    return np.pad(image.resize(inner[::-1], resample), [*widths, (0, 0)], mode="reflect")
+    return np.pad(_array(image.resize(inner[::-1], resample)), [*widths, (0, 0)], mode="reflect")
 
 
-def _text(title):
+def _text(title, mode):
     font: Any = ImageFont.load_default(TITLE_SIZE)
     title = " ".join(str(title).split())
     size = max(1, round(font.getbbox(title)[2])), sum(font.getmetrics())
-    image = Image.new("RGB", size, "white")
+    image = Image.new(mode, size, "white")
     ImageDraw.Draw(image).text((0, 0), title, font=font, fill="black")
     return image
 
 
-def _arrange(grid, gap):
+def _arrange(grid, gap, mode):
     """Returns a picture of a grid of tiles; the largest tile sets the size of a row or column."""
     columns = range(max(map(len, grid)))
     widths = [max(row[c].width for row in grid if c < len(row)) for c in columns]
     heights = [max((tile.height for tile in row), default=0) for row in grid]
     lefts, tops = (np.cumsum([gap, *(n + gap for n in edges)]) for edges in (widths, heights))
-    ground = Image.new("RGB", (int(lefts[-1]), int(tops[-1])), "white")
+    ground = Image.new(mode, (int(lefts[-1]), int(tops[-1])), "white")
     for top, height, row in zip(tops, heights, grid, strict=False):
         for left, width, tile in zip(lefts, widths, row, strict=False):
             x, y = left + (width - tile.width) // 2, top + (height - tile.height) // 2
             ground.paste(tile, (int(x), int(y)))
-    return np.array(ground)
+    return _array(ground)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.errors import InputError
+from core.picture_size import Size, as_text, in_words, sides
 from experiments.data import pictures
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source
@@ -24,7 +25,7 @@ CACHE_BYTES = 2**30  # memory for decoded, resized images; the others are decode
 
 
 def batches(
-    dataset: Dataset, config: DataConfig, *, size: int, batch_size: int, start: int, seed: int
+    dataset: Dataset, config: DataConfig, *, size: Size, batch_size: int, start: int, seed: int
 ) -> Iterator[dict]:
     """Yields training batches endlessly, from image `start` of the run on.
 
@@ -39,13 +40,13 @@ def batches(
     Args:
         dataset: the data set.
         config: its settings.
-        size: height and width of the images, pixels.
+        size: of the images, see `core.picture_size`.
         batch_size: images in a batch.
         start: the number of the first image.
         seed: the seed of the order, crops and flips.
 
     Yields:
-        TensorFlow tensors by role, float32 `[batch_size, size, size, 3]` in [-1, 1]; and with
+        TensorFlow tensors by role, float32 `[batch_size, H, W, C]` in [-1, 1]; and with
         `config.labels` int32 `[batch_size]` under "label".
 
     Raises:
@@ -78,10 +79,13 @@ def batches(
 
 def _reduction(config, size):
     """Returns how many pixels of a crop become one, along each side."""
-    factor = config.size // max(1, size)
-    if size < 1 or size * factor != config.size or factor & (factor - 1):
+    height, width = sides(size)
+    factor = config.sides[0] // max(1, height)
+    whole = (height * factor, width * factor) == config.sides
+    if height < 1 or not whole or factor & (factor - 1):
         raise InputError(
-            f"data.size={config.size}: cannot be halved to {size} pixels, which this training "
+            f"data.size={as_text(config.size)}: cannot be halved to {in_words(size)}, which this "
+            "training "
             "needs. Give a size that is a power of two, such as --set data.size=128."
         )
     return factor
@@ -112,29 +116,30 @@ def _key(seed, stream, i):
 
 def _image(cache, index, i, order, config, factor, seed):
     """Returns an image, cropped, flipped, reduced and normalised, and its label."""
-    side = None if config.fit == "side" else config.load_size
+    whole = (None, None) if config.fit == "side" else config.load_sides
+    (height, width), channels = config.sides, config.channels
     image, label = tf.numpy_function(cache, [index], (tf.uint8, tf.int32), stateful=False)
-    image, label = tf.ensure_shape(image, (side, side, 3)), tf.ensure_shape(label, ())
-    if side is None or side > config.size:
-        span = tf.cast(tf.shape(image)[:2] - config.size + 1, tf.float32)
+    image, label = tf.ensure_shape(image, (*whole, channels)), tf.ensure_shape(label, ())
+    if whole != config.sides:
+        span = tf.cast(tf.shape(image)[:2] - config.sides + 1, tf.float32)
         corner = tf.random.stateless_uniform([2], _key(seed, 10 + order, i)) * span
         corner = tf.cast(corner, tf.int32)
-        image = tf.slice(image, [corner[0], corner[1], 0], [config.size, config.size, 3])
+        image = tf.slice(image, [corner[0], corner[1], 0], [height, width, channels])
     if config.flip:
         left = tf.random.stateless_uniform([], _key(seed, 20 + order, i)) < 0.5
         image = tf.cond(left, lambda: image[:, ::-1], lambda: image)
     image = tf.cast(image, tf.float32)
     if factor > 1:
-        size = config.size // factor
-        image = tf.reduce_mean(tf.reshape(image, (size, factor, size, factor, 3)), (1, 3))
+        grid = (height // factor, factor, width // factor, factor, channels)
+        image = tf.reduce_mean(tf.reshape(image, grid), (1, 3))
     return image / 127.5 - 1.0, label
 
 
 class _Cache:
     """Gives resized images by index, and keeps in memory as many as there is room for.
 
-    A call returns uint8 `[load_size, load_size, 3]` (or longer on one side) and the label of the
-    image, 0 without labels.
+    A call returns uint8 `[*load_sides, C]` (or longer on one side) and the label of the image, 0
+    without labels.
     """
 
     def __init__(self, source: Source, config: DataConfig, partners: Sequence[Source]):
@@ -157,9 +162,9 @@ class _Cache:
         self._tell_if_small(image)
         config = self.config
         if config.fit == "side":
-            image = pictures.fit_side(image, config.load_size)
+            image = pictures.fit_over(image, config.load_sides)
         else:
-            image = pictures.fit(image, config.load_size, config.fit)
+            image = pictures.fit(image, config.load_sides, config.fit)
         number: Any = self.source.label  # is there with `labels`, see `batches`
         label = np.int32(number(shown) if config.labels else 0)
         if image.nbytes <= self.room:
@@ -170,11 +175,12 @@ class _Cache:
     def _tell_if_small(self, image):
         """Reports, once for a source, an image that is smaller than the crop: it lacks detail."""
         height, width = image.shape[:2]
-        if min(height, width) < self.config.size and not self.told:
+        least = self.config.sides
+        if (height < least[0] or width < least[1]) and not self.told:
             self.told = True
             self.source.report(
-                f"{self.source.name}: has images smaller than the crop of {self.config.size} "
-                f"pixels, such as one of {width}x{height}. They are enlarged; "
+                f"{self.source.name}: has images smaller than the crop of {in_words(least)}, such "
+                f"as one with a width of {width} and a height of {height}. They are enlarged; "
                 "--set data.size=… (and data.load_size) would train on smaller crops."
             )
 
@@ -193,7 +199,7 @@ def _reraise(iterator, caches):
 def test_images(
     dataset: Dataset, config: DataConfig, role: str, count: int, shift: float = 0.0
 ) -> np.ndarray:
-    """Returns test images of a domain, evenly spaced, uint8 `[count, size, size, 3]`.
+    """Returns test images of a domain, evenly spaced, uint8 `[count, H, W, C]`.
 
     They are neither cropped at random nor flipped. If the test set has fewer than `count`, all are
     returned. Damaged images are left out. If the data set has the truth in both domains, an image
@@ -219,4 +225,4 @@ def test_images(
     tried = [source.get(i, partners) for i in chosen if i < source.size]
     loaded = [image for image in tried if image is not None] or [source.load(0, partners)]
     fit = "crop" if config.fit == "side" else config.fit  # all of one size
-    return np.stack([pictures.fit(image, config.size, fit) for image in loaded])
+    return np.stack([pictures.fit(image, config.sides, fit) for image in loaded])

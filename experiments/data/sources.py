@@ -25,6 +25,7 @@ def open_dataset(
     paired: bool = False,
     paired_test: bool = False,
     labels: bool = False,
+    channels: int = 3,
     download: bool = True,
     report: Callable[[str], None] = print,
 ) -> Dataset:
@@ -33,7 +34,8 @@ def open_dataset(
     Args:
         name: "seasons", "seasons_paired", "faces", "photos", "folder:PATH", a TensorFlow Datasets
             name, or several of one domain each, separated by commas.
-        size: height and width at which an embedded set is drawn, pixels.
+        size: height and width at which an embedded set is drawn, pixels; it becomes a rectangle, as
+            any picture does, by `fit` of the pipeline.
         roles: the roles of the model. The domains of a name with commas get them in this order. If
             they are "A" and "B", each picture of a folder with only train and test is a pair, A and
             B side by side.
@@ -42,6 +44,7 @@ def open_dataset(
         paired_test: whether files of the same name in testA and testB of a folder are pairs, so
             that a translation has an exact error.
         labels: whether the images must have classes.
+        channels: of the pictures, see `experiments.data.pictures.read`.
         download: whether to download a TensorFlow Datasets set that is not there yet.
         report: called with a line about an image that is left out or a missing test set.
 
@@ -49,7 +52,7 @@ def open_dataset(
         InputError: the name is unknown, a folder is missing or empty, a set cannot be downloaded,
             or it has no pairs or no classes although they are needed.
     """
-    dataset = _open(name, size, roles, paired, paired_test, download, report)
+    dataset = _open(name, size, roles, paired, paired_test, channels, download, report)
     if paired and not dataset.paired:
         raise InputError(
             f"--dataset={name}: data.paired needs pairs of A and B: a folder with trainA and "
@@ -73,18 +76,25 @@ def _single(dataset, role):
     return replace(dataset, train=train, test=test)
 
 
-def _open(name, size, roles, paired, paired_test, download, report):
+def _open(name, size, roles, paired, paired_test, channels, download, report):
     if "," in name and not os.path.isdir(os.path.expanduser(name.removeprefix("folder:"))):
-        options = {"size": size, "download": download, "report": report}
-        return _join(name, roles, [open_dataset(part, **options) for part in name.split(",")])
+        options = {"size": size, "channels": channels, "download": download, "report": report}
+        parts = [open_dataset(part, **options) for part in name.split(",")]
+        return _join(name, roles, parts)
     if name in EMBEDDED:
-        return open_embedded(name, size)
+        return open_embedded(name, size, channels)
     if name.startswith("folder:"):
-        two = paired or "A" in roles
-        return open_folder(name, two=two, paired=paired, paired_test=paired_test, report=report)
+        return open_folder(
+            name,
+            two=paired or "A" in roles,
+            paired=paired,
+            paired_test=paired_test,
+            channels=channels,
+            report=report,
+        )
     if "/" not in name and nearest_set(name) in EMBEDDED:
         raise InputError(f"--dataset={name}: unknown. {suggestion(name)}")
-    return open_tfds(name, download, report)
+    return open_tfds(name, download, report, channels)
 
 
 def _join(name, roles, parts):

@@ -16,7 +16,9 @@ MAX_BYTES = 8 * 2**30
 PAIR = {"A": "input_image", "B": "real_image"}  # role -> feature of a set of pairs
 
 
-def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) -> Dataset:
+def open_tfds(
+    name: str, download: bool, report: Callable[[str], None] = print, channels: int = 3
+) -> Dataset:
     """Opens a data set of TensorFlow Datasets.
 
     The splits trainA, trainB, testA and testB (of the cycle_gan sets) become two domains. Another
@@ -28,6 +30,7 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
         name: the name of the set.
         download: whether to download a set that is not there yet.
         report: called with a line about an image that is left out.
+        channels: of its pictures, see `experiments.data.pictures.read`.
 
     Raises:
         InputError: the name is unknown, the set has none of these features or splits, is too large
@@ -48,7 +51,7 @@ def open_tfds(name: str, download: bool, report: Callable[[str], None] = print) 
         raise NotDownloadedError(f"--dataset={name}: not downloaded yet; training does that.")
     splits = _splits(name, builder.info.splits)
     wanted = {s for roles in splits for s in roles.values()}
-    by_split = {s: _sources(tfds, builder, s, paired, report) for s in sorted(wanted)}
+    by_split = {s: _sources(tfds, builder, s, paired, report, channels) for s in sorted(wanted)}
     if paired:
         train, test = (by_split[s["image"]] for s in splits)
         return Dataset(name, train, test, truth=True, paired=True)
@@ -99,7 +102,7 @@ def _first_line(error):
     return (str(error).strip().splitlines() or ["no message"])[0][:300]
 
 
-def _sources(tfds, builder, split, paired, report):
+def _sources(tfds, builder, split, paired, report, channels):
     """Returns the sources of a split by role: "image", or the roles of `PAIR`."""
     roles = PAIR if paired else {"image": "image"}
     classes = () if paired else _classes(tfds, builder.info.features)
@@ -126,7 +129,7 @@ def _sources(tfds, builder, split, paired, report):
         return Source(
             name,
             len(found),
-            lambda i: pictures.decode(found[i], f"{name}[{i}]"),
+            lambda i: pictures.decode(found[i], f"{name}[{i}]", channels),
             report=report,
             identity=f"{builder.info.full_name} {name}",
             label=labels.__getitem__ if classes else None,

@@ -140,6 +140,15 @@ def to_unit(images: Tensor) -> Tensor:
     return ops.cast(images, "float32") / 255
 
 
+def as_rgb(images: Tensor) -> Tensor:
+    """Returns pictures `[N, H, W, C]` in [0, 1] as RGB: grey repeated, RGBA on white."""
+    if images.shape[-1] == 1:
+        return ops.repeat(images, 3, axis=-1)
+    if images.shape[-1] == 3:
+        return images
+    return 1 + (images[..., :3] - 1) * images[..., 3:]
+
+
 def prepare_inception(images: Tensor) -> Tensor:
     """Returns uint8 pictures as `[N, 299, 299, 3]` in [-1, 1)."""
     return (tf1_resize(ops.cast(images, "float32"), 299) - 128) / 128

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from core.errors import InputError
+from core.picture_size import Size, in_words, sides
 from experiments.metrics.checks import blocks, check_features, check_pictures, check_whole
 
 PATCH, PATCHES = 7, 128  # side of a patch in pixels; patches of each picture and scale
@@ -63,17 +64,19 @@ def distance(real: np.ndarray, generated: np.ndarray) -> float:
     return 1000 * _sliced(*(_normalised(x) for x in _checked(real, generated)))
 
 
-def scales(size: int) -> list[int]:
+def scales(size: Size) -> list[int]:
     """Returns the sizes of the scales: `[size, size / 2, ..., 16]`.
 
     Raises:
-        InputError: the size is not 16, 32, 64, ...
+        InputError: the size is not 16, 32, 64, ..., the side of squares.
     """
-    if size < SMALLEST or size & (size - 1):
+    side, width = sides(size)
+    if side != width or side < SMALLEST or side & (side - 1):
         raise InputError(
-            f"SWD: got pictures of {size} pixels, expected a power of two, {SMALLEST} or more."
+            f"SWD: got pictures of {in_words(size)}, expected squares whose side is a power of "
+            f"two, {SMALLEST} or more."
         )
-    return [size >> i for i in range((size // SMALLEST).bit_length())]
+    return [side >> i for i in range((side // SMALLEST).bit_length())]
 
 
 def patches(images: Iterable[np.ndarray]) -> dict[int, np.ndarray]:

@@ -24,7 +24,7 @@ from keras import ops
 from core.errors import InputError
 from core.resample import box
 from experiments.metrics import sampling
-from experiments.metrics.features import progress
+from experiments.metrics.features import as_rgb, progress
 from experiments.metrics.lpips import Distance, hed_distance, lpips
 from experiments.metrics.sampling import Sampler
 from gan.latent import LatentGAN
@@ -171,10 +171,9 @@ def _unit(x):
 
 
 def _seen(images, crop):
-    """Returns pictures in [-1, 1] as the distance takes them: cropped, reduced, in [0, 1]."""
-    size = images.shape[1]
+    """Returns pictures in [-1, 1] as the distance takes them: cropped, reduced, RGB in [0, 1]."""
     if crop:
-        eighth = size // 8
-        images = images[:, 3 * eighth : 7 * eighth, 2 * eighth : 6 * eighth]
-    images = box(images, max(1, images.shape[1] // LARGEST))
-    return (ops.convert_to_numpy(images) + 1) / 2
+        high, wide = images.shape[1] // 8, images.shape[2] // 8
+        images = images[:, 3 * high : 7 * high, 2 * wide : 6 * wide]
+    images = box(images, max(1, min(images.shape[1:3]) // LARGEST))
+    return ops.convert_to_numpy(as_rgb((images + 1) / 2))

@@ -33,6 +33,7 @@ from scipy.special import softmax
 
 from core.errors import InputError
 from core.names import hint
+from core.picture_size import Size, sides
 from experiments.metrics import patches
 from experiments.metrics import reals as real
 from experiments.metrics.attributes import check_size
@@ -153,7 +154,7 @@ def better(value: str) -> int:
 
 def check(
     name: str,
-    size: int,
+    size: Size,
     reals: Reals | None = None,
     *,
     algorithm: Any = None,
@@ -164,7 +165,7 @@ def check(
 
     Args:
         name: one of `NAMES`.
-        size: height and width of the generated pictures, pixels.
+        size: of the generated pictures, pixels, see `core.picture_size`.
         reals: see `compute`.
         algorithm: see `compute`.
         made: see `compute`.
@@ -183,10 +184,10 @@ def check(
         return 2 * PATHS[name].count
     if name in SEPARABILITIES:
         check_space(name, algorithm, SEPARABILITIES[name])
-        check_size(size, name)
+        check_size(min(sides(size)), name)
         return COUNT
     if name in EQUIVARIANCES:
-        check_equivariance(name, algorithm, size)
+        check_equivariance(name, algorithm, min(sides(size)))
         return EQUIVARIANCES[name].count
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
@@ -195,7 +196,7 @@ def check(
     elif protocol.statistic == "swd":
         patches.scales(size)
     else:
-        blank = np.zeros((1, size, size, 3), np.uint8)
+        blank = np.zeros((1, *sides(size), 3), np.uint8)
         ms_ssim(blank, blank)
     return count
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.files import write_whole
+from core.picture_size import as_text
 from experiments.data import pictures
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset
@@ -23,7 +24,7 @@ class Reals:
     """The pictures of a split of a data set.
 
     Attributes:
-        read: a function that yields them from the first one on, uint8 `[size, size, 3]`.
+        read: a function that yields them from the first one on, uint8 RGB `[H, W, 3]`.
         count: how many there are at most (damaged ones are left out when they are read).
         key: text that says which pictures they are and at which size; part of the name of the
             cached file, and of a record.
@@ -52,10 +53,12 @@ def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> R
         for i in range(source.size):
             image = source.get(i)
             if image is not None:
-                yield pictures.fit(image, config.size, fit)
+                yield pictures.to_rgb(pictures.fit(image, config.sides, fit))
 
     identity = f"{source.size} {fit} {source.identity or source.name}"
-    key = f"{split}{role}-{config.size}px-{_digest(identity)}"
+    if config.channels != 3:
+        identity += f" {config.channels} channels"
+    key = f"{split}{role}-{as_text(config.size)}px-{_digest(identity)}"
     return Reals(read, source.size, key, source.state)
 
 

@@ -147,7 +147,7 @@ class Sampler:
         label: int | None = None,
         noise: str = "const",
     ) -> np.ndarray:
-        """Returns the pictures of seeds, uint8 `[N, H, W, 3]`.
+        """Returns the pictures of seeds, uint8 `[N, H, W, C]`.
 
         Args:
             seeds: whole numbers from 0 to 2**32 - 1.
@@ -169,7 +169,7 @@ class Sampler:
         return self.from_ws(ws, noise, seeds[0])
 
     def from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
-        """Returns the pictures, uint8 `[N, H, W, 3]`, of z `[N, latent_size]` and `labels`."""
+        """Returns the pictures, uint8 `[N, H, W, C]`, of z `[N, latent_size]` and `labels`."""
         return pictures.from_signed(self.raw_from_z(z, classes))
 
     def raw_from_z(self, z: np.ndarray, classes: tuple[np.ndarray, ...] = ()) -> np.ndarray:
@@ -212,7 +212,7 @@ class Sampler:
     def from_ws(
         self, ws: np.ndarray, noise: str = "const", seed: int = 0, **moved: np.ndarray
     ) -> np.ndarray:
-        """Returns the pictures of styles, uint8 `[N, H, W, 3]`.
+        """Returns the pictures of styles, uint8 `[N, H, W, C]`.
 
         Args:
             ws: the styles, `[N, layers, w_dim]`.

@@ -9,7 +9,7 @@ from absl.flags import FlagValues
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
-from experiments.data import clips, files
+from experiments.data import clips, files, pictures
 from experiments.metrics.resampling import rotation
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
@@ -109,6 +109,7 @@ def _writer(flags, name):
     write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
 
     def written(frames, say):
+        frames = pictures.to_rgb(frames)  # neither GIF nor MP4 has an opacity
         clips.write_whole(target, lambda path: write(path, frames, fps))
         say(f"written: {target}, {len(frames)} frames")
         return 0
@@ -119,7 +120,7 @@ def _writer(flags, name):
 def walk(
     run: Run, seeds: Sequence[int], frames: int, *, label: int | None = None, **truncation: Any
 ) -> np.ndarray:
-    """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, 3]`.
+    """Returns the pictures of a closed walk through seeds, uint8 `[frames, H, W, C]`.
 
     Args:
         run: the run of a trained generator.

@@ -117,8 +117,8 @@ def _judged(run, directions, label, say):
     """`effects` of each direction; None for pictures that cannot be judged."""
     if run.config.data.dataset != DATASET:
         return None
-    if run.config.data.size < attributes.SIZE:
-        say(f"factors are not judged: that needs pictures of {attributes.SIZE} pixels")
+    if min(run.config.data.sides) < attributes.SIZE or run.config.data.channels != 3:
+        say(f"factors are not judged: that needs RGB pictures of {attributes.SIZE} pixels")
         return None
     return effects(run, directions, label)
 

@@ -90,7 +90,8 @@ def noise_mode(run: Run, flags: FlagValues, say: Say) -> int:
     for picture, (examples, deviation) in zip(made.from_ws(styles), noisy, strict=True):
         grey = pictures.from_signed(2 * deviation / top - 1)
         crops = most_varied(examples, deviation)
-        rows.append([picture, *crops, np.repeat(grey[..., None], 3, axis=2)])
+        grey = pictures.in_channels(grey[..., None], picture.shape[2])
+        rows.append([picture, *crops, grey])
     columns = ["picture", "realisations", *[""] * (CROPS - 1), f"std, white {top:.1f}"]
     write_figure(target, say, rows, columns, [f"seed {seed}" for seed in seeds])
     return 0
@@ -107,7 +108,7 @@ def realisations(
         count: how many realisations of noise are drawn.
 
     Returns:
-        Pictures with different noise, uint8 `[CROPS, H, W, 3]`, and the standard deviation of each
+        Pictures with different noise, uint8 `[CROPS, H, W, C]`, and the standard deviation of each
         pixel over all realisations, `[H, W]`, in 8-bit levels (root mean square over the channels).
     """
     many = np.repeat(style[None], count, axis=0)
@@ -125,18 +126,21 @@ def realisations(
 def most_varied(examples: np.ndarray, deviation: np.ndarray) -> list[np.ndarray]:
     """Returns the part of each picture where all vary most, enlarged to the size of the picture.
 
-    The part is a square with a quarter of the picture's side.
+    The sides of the part are a quarter of the picture's.
 
     Args:
-        examples: pictures, uint8 `[N, H, H, 3]`.
-        deviation: how much each pixel varies, `[H, H]`.
+        examples: pictures, uint8 `[N, H, W, C]`.
+        deviation: how much each pixel varies, `[H, W]`.
     """
-    size = len(deviation)
-    edge = max(1, size // 4)
-    middle = np.unravel_index(uniform_filter(deviation, edge).argmax(), deviation.shape)
-    top, left = (int(np.clip(m - edge // 2, 0, size - edge)) for m in middle)
-    parts = examples[:, top : top + edge, left : left + edge]
-    return [pictures.fit(part, size, "stretch", resample=0) for part in parts]
+    shape = deviation.shape
+    edges = [max(1, side // 4) for side in shape]
+    middle = np.unravel_index(uniform_filter(deviation, edges).argmax(), shape)
+    top, left = (
+        int(np.clip(m - edge // 2, 0, side - edge))
+        for m, edge, side in zip(middle, edges, shape, strict=True)
+    )
+    parts = examples[:, top : top + edges[0], left : left + edges[1]]
+    return [pictures.fit(part, shape, "stretch", resample=0) for part in parts]
 
 
 def write_figure(
@@ -147,7 +151,7 @@ def write_figure(
     row_titles: Sequence[str],
 ) -> None:
     """Writes rows of pictures with titles, enlarged if they are small, and says where."""
-    scale = max(1, 128 // rows[0][0].shape[0])
+    scale = pictures.enlargement(rows[0][0])
     picture = pictures.sheet(rows, column_titles, row_titles, scale=scale)
     pictures.write_png(target, picture)
     say(f"written: {target}")

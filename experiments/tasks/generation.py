@@ -27,6 +27,7 @@ from experiments.tasks.projection import project_mode
 from experiments.tasks.seeds import (
     TRUNCATION,
     chosen_seeds,
+    chosen_transform,
     chosen_ws,
     controls,
     counted_seeds,
@@ -55,7 +56,7 @@ class Generation(Task):
             "sample": Mode(
                 "a picture for each seed, and a grid of them",
                 sample_mode,
-                takes=(*COMMON, "w", "count", *TRUNCATION),
+                takes=(*COMMON, "w", "count", *TRUNCATION, "translate", "rotate"),
                 needs=("output",),
             ),
             "mix": Mode(
@@ -136,20 +137,20 @@ class Generation(Task):
         The z of the pictures are the same throughout training. If there are few classes, each has a
         column.
         """
-        classes, data = run.algorithm.classes, run.config.data
+        classes = run.algorithm.classes
         columns = classes if 2 <= classes <= 2 * SHEET else SHEET
         images = list(sampler(run).pictures(range(SHEET * columns)))
         rows = [images[i : i + columns] for i in range(0, len(images), columns)]
-        rows.append(list(test_images(dataset, data, "image", columns)))
+        rows.append(list(test_images(dataset, run.config.data, "image", columns)))
         titles = ["generated", *[""] * (SHEET - 1), "real"]
-        scale = max(1, 128 // data.size)
+        scale = pictures.enlargement(images[0])
         return {"samples": pictures.sheet(rows, row_titles=titles, scale=scale)}
 
     def subject(self, run: Run, dataset: Any) -> Subject:
         return Generated(run, dataset)
 
     def sample(self, run: Run, seeds: int | Sequence[int] = 16, **controls: Any) -> np.ndarray:
-        """Returns pictures of a trained run, uint8 `[N, H, W, 3]`.
+        """Returns pictures of a trained run, uint8 `[N, H, W, C]`.
 
         Args:
             run: the run.
@@ -194,7 +195,7 @@ def diversity(images: np.ndarray) -> float:
     It is in 8-bit levels (0 to 255), and 0 for a single picture.
 
     Args:
-        images: the pictures, uint8 `[N, H, W, 3]`.
+        images: the pictures, uint8 `[N, H, W, C]`.
     """
     flat = images.reshape(len(images), -1).astype(np.float32) - 127.5
     squares = np.square(flat).sum(1)
@@ -207,20 +208,20 @@ def diversity(images: np.ndarray) -> float:
 def colour_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Returns how far the colours of two sets of pictures are apart, in 8-bit levels.
 
-    It is the 1-Wasserstein distance between the histograms of all pixels, mean over red, green and
-    blue.
+    It is the 1-Wasserstein distance between the histograms of all pixels, mean over their
+    channels (red, green and blue).
 
     Args:
-        a: the first set, uint8 `[N, H, W, 3]`.
-        b: the second set, uint8 `[M, h, w, 3]`.
+        a: the first set, uint8 `[N, H, W, C]`.
+        b: the second set, uint8 `[M, h, w, C]`.
     """
     first, second = (_cumulative(images) for images in (a, b))
     return float(np.abs(first - second).sum(1).mean())
 
 
 def _cumulative(images):
-    """Returns the cumulative histogram of each channel, `[3, 256]`, whose last value is 1."""
-    channels = [images[..., c].ravel() for c in range(3)]
+    """Returns the cumulative histogram of each channel, `[C, 256]`, whose last value is 1."""
+    channels = [images[..., c].ravel() for c in range(images.shape[-1])]
     return np.stack([np.cumsum(np.bincount(x, minlength=256)) / x.size for x in channels])
 
 
@@ -230,6 +231,7 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     Pictures of `--w` are called `w0000.png` and so on.
     """
     text = counted_seeds(flags)
+    transform = chosen_transform(run, flags)
     chosen: Any = chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
     files.check_folder(flags.output)
     images: list[np.ndarray] = []
@@ -237,9 +239,10 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     for start in range(0, len(chosen), BATCH):
         batch = chosen[start : start + BATCH]
         if flags.w:
-            made, numbers, kind = sampler(run).from_ws(batch), itertools.count(start), "w"
+            numbers, kind = itertools.count(start), "w"
         else:
-            made, numbers, kind = sampler(run).pictures(batch, **controls(flags)), batch, "seed"
+            numbers, kind = batch, "seed"
+        made = _chosen_pictures(run, flags, batch, transform)
         for number, picture in zip(numbers, made, strict=False):
             pictures.write_png(folder / f"{kind}{number:04}.png", picture)
         images += list(made[: GRID - len(images)])
@@ -248,6 +251,17 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     pictures.write_png(folder / "grid.png", pictures.sheet(rows))
     say(f"{len(chosen)} pictures and grid.png of {len(images)} written to {folder}")
     return 0
+
+
+def _chosen_pictures(run, flags, chosen, transform):
+    """The pictures of seeds, or with `--w` of styles; `transform` moves and turns all of them."""
+    made = sampler(run)
+    if not flags.w and transform is None:
+        return made.pictures(chosen, **controls(flags))
+    ws = chosen if flags.w else made.ws(chosen, **controls(flags))
+    if transform is None:
+        return made.from_ws(ws)
+    return made.from_ws(ws, transform=np.repeat(transform[None], len(ws), axis=0))
 
 
 class Generated(Subject):
@@ -261,12 +275,13 @@ class Generated(Subject):
     def check(self, name: str, folder: str | Path | None) -> dict[str, Any]:
         check_imported(self.run, "G", f"--metrics={name}")
         reals = self.reals(name, "image")
-        size, algorithm = self.config.data.size, self.algorithm
+        size, algorithm = self.config.data.sides, self.algorithm
         count = protocols.check(name, size, reals, algorithm=algorithm, folder=folder)
-        if name in SEPARABILITIES and self.config.data.dataset != DATASET:
+        data = self.config.data
+        if name in SEPARABILITIES and (data.dataset != DATASET or data.channels != 3):
             raise InputError(
-                f"--metrics={name}: judges portraits of {DATASET}, this run is of "
-                f"{self.config.data.dataset}."
+                f"--metrics={name}: judges portraits of {DATASET} in RGB, this run is of "
+                f"{data.dataset} in {data.channels} channels."
             )
         return {"seeds": f"0-{count - 1}"} | ({"real": reals.key} if reals else {})
 
@@ -274,7 +289,7 @@ class Generated(Subject):
         made = Sampler(self.algorithm, METRIC_BATCH)
         return protocols.compute(
             name,
-            lambda seeds: made.pictures(seeds, noise="random"),
+            lambda seeds: pictures.to_rgb(made.pictures(seeds, noise="random")),
             self.reals(name, "image"),
             algorithm=self.algorithm,
             folder=folder,

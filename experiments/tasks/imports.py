@@ -1,27 +1,31 @@
 """Functions for `experiments.model.Import`: the settings of a run that official weights imply."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from core.errors import InputError
+from experiments.data.pictures import CHANNELS
+from gan.stylegan3.schedule import Schedule
 
 
 def settings(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
-    """Returns the hyper-parameters of a file as settings of the algorithm, for pictures in RGB.
+    """Returns the hyper-parameters of a file as settings of the algorithm and the data.
 
     Args:
         found: the hyper-parameters of the file by name.
         options: not used.
 
     Raises:
-        InputError: the network takes pictures with another number of channels.
+        InputError: the pictures that go in and those that come out have not as many channels, or
+            not 1, 3 or 4.
     """
-    return _settings(found, 3)
+    return _settings(found, 1)
 
 
 def settings_of_pairs(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
-    """Returns the `settings` of a network that judges pairs of pictures, with 6 channels."""
-    return _settings(found, 6)
+    """Returns the `settings` of a network that judges pairs, two pictures in its channels."""
+    return _settings(found, 2)
 
 
 def growing_settings(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
@@ -70,13 +74,35 @@ def stylegan2_features(network: Any) -> dict[str, Any]:
     return found
 
 
-def _settings(found, expected):
+def stylegan3_features(network: Any) -> dict[str, Any]:
+    """Returns the settings of a generator of StyleGAN3 that only the file's own settings tell.
+
+    Raises:
+        InputError: it has a setting that runs do not have.
+    """
+    config = network.synthesis.config
+    usual = asdict(Schedule(config["resolution"])) | {"output_scale": 0.25}
+    kept = ("resolution", "config", "num_layers", "num_channels", "num_fp16_res")
+    for name in usual.keys() - {*kept, "channel_base", "channel_max"}:
+        if config[name] != usual[name]:
+            raise InputError(f"this file has {name}={config[name]}; runs have {usual[name]}.")
+    names = ("channel_base", "channel_max", "num_fp16_res")
+    found = {f"g_{name}": config[name] for name in names}
+    found["g_conv_clamp"] = config["conv_clamp"] or 0.0
+    return found | {"mapping_lrmul": network.mapping.config["lrmul"]}
+
+
+def _settings(found, count):
+    """The settings of a network that sees `count` pictures at once."""
     channels = {value for key, value in found.items() if key.endswith("channels")}
-    if channels != {expected}:
+    known = [c for c in CHANNELS if channels == {c * count}]
+    if not known:
         raise InputError(
-            f"this file is for pictures that are not RGB; expected {expected} channels."
+            f"this file is for pictures of {' and '.join(map(str, sorted(channels)))} channels; "
+            f"expected {', '.join(str(c * count) for c in CHANNELS)}, as many in as out."
         )
-    return {f"algorithm.{k}": v for k, v in found.items() if not k.endswith("channels")}
+    changes = {f"algorithm.{k}": v for k, v in found.items() if not k.endswith("channels")}
+    return changes | ({"data.channels": known[0]} if known[0] != 3 else {})
 
 
 def generator_maps(network: Any) -> dict[str, int]:

@@ -66,5 +66,5 @@ class PairedTranslation(Translation):
                 parts.append(test_images(dataset, data, target, SHEET_ROWS, shift))
         titles = [source, f"{source} to {target}", "truth"][: len(parts) // 2]
         rows = [list(row) for row in zip(*parts, strict=False)]
-        scale = max(1, 128 // data.size)
+        scale = pictures.enlargement(rows[0][0])
         return {"translation": pictures.sheet(rows, 2 * titles, scale=scale)}

@@ -10,6 +10,7 @@ from absl.flags import FlagValues
 from core import engine
 from core.errors import InputError
 from experiments.data import clips, files, pictures
+from experiments.metrics.features import as_rgb
 from experiments.metrics.lpips import Embedding, embedding
 from experiments.metrics.sampling import Sampler, labels
 from experiments.model import Run, Say
@@ -39,7 +40,7 @@ def project_mode(run: Run, flags: FlagValues, say: Say) -> int:
     check_imported(run, "G", "--mode=project")
     labels(run.algorithm, [0], flags.label)
     source = Path(flags.input).expanduser()
-    target = fitted(run, pictures.read(source), say)
+    target = fitted(run, pictures.read(source, run.algorithm.channels), say)
     files.check_overwrites(flags.output, [folder / "target.png"], [source])
     features = perceptual(flags.distance, flags.metric_networks, say)
     engine.setup(deterministic=run.config.deterministic)
@@ -57,11 +58,11 @@ def _steps(flags):
 
 
 def fitted(run: Run, picture: np.ndarray, say: Say = print) -> np.ndarray:
-    """Returns a picture, uint8 `[H, W, 3]`, at the size of the run's pictures; says if it changed.
+    """Returns a picture, uint8 `[H, W, C]`, at the size of the run's pictures; says if it changed.
 
     Args:
         run: the run.
-        picture: uint8 `[h, w, 3]`, of any size; what is too long is cut off at both ends.
+        picture: uint8 `[h, w, C]`, of any size; what is too long is cut off at both ends.
         say: takes lines for a person.
     """
     height, width = sampler(run).pictures([0]).shape[1:3]
@@ -69,7 +70,8 @@ def fitted(run: Run, picture: np.ndarray, say: Say = print) -> np.ndarray:
         return picture
     given = f"{picture.shape[1]}x{picture.shape[0]}"
     say(
-        f"the picture of {given} pixels is cropped and resized to {width}x{height}, as this model's"
+        f"the picture of {given} pixels (width x height) is cropped and resized to {width}x{height}"
+        ", as this model's"
     )
     return pictures.fit(picture, (height, width), "crop")
 
@@ -128,7 +130,7 @@ def project(
 
     Args:
         run: the run of a style-based model.
-        target: the picture, uint8 `[H, W, 3]` of the size of the run's pictures.
+        target: the picture, uint8 `[H, W, C]` of the size of the run's pictures.
         features: see `perceptual`.
         steps: how many steps.
         label: the class whose mean w is the start, for a model with classes; None: of all.
@@ -138,7 +140,7 @@ def project(
     projector = Projector(
         algorithm.generator.synthesis,
         [*algorithm.sampling_network.variables, *features.variables],  # type: ignore[attr-defined]
-        features,
+        lambda images: features(as_rgb(images)),
         pictures.to_signed(target),
         w_samples(run, label),
         layers=sampler(run).ws([0]).shape[1],
@@ -157,7 +159,7 @@ def write(run: Run, folder: Path, target: np.ndarray, way: np.ndarray) -> None:
     Args:
         run: the run.
         folder: where to; it exists.
-        target: the picture, uint8 `[H, W, 3]`.
+        target: the picture, uint8 `[H, W, C]`.
         way: the w after each step, `[steps, w_dim]`.
     """
     made = sampler(run)
@@ -167,5 +169,5 @@ def write(run: Run, folder: Path, target: np.ndarray, way: np.ndarray) -> None:
     pictures.write_png(folder / "target.png", target)
     pictures.write_png(folder / "projection.png", images[-1])
     write_w(folder / "w.npz", np.repeat(way[-1:, None], layers, axis=1))
-    frames = [np.concatenate([target, image], axis=1) for image in images]
+    frames = [pictures.to_rgb(np.concatenate([target, image], axis=1)) for image in images]
     clips.write_whole(folder / "projection.gif", lambda path: clips.write_gif(path, frames, FPS))

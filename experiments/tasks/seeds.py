@@ -1,5 +1,6 @@
 """Reads the flags that choose pictures of a generator: seeds, files of w, classes, truncation."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from experiments.metrics.sampling import MAX_SEED, Sampler, check_truncation, la
 from experiments.model import Run
 from experiments.tasks.saved_w import read_w
 from experiments.training.imported import check_imported
+from gan.stylegan3.transforms import inverse_transform
 
 MAX_SEEDS = 100_000
 TRUNCATION = ("truncation", "truncation_cutoff")
@@ -128,6 +130,32 @@ def check_styles(run: Run, use: str) -> None:
             f"{use}: this {run.config.model} has no styles. Give the --run_dir of a style-based "
             "model."
         )
+
+
+def chosen_transform(run: Run, flags: FlagValues) -> np.ndarray | None:
+    """Returns the transform of `--translate` and `--rotate` as the synthesis takes it, or None.
+
+    Raises:
+        InputError: numbers of another form, or a model whose pictures cannot be transformed.
+    """
+    if not flags.translate and flags.rotate is None:
+        return None
+    if not run.algorithm.has_transform:
+        raise InputError(
+            f"--translate, --rotate: this {run.config.model} has no transform of its pictures. "
+            "Leave them out, or take stylegan3."
+        )
+    try:
+        x, y = map(float, flags.translate or ("0", "0"))
+    except ValueError:
+        x = y = math.nan
+    degrees = flags.rotate or 0.0
+    if not all(map(math.isfinite, (x, y, degrees))):
+        raise InputError(
+            f"--translate={','.join(flags.translate)} --rotate={degrees}: expected two numbers "
+            "such as 0.25,-0.1, and degrees."
+        )
+    return inverse_transform((x, y), degrees)
 
 
 def controls(flags: FlagValues) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The task of translating between two domains: scores, sheets, and pictures of any size."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from absl.flags import FlagValues
 
 from core import engine
 from core.errors import InputError
+from core.picture_size import as_text
 from core.tensors import to_numpy
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.data.tiles import Network, tiled
 from experiments.metrics import protocols
 from experiments.metrics.pairs import absolute_error, psnr, ssim
-from experiments.metrics.picture_scores import PAIRS, better, pair_score
+from experiments.metrics.picture_scores import LPIPS, PAIRS, better, pair_score
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
 from experiments.training.imported import check_imported
@@ -80,10 +82,10 @@ class Translation(Task):
             self._half(run, dataset, "AtoB", "BtoA", 0),
             self._half(run, dataset, "BtoA", "AtoB", 0.5),
         ]
-        rows = zip(*halves[0][0], *halves[1][0], strict=False)
+        rows = [list(row) for row in zip(*halves[0][0], *halves[1][0], strict=False)]
         titles = halves[0][1] + halves[1][1]
-        scale = max(1, 128 // run.config.data.size)
-        return {"translation": pictures.sheet([list(r) for r in rows], titles, scale=scale)}
+        scale = pictures.enlargement(rows[0][0])
+        return {"translation": pictures.sheet(rows, titles, scale=scale)}
 
     def _half(self, run, dataset, there, back, shift):
         """Returns columns and titles: input, translation, the way back, and the truth if known."""
@@ -101,18 +103,20 @@ class Translation(Task):
         return Translated(run, dataset)
 
     def translate(self, run: Run, picture: Any, direction: str = "AtoB") -> np.ndarray:
+        channels = run.algorithm.channels
         if isinstance(picture, (str, os.PathLike)):
-            picture = pictures.read(picture)
+            picture = pictures.read(picture, channels)
+        picture = pictures.in_channels(picture, channels)
         return _translated(run, usable_translator(run, direction), picture)
 
 
-def check_patches(size: int, algorithm: Any) -> None:
+def check_patches(sides: Sequence[int], algorithm: Any) -> None:
     """Raises ValueError if images are too small for the patch discriminator."""
     smallest = 3 * 2**algorithm.n_layers
-    if algorithm.discriminator == "patch" and size < smallest:
+    if algorithm.discriminator == "patch" and min(sides) < smallest:
         raise ValueError(
-            f"data.size={size}: a patch discriminator of {algorithm.n_layers} layers needs "
-            f"{smallest} pixels or more; lower algorithm.n_layers or raise data.size and "
+            f"data.size={as_text(sides)}: a patch discriminator of {algorithm.n_layers} layers "
+            f"needs {smallest} pixels or more; lower algorithm.n_layers or raise data.size and "
             "data.load_size"
         )
 
@@ -120,7 +124,7 @@ def check_patches(size: int, algorithm: Any) -> None:
 def translator(run: Run, direction: str) -> Network:
     """Returns the compiled translator of a direction, the same one for every call.
 
-    It takes float32 `[N, H, W, 3]` in [-1, 1] and returns an array of the same form.
+    It takes float32 `[N, H, W, C]` in [-1, 1] and returns an array of the same form.
     """
     return run.once(("translator", direction), lambda: _compiled(run.algorithm, direction))
 
@@ -159,7 +163,7 @@ def _check_imported(run, direction):
 
 
 def predict(network: Network, images: np.ndarray) -> np.ndarray:
-    """Returns the translations of uint8 `[N, H, W, 3]`, with the same shape and type."""
+    """Returns the translations of uint8 `[N, H, W, C]`, with the same shape and type."""
     parts = []
     for i in range(0, len(images), BATCH):
         parts.append(pictures.from_signed(network(pictures.to_signed(images[i : i + BATCH]))))
@@ -167,7 +171,7 @@ def predict(network: Network, images: np.ndarray) -> np.ndarray:
 
 
 def _translated(run, network, picture):
-    """Returns the translation of a picture, uint8 `[H, W, 3]`, at its own size."""
+    """Returns the translation of a picture, uint8 `[H, W, C]`, at its own size."""
     algorithm = run.algorithm
     images = tiled(
         network,
@@ -189,7 +193,7 @@ def translate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     written, errors = 0, []
     for path, target in targets.items():
         try:
-            picture = pictures.read(path)
+            picture = pictures.read(path, run.algorithm.channels)
         except InputError as error:
             errors.append(str(error))
             say(f"left out: {error}")
@@ -246,7 +250,7 @@ class Translated(Subject):
             pair_score(name, folder)
             return {"test": len(self._pairs("AtoB")[0])}
         taken: dict[str, Any] = {}
-        size = self.config.data.size
+        size = self.config.data.sides
         for direction in self.algorithm.directions:
             reals: Any = self.reals(name, direction[-1])  # every one of `names` needs them
             made = len(self._sources(direction))
@@ -265,12 +269,13 @@ class Translated(Subject):
         network = translator(self.run, direction)
         if name in PAIRS:
             images, truth = self._pairs(direction)
-            return {name: pair_score(name, folder)(predict(network, images), truth)}
+            return {name: pair_score(name, folder)(*_seen(name, predict(network, images), truth))}
         indices, source = self._sources(direction), self.dataset.test[direction[0]]
 
         def translated(numbers):
             images = (source.get(indices[i]) for i in numbers)
-            return predict(network, np.stack([self._fitted(image) for image in images]))
+            made = predict(network, np.stack([self._fitted(image) for image in images]))
+            return pictures.to_rgb(made)
 
         reals, made = self.reals(name, direction[-1]), len(indices)
         return protocols.compute(name, translated, reals, made=made, folder=folder, cache=cache)
@@ -282,7 +287,7 @@ class Translated(Subject):
 
     def _fitted(self, image):
         data = self.config.data
-        return pictures.fit(image, data.size, "crop" if data.fit == "side" else data.fit)
+        return pictures.fit(image, data.sides, "crop" if data.fit == "side" else data.fit)
 
     def _pairs(self, direction):
         """Returns the test images of both domains, `eval_images` of each, all in memory."""
@@ -291,6 +296,11 @@ class Translated(Subject):
             test_images(self.dataset, config.data, role, config.eval_images)
             for role in (direction[0], direction[-1])
         ]
+
+
+def _seen(name, *images):
+    """Returns pictures as a score sees them: in their own channels, or in RGB for LPIPS."""
+    return [pictures.to_rgb(x) if name in LPIPS else x for x in images]
 
 
 def _check_truth(name, dataset):

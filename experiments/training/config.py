@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError
 from core.names import nearest
+from core.picture_size import Size, parse
 from experiments.data.config import DataConfig
 
 Config = TypeVar("Config")  # a frozen dataclass
@@ -174,6 +175,8 @@ def _read(value, kind, key):
     if typing.get_origin(kind) is tuple:  # tuple[str, ...]: text with commas, or a list
         parts = [p.strip() for p in value.split(",")] if isinstance(value, str) else value
         return tuple(_read(part, typing.get_args(kind)[0], key) for part in parts if part != "")
+    if kind == Size:
+        return _read_size(value, key)
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     try:
         if kind is bool:
@@ -184,6 +187,16 @@ def _read(value, kind, key):
     except (KeyError, ValueError, TypeError):
         article = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
         raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
+
+
+def _read_size(value, key):
+    try:
+        return parse(value)
+    except ValueError:
+        raise ValueError(
+            f"{key}={value!r}: expected pixels, such as 256 for squares or 256x512 for a height of "
+            "256 and a width of 512"
+        ) from None
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

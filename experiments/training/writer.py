@@ -48,16 +48,16 @@ class Writer:
         self._add(Event(step=images, wall_time=time.time(), summary=summary))
 
     def picture(self, images: int, name: str, picture: np.ndarray) -> Path:
-        """Writes a picture, uint8 `[H, W, 3]`, to a file and to TensorBoard.
+        """Writes a picture, uint8 `[H, W, C]`, to a file and to TensorBoard.
 
         Returns:
             The path of the file, `samples/<name>-<images>.png`.
         """
         path = self.run_dir / "samples" / f"{name}-{images:09d}.png"
         pictures.write_png(path, picture)
-        height, width = picture.shape[:2]
+        height, width, channels = picture.shape
         image = Summary.Image(
-            height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes()
+            height=height, width=width, colorspace=channels, encoded_image_string=path.read_bytes()
         )
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
         self._add(Event(step=images, wall_time=time.time(), summary=summary))

@@ -60,7 +60,12 @@ def diff_apply(
 
 
 def _recoloured(x, draws):
-    """Brightness moved by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
+    """Brightness moved by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5.
+
+    A fourth channel, an opacity, is kept.
+    """
+    if x.shape[3] == 4:
+        return ops.concatenate([_recoloured(x[..., :3], draws), x[..., 3:]], axis=3)
     brightness, saturation, contrast = (
         draws[name][:, None, None, None] for name in ("brightness", "saturation", "contrast")
     )

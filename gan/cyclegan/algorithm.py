@@ -15,6 +15,7 @@ from keras import ops
 
 from core.ema import EMA
 from core.phases import Stage
+from core.picture_size import Size, sides
 from core.tensors import Batch, PhaseResult
 from gan.cyclegan.config import CycleGANConfig
 from gan.cyclegan.networks import discriminator, resnet_generator, smallest_size
@@ -27,14 +28,15 @@ from gan.translator import Translator
 class CycleGAN(Translator):
     """Unpaired translation between the domains A and B.
 
-    A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1].
+    A batch is `{"A": [N, H, W, C], "B": [N, H, W, C]}`, float32 in [-1, 1].
     """
 
     def __init__(
         self,
         config: CycleGANConfig = CycleGANConfig(),  # noqa: B008 frozen
         *,
-        size: int = 256,
+        size: Size = 256,
+        channels: int = 3,
         batch_size: int = 1,
         epoch: int = 1000,
         epochs: float = 200,
@@ -43,8 +45,9 @@ class CycleGAN(Translator):
     ):
         """Args:
         config: the hyper-parameters.
-        size: height and width of the training images in pixels, a multiple of
-            `2 ** config.n_downsampling`.
+        size: of the training images in pixels, see `core.picture_size`; both sides are multiples
+            of `2 ** config.n_downsampling`.
+        channels: of the pictures of both domains.
         batch_size: how many images of each domain a step has.
         epoch: images in an epoch, for the learning rate.
         epochs: length of training in epochs, for the learning rate.
@@ -54,6 +57,7 @@ class CycleGAN(Translator):
         """
         generator = functools.partial(
             resnet_generator,
+            channels=channels,
             ngf=config.ngf,
             n_blocks=config.n_blocks,
             n_downsampling=config.n_downsampling,
@@ -62,15 +66,15 @@ class CycleGAN(Translator):
         networks = {
             "G_A": generator(name="G_A"),
             "G_B": generator(name="G_B"),
-            "D_A": discriminator(config, name="D_A"),
-            "D_B": discriminator(config, name="D_B"),
+            "D_A": discriminator(config, channels=channels, name="D_A"),
+            "D_B": discriminator(config, channels=channels, name="D_B"),
         }
-        super().__init__([Stage(batch_size, size)], networks, xla=xla)
+        super().__init__([Stage(batch_size, size)], networks, xla=xla, channels=channels)
         self.config = config
         generated = 3 if config.lambda_identity else 2  # there, back, and the identity
         self.passes = {"G_A": generated, "G_B": generated, "D_A": 3, "D_B": 3}
         self.pools = {
-            d: ImagePool(config.pool_size, (size, size, 3), seed + i)
+            d: ImagePool(config.pool_size, (*sides(size), channels), seed + i)
             for i, d in enumerate(("A", "B"))
         }
         self.extra = {f"pool_{d}": pool.variables for d, pool in self.pools.items()}

@@ -1,7 +1,7 @@
 """The two phases of pix2pix.
 
-`G` translates, `D` judges pairs of input and output, in six channels. The discriminator goes first;
-the generator is then judged by the new one.
+`G` translates, `D` judges pairs of input and output, in six channels if they are RGB. The
+discriminator goes first; the generator is then judged by the new one.
 
 Source: Isola et al. 2017 (https://arxiv.org/abs/1611.07004), section 3;
 junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/pix2pix_model.py, and test.py:65-69.
@@ -15,6 +15,7 @@ from keras import ops
 
 from core.batch_norm import run_unchanged
 from core.phases import Stage
+from core.picture_size import Size
 from core.tensors import Batch, PhaseResult
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
@@ -27,7 +28,7 @@ from gan.translator import Translator
 class Pix2Pix(Translator):
     """Translation from one domain to the other, learned from pairs.
 
-    A batch is `{"A": [N, H, W, 3], "B": [N, H, W, 3]}`, float32 in [-1, 1], the same scenes.
+    A batch is `{"A": [N, H, W, C], "B": [N, H, W, C]}`, float32 in [-1, 1], the same scenes.
 
     Both phases need the same fake, the second one with its gradient, which a phase cannot hand on.
     So the generator runs twice, with the same dropout; its running statistics and seeds follow the
@@ -38,7 +39,8 @@ class Pix2Pix(Translator):
         self,
         config: Pix2PixConfig = Pix2PixConfig(),  # noqa: B008 frozen
         *,
-        size: int = 256,
+        size: Size = 256,
+        channels: int = 3,
         batch_size: int = 1,
         epoch: int = 1000,
         epochs: float = 200,
@@ -47,8 +49,9 @@ class Pix2Pix(Translator):
     ):
         """Args:
         config: the hyper-parameters.
-        size: height and width of the training images in pixels, a multiple of
-            `2 ** config.num_downs`.
+        size: of the training images in pixels, see `core.picture_size`; both sides are multiples
+            of `2 ** config.num_downs`.
+        channels: of the pictures of both domains.
         batch_size: how many pairs a step has.
         epoch: pairs in an epoch, for the learning rate.
         epochs: length of training in epochs, for the learning rate.
@@ -58,11 +61,16 @@ class Pix2Pix(Translator):
         """
         networks = {
             "G": unet_generator(
-                ngf=config.ngf, num_downs=config.num_downs, dropout=config.dropout, name="G"
+                ngf=config.ngf,
+                num_downs=config.num_downs,
+                in_channels=channels,
+                out_channels=channels,
+                dropout=config.dropout,
+                name="G",
             ),
-            "D": discriminator(config, channels=6, norm="batch", name="D"),
+            "D": discriminator(config, channels=2 * channels, norm="batch", name="D"),
         }
-        super().__init__([Stage(batch_size, size)], networks, xla=xla)
+        super().__init__([Stage(batch_size, size)], networks, xla=xla, channels=channels)
         self.config, self.seed = config, seed
         self.passes = {"G": 2, "D": 3}
         phase = functools.partial(decaying_phase, config=config, epoch=epoch, epochs=epochs)

@@ -108,7 +108,7 @@ class ProGAN(LatentGAN):
 
         def rate(_):
             """The rate of the current stage; a step is compiled for each resolution."""
-            return rates.get(self.current_stage.size, config.learning_rate)
+            return rates.get(self.current_stage.height, config.learning_rate)
 
         updates = functools.partial(
             self.updates,
@@ -148,7 +148,7 @@ class ProGAN(LatentGAN):
         images = int(self.images.numpy())
         stage = self.stage(images)
         fade = self._faded_in(images, stage)
-        return (self.size // stage.size).bit_length() - float(ops.convert_to_numpy(fade))
+        return (self.size // stage.height).bit_length() - float(ops.convert_to_numpy(fade))
 
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage

@@ -46,7 +46,7 @@ class StyleGAN(ProGAN):
         w = mapping.w(self.z(count))
         if training:
             mapping.update_mean(w)
-        size = self.current_stage.size
+        size = self.current_stage.height
         layers = 2 * len(resolutions(size))
         if not self.config.use_styles:
             return synthesis.grown(w, size, fade, seed=self.random)

@@ -11,6 +11,7 @@ discriminator's fakes, too; here only G's phases change G.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,7 +20,9 @@ from keras import ops
 from core import engine
 from core.optimizers import Adam
 from core.phases import Stage
+from core.picture_size import Size, in_words
 from core.tensors import Batch, PhaseResult, Tensor
+from gan.augment.blur import blurred
 from gan.augment.training import Augmentation
 from gan.latent import LatentGAN
 from gan.losses import discriminator_loss, generator_loss
@@ -44,14 +47,16 @@ class StyleGAN2(LatentGAN):
         self,
         config: StyleGAN2Config = StyleGAN2Config(),  # noqa: B008 frozen
         *,
-        size: int = 64,
+        size: Size = 64,
+        channels: int = 3,
         batch_size: int = 32,
         seed: int = 0,
         xla: bool = False,
     ):
         """Args:
         config: the hyper-parameters.
-        size: height and width of the pictures in pixels, see `gan.stylegan2.networks`.
+        size: of the pictures in pixels, see `gan.stylegan2.blocks`.
+        channels: of the pictures.
         batch_size: how many images a step has.
         seed: what z and everything random in the step depend on.
         xla: compile the step with XLA on TensorFlow.
@@ -62,7 +67,7 @@ class StyleGAN2(LatentGAN):
         self.config = config
         super().__init__(
             [Stage(batch_size, size)],
-            {"G": self._generator(size), "D": self._discriminator(size)},
+            {"G": self._generator(size, channels), "D": self._discriminator(size, channels)},
             latent_size=config.z_dim,
             classes=config.classes,
             ema_half_life=config.ema_half_life,
@@ -70,6 +75,7 @@ class StyleGAN2(LatentGAN):
             seed=seed,
             passes={"G": 2, "D": 3},
             xla=xla,
+            channels=channels,
         )
         self.pl_mean = keras.Variable(0.0, dtype="float32", trainable=False, name="pl_mean")
         self.augmentation = Augmentation(
@@ -83,13 +89,14 @@ class StyleGAN2(LatentGAN):
         self.extra |= {"pl_mean": [self.pl_mean], "augmentation": self.augmentation.variables}
         self.phases = self._phases()
 
-    def _generator(self, size):
+    def _generator(self, size, channels):
         config = self.config
         names = ("z_dim", "w_dim", "mapping_layers", "mapping_lrmul", "w_avg_beta", "channel_base",
                  "channel_max", "num_fp16_res", "use_noise")  # fmt: skip
         options = {name: getattr(config, name) for name in names}
         return Generator(
             size,
+            num_channels=channels,
             c_dim=config.classes,
             architecture=config.g_architecture,
             conv_clamp=config.conv_clamp or None,
@@ -97,12 +104,13 @@ class StyleGAN2(LatentGAN):
             name="G",
         )
 
-    def _discriminator(self, size):
+    def _discriminator(self, size, channels):
         config = self.config
         names = ("channel_base", "channel_max", "num_fp16_res", "mbstd_group_size")
         options = {name: getattr(config, name) for name in names}
         return Discriminator(
             size,
+            num_channels=channels,
             c_dim=config.classes,
             architecture=config.d_architecture,
             mapping_layers=config.d_mapping_layers,
@@ -154,8 +162,8 @@ class StyleGAN2(LatentGAN):
 
     @property
     def shift_steps(self) -> int:
-        # a model of this kind that can be moved in any way has no grid to be moved by
-        return 0 if self.has_transform else self.networks["G"].synthesis.sizes[0][0]
+        rows, columns = self.networks["G"].synthesis.sizes[0]
+        return rows if rows == columns else 0
 
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage
@@ -172,10 +180,12 @@ class StyleGAN2(LatentGAN):
             pairs.append((self.average.network, other.sampling_network, "average"))
         for own, given, name in pairs:
             if [w.shape for w in own.weights] != [w.shape for w in given.weights]:
-                sizes = f"{self.stages[0].size} pixels and {other.stages[0].size} there"
+                here, there = (
+                    f"{in_words(x.stages[0].size)}, {x.channels} channels" for x in (self, other)
+                )
                 raise ValueError(
-                    f"its {name} has other layers or features than this one ({sizes}); give the "
-                    "settings that it was made with"
+                    f"its {name} has other layers or features than this one ({here}; there: "
+                    f"{there}); give the settings that it was made with"
                 )
         for own, given, _ in pairs:
             own.set_weights(given.get_weights())
@@ -189,7 +199,7 @@ class StyleGAN2(LatentGAN):
     def generator_phase(self, batch: Batch) -> PhaseResult:
         """G's adversarial loss on new fakes; the discriminator stays as it is."""
         count, labels = batch["image"].shape[0], self.labels(batch)
-        fakes = self._synthesize(self._styles(count, labels, training=True))
+        fakes = self._synthesize(self._styles(count, labels, training=True), training=True)
         logits = self.networks["D"](self._augmented(fakes), labels)
         loss = generator_loss("vanilla", logits)
         return loss, {}, {}
@@ -243,7 +253,7 @@ class StyleGAN2(LatentGAN):
     def r1_phase(self, batch: Batch) -> PhaseResult:
         """The loss of R1 times its interval: gamma / 2 times the squared gradient at the reals."""
         reals, labels = batch["image"], self.labels(batch)
-        change = self.augmentation.drawn(reals, self.random)
+        change = self.view(reals)
 
         def judge(images):
             return self.networks["D"](change(images), labels)
@@ -265,7 +275,7 @@ class StyleGAN2(LatentGAN):
             ws = ops.where(first, ws, mapping.w(self.z(count), labels)[:, None])
         return ws
 
-    def _synthesize(self, ws):
+    def _synthesize(self, ws, training=False):
         return self.networks["G"].synthesis(ws, noise=self.noise(ws.shape[0]))
 
     def noise(self, count: int) -> list[Tensor | None]:
@@ -277,8 +287,17 @@ class StyleGAN2(LatentGAN):
         shape = (count, *self.networks["G"].synthesis.picture_shape)
         return keras.random.normal(shape, dtype="float32", seed=self.random)
 
+    def view(self, images: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function of pictures of this shape that gives what the discriminator sees of them."""
+        change, config = self.augmentation.drawn(images, self.random), self.config
+        if not config.blur_sigma:
+            return change
+        seen = ops.cast(self.images.value, "float32") / config.blur_images
+        sigma = config.blur_sigma * ops.maximum(1 - seen, 0.0)
+        return lambda x: change(blurred(x, sigma))
+
     def _augmented(self, images):
-        return self.augmentation.drawn(images, self.random)(images)
+        return self.view(images)(images)
 
 
 def finite(gradient: Tensor) -> Tensor:

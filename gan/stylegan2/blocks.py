@@ -29,8 +29,8 @@ def sizes(resolution: Resolution) -> list[tuple[int, int]]:
     levels = max(0, (min(height, width) // 4).bit_length() - 1)
     if min(height, width) < 4 or height % 2**levels or width % 2**levels:
         raise ValueError(
-            f"resolution={height}x{width}: expected sides from 4 up that are multiples of "
-            f"{2**levels}, such as {_near(height, levels)}x{_near(width, levels)}"
+            f"resolution={height}x{width} (height x width): expected sides from 4 up that "
+            f"are multiples of {2**levels}, such as {_near(height, levels)}x{_near(width, levels)}"
         )
     return [(height >> i, width >> i) for i in range(levels, -1, -1)]
 

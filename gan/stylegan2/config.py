@@ -12,6 +12,8 @@ from gan.stylegan2.blocks import ARCHITECTURES
 class StyleGAN2Config:
     """Hyper-parameters of networks, losses, augmentation and optimizers.
 
+    The blur is StyleGAN3's, see `gan.augment.blur`; published networks of StyleGAN2 had none.
+
     Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192 (the column "stylegan2"),
     training/loss.py, training/training_loop.py; Karras et al. 2020
     (https://arxiv.org/abs/1912.04958 and https://arxiv.org/abs/2006.06676).
@@ -52,6 +54,8 @@ class StyleGAN2Config:
     ada_target: float = 0.6  # share of reals that D should be sure of, as the mean of sign(D(real))
     ada_interval: int = 4  # steps from one change of p to the next
     ada_images: int = 500_000  # images in which p can go from 0 to 1
+    blur_sigma: float = 0.0  # pixels by which what D sees is blurred at first; 0: not
+    blur_images: float = 200_000.0  # images in which that ends
     base: str = ""  # a run whose networks training begins with
     freeze_d: int = 0  # how many of D's layers, from the picture on, stay as they are
 
@@ -62,11 +66,11 @@ class StyleGAN2Config:
             check_one_of(self, key, ARCHITECTURES)
         for key in ("z_dim", "w_dim", "mapping_layers", "d_mapping_layers", "channel_base",
                     "channel_max", "mbstd_group_size", "r1_interval", "pl_interval", "pl_shrink",
-                    "ada_interval", "ada_images"):  # fmt: skip
+                    "ada_interval", "ada_images", "blur_images"):  # fmt: skip
             check_at_least(self, key, 1)
         for key in ("classes", "num_fp16_res", "conv_clamp", "g_learning_rate", "d_learning_rate",
                     "epsilon", "r1_gamma", "pl_weight", "ema_half_life", "ema_ramp_up",
-                    "freeze_d"):  # fmt: skip
+                    "blur_sigma", "freeze_d"):  # fmt: skip
             check_at_least(self, key, 0)
         for key in ("beta_1", "beta_2", "w_avg_beta", "pl_decay"):
             check_fraction(self, key)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from core.picture_size import sides
 from core.tensors import Tensor
 from nst.perceptual import PerceptualLoss, PerceptualTraining
 from nst.ulyanov.config import UlyanovConfig
@@ -104,7 +105,8 @@ class UlyanovTexture(Ulyanov):
     def loss(self, batch: dict) -> tuple:
         """The weighted loss of textures of new noise; see `core.phases.Phase.loss`."""
         stage = self.stages[0]
-        noise = self.noise(stage.batch_size, stage.size, stage.size, self.random)
+        height, width = sides(stage.size)
+        noise = self.noise(stage.batch_size, height, width, self.random)
         return self.needed_loss.weigh(self.needed_loss.terms(self.picture(noise, training=True)))
 
     def texture(self, seed: int, height: int, width: int) -> np.ndarray:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 # what is imported from authors' files, takes hours, downloads, or needs other machines
 NOT_RUN = ("--preset=paper", "runs/published", "/published", "horse2zebra", "facades", "runs/ffhq",
-           "ghiasi/mine", "ghiasi/pupil", "stylegan2/mine", "stylegan2/ffhq",
+           "ghiasi/mine", "ghiasi/pupil", "stylegan2/mine", "stylegan2/ffhq", "stylegan3/ffhq",
            "mosaic", "--backend", "--devices", "--metrics", "--help", "vgg.npz", "--mode=video",
            "runs/fast", "algorithm.pyramid", "--mode=translate --dataset=folder:mine")  # fmt: skip
 RUN_PAGES = ("README.md", "docs/style_transfer.md", "docs/generation.md", "docs/translation.md")

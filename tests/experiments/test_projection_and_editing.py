@@ -126,7 +126,10 @@ def test_a_picture_of_another_size_is_cropped(run):
     picture[:, 10:30] = 200
     found = projection.fitted(run, picture, said.append)
     assert found.shape == (16, 16, 3) and found[8, 8, 0] == 200 and found.min() > 150
-    assert said == ["the picture of 40x20 pixels is cropped and resized to 16x16, as this model's"]
+    assert said == [
+        "the picture of 40x20 pixels (width x height) is cropped and resized to 16x16, as this "
+        "model's"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,16 @@ def test_diff_augment_of_given_numbers():
 
 
 @on_both
+def test_diff_augment_keeps_an_opacity():
+    """Colours of RGBA change as those of RGB do."""
+    draws = {k: np.full(4, 0.3, np.float32) for k in diff_draws(IMAGES, 0)}
+    opacity = IMAGES[..., :1] * IMAGES[..., 1:2]
+    made = np.asarray(diff_apply(np.concatenate([IMAGES, opacity], 3), draws, "color"))
+    np.testing.assert_array_equal(made[..., 3:], opacity)
+    assert_close(made[..., :3], diff_apply(IMAGES, draws, "color"), 1e-6)
+
+
+@on_both
 def test_diff_augment_changes_every_picture_and_has_gradients():
     found = numpy(diff_augment(IMAGES, 0))
     assert found.shape == IMAGES.shape and (found == 0).mean() > 0.1

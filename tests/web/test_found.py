@@ -29,6 +29,7 @@ KINDS = {
     "progan": "sample",
     "stylegan": "sample",
     "stylegan2": "sample",
+    "stylegan3": "sample",
     "gatys": None,
     "texture": None,
 }

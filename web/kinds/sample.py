@@ -77,7 +77,7 @@ def _write_walk(run, folder, values, truncation):
     from experiments.tasks.animation import walk
 
     seeds = [values["seed"], values["seed_b"]]
-    made = walk(run, seeds, FRAMES, **truncation)
+    made = pictures.to_rgb(walk(run, seeds, FRAMES, **truncation))  # GIF has no opacity
     scale = _scale(made[0])
     frames = made.repeat(scale, 1).repeat(scale, 2)
     clips.write_whole(folder / "result.gif", lambda file: clips.write_gif(file, frames, FPS))

@@ -1,0 +1,1 @@
+"""StyleGAN3, whose pictures move and turn with their details: networks, config, algorithm."""
