@@ -34,10 +34,10 @@ from scripts.paper_tables import (
 from scripts.records import Manifest, curve, spread
 
 SIZES = {"small": (200, 1_000, 5_000), "paper": (1_000, 5_000, 10_000, 30_000, 0)}  # 0: all
-# half of the features of `quick`, and p can rise in a short run
-SMALL = {"algorithm.channel_base": 512, "algorithm.channel_max": 32, "algorithm.pl_weight": 0.0,
-         "algorithm.ada_images": 10_000, "images": 30_000, "metrics_every": 6_000,
-         "eval_every": 30_000, "sample_every": 15_000}  # fmt: skip
+# half as many features as `quick` at most, and p can rise in a short run
+SMALL = {"algorithm.channel_max": 32, "algorithm.ada_images": 10_000,
+         "algorithm.blur_images": 6_000, "images": 20_000, "metrics_every": 4_000,
+         "eval_every": 20_000, "sample_every": 10_000}  # fmt: skip
 END = 0.1  # the part of the training whose signs are averaged
 
 
