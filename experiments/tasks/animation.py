@@ -10,10 +10,10 @@ from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
 from experiments.data import clips, files, pictures
-from experiments.metrics.resampling import rotation
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
 from experiments.tasks.seeds import chosen_classes, chosen_seeds, chosen_ws, controls, sampler
+from gan.stylegan3.transforms import inverse_transform
 
 FRAMES, FPS = 120, 25
 RADIUS = 0.125  # of the circle that pictures move along, parts of their side
@@ -71,16 +71,13 @@ def circle(frames: int, radius: float = RADIUS) -> np.ndarray:
         radius: its radius, parts of the side of a picture.
     """
     angles = 2 * np.pi * np.arange(frames) / frames
-    matrices = np.tile(np.eye(3), (frames, 1, 1))
-    matrices[:, :2, 2] = -radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.float32(matrices)
+    places = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.array([inverse_transform(place) for place in places])
 
 
 def turn(frames: int) -> np.ndarray:
-    """Returns transforms that turn pictures once, clockwise, float32 `[frames, 3, 3]`."""
-    matrices = np.tile(np.eye(3), (frames, 1, 1))
-    matrices[:, :2, :2] = [rotation(2 * np.pi * i / frames) for i in range(frames)]
-    return np.float32(matrices)
+    """Returns transforms that turn pictures once, counter-clockwise, float32 `[frames, 3, 3]`."""
+    return np.array([inverse_transform(degrees=360 * i / frames) for i in range(frames)])
 
 
 MOTIONS = {"circle": circle, "turn": turn}
