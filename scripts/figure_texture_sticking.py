@@ -1,6 +1,6 @@
 """Makes the strips of Figure 1 of StyleGAN3's paper, which show texture that sticks to pixels.
 
-    python -m scripts.figure_texture_sticking --runs=runs/stylegan2/mine,runs/stylegan3/mine \
+    python -m scripts.figure_texture_sticking --generators=runs/stylegan2/mine,runs/stylegan3/mine \
         --output=strips.png
 
 A strip is one column of the pictures of a walk through w, from left to right as time goes by. What
@@ -22,7 +22,7 @@ from experiments.cli import FLAGS, say, start
 FRAMES, SEEDS, COLUMN = 256, "0-3", 0.5
 HEIGHT = 256  # strips of smaller pictures are enlarged by a whole number, up to this; pixels
 
-flags.DEFINE_list("runs", [], "Directories of the runs that are compared, separated by commas.")
+flags.DEFINE_list("generators", [], "Directories of the runs to compare, separated by commas.")
 flags.DEFINE_float("column", COLUMN, "Where the column of pixels is, as part of the width.")
 
 
@@ -47,14 +47,16 @@ def _figure() -> int:
     from experiments import api
     from experiments.data import files, pictures
 
-    if not FLAGS.output or not FLAGS.runs:
-        raise InputError("--runs, --output: give the runs to compare, and a file for the figure.")
+    if not FLAGS.output or not FLAGS.generators:
+        raise InputError(
+            "--generators, --output: give the runs to compare, and a file for the figure."
+        )
     if not 0 <= FLAGS.column <= 1:
         raise InputError(f"--column={FLAGS.column:g}: expected 0 (left) to 1 (right).")
     if FLAGS.frames is not None and FLAGS.frames < 2:
         raise InputError(f"--frames={FLAGS.frames}: expected two or more.")
     target = files.output_file(FLAGS.output, "strips")
-    runs = [api.load(run_dir) for run_dir in FLAGS.runs]
+    runs = [api.load(run_dir) for run_dir in FLAGS.generators]
     pictures.write_png(target, _stacked([_row(run) for run in runs]))
     say(f"{len(runs)} strips of {FLAGS.frames or FRAMES} frames -> {target}")
     return 0
@@ -67,7 +69,9 @@ def _row(run):
     from experiments.tasks.seeds import chosen_seeds, controls
 
     if not hasattr(run.algorithm, "has_styles"):
-        raise InputError(f"--runs={run.run_dir}: {run.config.model} makes no pictures from noise.")
+        raise InputError(
+            f"--generators={run.run_dir}: {run.config.model} makes no pictures from noise."
+        )
     seeds = chosen_seeds(run, FLAGS, FLAGS.seeds or SEEDS)
     frames = pictures.to_rgb(walk(run, seeds, FLAGS.frames or FRAMES, **controls(FLAGS)))
     column = round(FLAGS.column * (frames.shape[2] - 1))

@@ -51,7 +51,7 @@ def use(**given):
 
 def test_two_rows_with_what_sticks_and_what_moves(runs, tmp_path):
     place = tmp_path / "strips.png"
-    assert use(runs=["still", "moving"], output=str(place), frames=24, column=0.25) == 0
+    assert use(generators=["still", "moving"], output=str(place), frames=24, column=0.25) == 0
     image = pictures.read(place)
     assert image.shape == (2 * 256 + 4, 256 + 24, 3)
     assert (image[:256, 64:72] == (255, 0, 0)).all()  # column 8 of 32, 8 times as large
@@ -64,13 +64,13 @@ def test_two_rows_with_what_sticks_and_what_moves(runs, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"runs": []}, "--runs, --output: give the runs"),
+        ({"generators": []}, "--generators, --output: give the runs"),
         ({"column": 1.5}, "--column=1.5: expected 0 (left) to 1 (right)"),
         ({"frames": 1}, "--frames=1: expected two or more"),
     ],
 )
 def test_bad_flags(given, message, runs, tmp_path, capfd):
-    options = {"runs": ["still"], "output": str(tmp_path / "a.png")} | given
+    options = {"generators": ["still"], "output": str(tmp_path / "a.png")} | given
     assert use(**options) == 1
     assert message in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
