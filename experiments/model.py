@@ -110,10 +110,7 @@ class Task:
     ) -> RunConfig:
         """The configuration with what some of its settings imply for others.
 
-        Args:
-            config: the preset with what was given.
-            presets: the presets of the model by name.
-            given: the dotted keys that were given, which may have the values of the preset.
+        `given` has the dotted keys that were given, maybe with the values of the preset.
         """
         return config
 

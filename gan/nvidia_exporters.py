@@ -32,14 +32,14 @@ def settings(network: Generator | FilteredGenerator | Discriminator) -> dict[str
     Args:
         network: a square one: the official networks know no other.
     """
-    if isinstance(network, FilteredGenerator):
-        return stylegan3_importers.settings(network)
     if isinstance(network, Discriminator):
         return _discriminator(network)
     config, mapping = network.synthesis.config, network.mapping.config
-    options = {} if config["architecture"] == "skip" else {"architecture": config["architecture"]}
-    options |= {} if config["use_noise"] else {"use_noise": False}
-    return {
+    if isinstance(network, FilteredGenerator):
+        synthesis = stylegan3_importers.settings(network)
+    else:
+        synthesis = {"synthesis_kwargs": _synthesis(config)}
+    return synthesis | {
         "class_name": "Generator",
         "z_dim": mapping["z_dim"],
         "c_dim": mapping["c_dim"],
@@ -51,8 +51,12 @@ def settings(network: Generator | FilteredGenerator | Discriminator) -> dict[str
             "lr_multiplier": mapping["lrmul"],
             "w_avg_beta": mapping["w_avg_beta"],
         },
-        "synthesis_kwargs": _features(config) | options,
     }
+
+
+def _synthesis(config):
+    options = {} if config["architecture"] == "skip" else {"architecture": config["architecture"]}
+    return _features(config) | options | ({} if config["use_noise"] else {"use_noise": False})
 
 
 def _discriminator(network):

@@ -77,22 +77,11 @@ def state_dict(network: Generator) -> dict[str, np.ndarray]:
 
 
 def settings(network: Generator) -> dict[str, Any]:
-    """The keyword arguments of the official `Generator`, and `class_name`; plain values."""
-    config, mapping = network.synthesis.config, network.mapping.config
+    """The keyword arguments that the official `Generator` gives its synthesis; plain values."""
+    config = network.synthesis.config
     names = ("num_layers", "conv_clamp", "output_scale", "magnitude_ema_beta", "channel_base",
              "channel_max", *_SCHEDULE)  # fmt: skip
     return {
-        "class_name": "Generator",
-        "z_dim": mapping["z_dim"],
-        "c_dim": mapping["c_dim"],
-        "w_dim": mapping["w_dim"],
-        "img_resolution": config["resolution"],
-        "img_channels": config["num_channels"],
-        "mapping_kwargs": {
-            "num_layers": mapping["num_layers"],
-            "lr_multiplier": mapping["lrmul"],
-            "w_avg_beta": mapping["w_avg_beta"],
-        },
         "conv_kernel": 3 if config["config"] == "t" else 1,
         "use_radial_filters": config["config"] == "r",
         **{name: config[name] for name in names},

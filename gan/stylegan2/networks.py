@@ -226,6 +226,8 @@ class Generator(keras.Model):
         synthesis: from `ws` to pictures.
     """
 
+    synthesis_class: type[keras.Model] = Synthesis
+
     def __init__(
         self,
         resolution: Resolution,
@@ -240,7 +242,7 @@ class Generator(keras.Model):
         **synthesis: Any,
     ):
         super().__init__(name=name, dtype="float32")
-        self.synthesis = Synthesis(resolution, w_dim, **synthesis)
+        self.synthesis: Any = self.synthesis_class(resolution, w_dim, **synthesis)
         self.mapping = Mapping(
             z_dim,
             c_dim,

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from core.tensors import Tensor
-from gan.stylegan2.mapping import Mapping
+from gan.stylegan2 import networks as stylegan2
 from gan.stylegan3.layers import FilteredLayer, FourierFeatures
 from gan.stylegan3.schedule import LayerPlan, Schedule
 
@@ -113,45 +113,27 @@ class Synthesis(keras.Model):
 
 
 @keras.saving.register_keras_serializable("stylegan3")
-class Generator(keras.Model):
+class Generator(stylegan2.Generator):
     """The generator: from z through w to a picture.
 
     Args:
         resolution: height and width of the pictures, pixels.
-        z_dim, c_dim, w_dim, mapping_layers, mapping_lrmul, w_avg_beta: see
-            `gan.stylegan2.mapping.Mapping`.
-        synthesis: the other arguments of `Synthesis`.
+        mapping_layers, w_avg_beta: see `gan.stylegan2.mapping.Mapping`.
+        options: the other arguments of StyleGAN2's generator, and those of `Synthesis`.
 
     Attributes:
         mapping: from z to `ws [N, num_ws, w_dim]`.
         synthesis: from `ws` to pictures.
     """
 
+    synthesis_class = Synthesis
+
     def __init__(
-        self,
-        resolution: int,
-        *,
-        z_dim: int = 512,
-        c_dim: int = 0,
-        w_dim: int = 512,
-        mapping_layers: int = 2,
-        mapping_lrmul: float = 0.01,
-        w_avg_beta: float = 0.998,
-        name: str = "generator",
-        **synthesis: Any,
+        self, resolution: int, *, mapping_layers: int = 2, w_avg_beta: float = 0.998, **options: Any
     ):
-        super().__init__(name=name, dtype="float32")
-        self.synthesis = Synthesis(resolution, w_dim, **synthesis)
-        self.mapping = Mapping(
-            z_dim,
-            c_dim,
-            w_dim,
-            num_ws=self.synthesis.num_ws,
-            num_layers=mapping_layers,
-            lrmul=mapping_lrmul,
-            w_avg_beta=w_avg_beta,
+        super().__init__(
+            resolution, mapping_layers=mapping_layers, w_avg_beta=w_avg_beta, **options
         )
-        self.built = True
 
     def call(
         self,
@@ -165,19 +147,3 @@ class Generator(keras.Model):
         """Pictures of `z [N, z_dim]`: see `Mapping.call` and `Synthesis.call`."""
         ws = self.mapping(z, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
         return self.synthesis(ws, noise=noise, transform=transform)
-
-    def functional(self, batch_size: int) -> keras.Model:
-        """The synthesis alone, without the mapping: `Synthesis.functional`."""
-        return self.synthesis.functional(batch_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        mapping, synthesis = self.mapping.config, self.synthesis.config
-        return synthesis | {
-            "z_dim": mapping["z_dim"],
-            "c_dim": mapping["c_dim"],
-            "mapping_layers": mapping["num_layers"],
-            "mapping_lrmul": mapping["lrmul"],
-            "w_avg_beta": mapping["w_avg_beta"],
-            "name": self.name,
-        }

@@ -9,11 +9,11 @@ from keras import ops
 from core import engine
 from core.importing import _fill_rows
 from gan.importers import guess_config, import_network
+from gan.nvidia_exporters import settings, state_dict
 from gan.nvidia_importers import CONVOLUTION, DENSE, SAME, dense_rows
 from gan.stylegan3.filters import radial_lowpass
 from gan.stylegan3.layers import FilteredLayer, FourierFeatures, filtered_leaky_relu, filters
 from gan.stylegan3.schedule import LayerPlan, Schedule
-from gan.stylegan3_importers import settings, state_dict
 
 both = pytest.mark.backends
 
