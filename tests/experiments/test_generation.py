@@ -121,6 +121,8 @@ def flags(output, **given):
         "truncation",
         "truncation_cutoff",
         "label",
+        "translate",
+        "rotate",
         "motion",
         "frames",
         "fps",
