@@ -120,7 +120,7 @@ def test_the_other_statistics(looked, monkeypatch):
             {"reals": real(40), "made": 40},
             r"take fid_test \(with 2 images or more in the test split\)\.$",
         ),
-        ("fid50k", {"reals": real(40)}, r"take fid50k_full or fid_test \(with 2"),
+        ("fid50k", {"reals": real(40)}, r"take fid50k_full or fid5k_full or fid_test"),
         (
             "fd_hed_test",
             {"reals": real(1)},

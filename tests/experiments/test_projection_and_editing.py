@@ -225,7 +225,7 @@ def test_w_beside_other_flags(mode, given, message, run, w_file, tmp_path):
 def test_edit(run, tmp_path, monkeypatch):
     monkeypatch.setattr(projection, "SAMPLES", 500)
     said = use("edit", run, tmp_path, seeds="5", directions="1-2", method="ganspace")
-    assert any("needs pictures of 32 pixels" in line for line in said)
+    assert any("needs RGB pictures of 32 pixels" in line for line in said)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["directions.json", "seed0005.png"]
     table = json.loads((tmp_path / "directions.json").read_text())
