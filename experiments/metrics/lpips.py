@@ -37,6 +37,7 @@ _ALEX = {
 }
 _EPSILON = 1e-10
 EMBEDDINGS = ("lpips", "hed")
+SMALLEST = {"alex": 31, "vgg": 16}  # the side of pictures of which the last tap has one position
 
 
 @lru_cache(maxsize=2)
@@ -54,7 +55,7 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
     Raises:
         InputError: the network is unknown, or its files are not available or are different ones.
     """
-    return distance(*_published(network, folder))
+    return distance(*_published(network, folder), SMALLEST[network])
 
 
 def _published(network, folder):
@@ -120,7 +121,12 @@ class Embedding:
         self.roots = None if lins is None else [np.sqrt(np.maximum(lin, 0)) for lin in lins]
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Returns features `[N, h, w, C]` of each tap, of `images [N, H, W, 3]` in [0, 1]."""
+        """Returns features `[N, h, w, C]` of each tap, of `images [N, H, W, 3]` in [0, 1].
+
+        Raises:
+            InputError: pictures that are too small.
+        """
+        check_smallest(images, SMALLEST["vgg"])
         made = []
         for i, x in enumerate(self.trunk(images).values()):
             # the root of exactly 0 has no gradient
@@ -130,7 +136,23 @@ class Embedding:
         return made
 
 
-def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
+def check_smallest(images: Tensor, smallest: int) -> None:
+    """Refuses pictures `[N, H, W, 3]` whose height or width is below `smallest` pixels.
+
+    Raises:
+        InputError: they are.
+    """
+    height, width = images.shape[1:3]
+    if min(height, width) < smallest:
+        raise InputError(
+            f"this perceptual distance needs pictures of {smallest} pixels or more on each side, "
+            f"got {height}x{width}."
+        )
+
+
+def distance(
+    trunk: keras.Model, lins: list[np.ndarray] | None, smallest: int = SMALLEST["vgg"]
+) -> Distance:
     """Returns a perceptual distance.
 
     At each position of a layer, the features become a vector of length 1. The distance is the
@@ -139,6 +161,7 @@ def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
     Args:
         trunk: a model from pictures to `{tap: [N, h, w, C]}`.
         lins: the weights of the channels of each tap, `[C]`; None for 1.
+        smallest: the function raises an InputError for pictures with a shorter side, pixels.
     """
 
     def unit(x):
@@ -156,6 +179,7 @@ def distance(trunk: keras.Model, lins: list[np.ndarray] | None) -> Distance:
     compiled = engine.compile(compare, trunk.variables, False)
 
     def measure(a, b):
+        check_smallest(a, smallest)
         pair = (ops.convert_to_tensor(x, "float32") for x in (a, b))
         return ops.convert_to_numpy(compiled(*pair))
 

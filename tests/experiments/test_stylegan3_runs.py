@@ -110,4 +110,4 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     assert all(float(np.asarray(m)) != 1.0 for m in magnitudes)
     base = str(tmp_path / "whole")
     run = train(tmp_path / "pictures", tmp_path / "next", algorithm__base=base, images=4)
-    assert run.config.algorithm.blur_sigma == 0.0
+    assert run.config.algorithm.blur_sigma == 2.0  # it was given, so it stays
