@@ -228,7 +228,7 @@ MODEL = Model(
         ),
     ),
     costs={
-        "quick": "some 12 minutes on two CPU cores",
+        "quick": "some 10 minutes on two CPU cores",
         "stylegan2": "published: 9.8 days on 8 V100, 70 on one",
     },
 )
