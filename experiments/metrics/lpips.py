@@ -55,7 +55,8 @@ def lpips(network: str, folder: str | Path | None = None) -> Distance:
     Raises:
         InputError: the network is unknown, or its files are not available or are different ones.
     """
-    return distance(*_published(network, folder), SMALLEST[network])
+    trunk, lins = _published(network, folder)
+    return distance(trunk, lins, SMALLEST[network])
 
 
 def _published(network, folder):
