@@ -105,6 +105,15 @@ def test_lpips_is_the_published_formula():
     np.testing.assert_allclose(found, golden["distances"], rtol=1e-4)
 
 
+def test_pictures_that_are_too_small_are_refused():
+    trunk, _ = trunk_and_weights(np.load(GOLDEN / "lpips_alex.npz"))
+    distance = lpips.distance(trunk, None, lpips.SMALLEST["alex"])
+    large, small = (np.zeros((1, side, 40, 3), np.float32) for side in (31, 30))
+    assert distance(large, large).shape == (1,)
+    with pytest.raises(InputError, match="needs pictures of 31 pixels .* got 30x40"):
+        distance(small, small)
+
+
 def test_lpips_refuses_weights_of_another_network():
     trunk, lins = trunk_and_weights(np.load(GOLDEN / "lpips_alex.npz"))
     del lins["lin4.model.1.weight"]
