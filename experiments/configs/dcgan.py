@@ -6,7 +6,7 @@ python -m experiments.run --model=dcgan --preset=paper --dataset=folder:lsun-bed
 
 from experiments.data.config import DataConfig
 from experiments.model import Model
-from experiments.tasks.generation import LabelledGeneration, check_classes
+from experiments.tasks.generation import LabelledGeneration, check_classes, gan_options
 from experiments.training.config import RunConfig
 from experiments.training.presets import prefixed, presets
 from gan.dcgan.algorithm import DCGAN
@@ -53,13 +53,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> DCGAN:
         ValueError: an image size that the networks cannot have, or classes without labels.
     """
     check_classes(config)
-    return DCGAN(
-        config.algorithm,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return DCGAN(config.algorithm, **gan_options(config))
 
 
 MODEL = Model(

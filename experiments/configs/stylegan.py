@@ -7,7 +7,7 @@ python -m experiments.run --model=stylegan --mode=mix --output=figures
 
 from experiments.data.config import DataConfig
 from experiments.model import Model
-from experiments.tasks.generation import Generation
+from experiments.tasks.generation import Generation, gan_options
 from experiments.tasks.imports import discriminator_maps, generator_maps, growing_settings
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
@@ -95,13 +95,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN:
     Raises:
         ValueError: a resolution (`data.size`) that is not a power of two.
     """
-    return StyleGAN(
-        config.algorithm,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return StyleGAN(config.algorithm, **gan_options(config))
 
 
 MODEL = Model(

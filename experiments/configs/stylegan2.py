@@ -13,7 +13,7 @@ from typing import Any
 from core.errors import InputError
 from experiments.data.config import DataConfig
 from experiments.model import Model, Run
-from experiments.tasks.generation import LabelledGeneration, check_classes
+from experiments.tasks.generation import LabelledGeneration, check_classes, gan_options
 from experiments.tasks.imports import stylegan2_features, stylegan2_settings
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import, check_imported
@@ -186,14 +186,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN2:
         ValueError: a resolution that the networks cannot have, or classes without labels.
     """
     check_classes(config)
-    return StyleGAN2(
-        config.algorithm,
-        size=config.data.size,
-        channels=config.data.channels,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return StyleGAN2(config.algorithm, channels=config.data.channels, **gan_options(config))
 
 
 MODEL = Model(

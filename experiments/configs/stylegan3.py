@@ -8,7 +8,7 @@ python -m experiments.run --model=stylegan3 --mode=sample --seeds=0-3 --rotate=3
 from experiments.configs.stylegan2 import StyledGeneration
 from experiments.data.config import DataConfig
 from experiments.model import Model
-from experiments.tasks.generation import check_classes
+from experiments.tasks.generation import check_classes, gan_options
 from experiments.tasks.imports import stylegan2_features, stylegan2_settings, stylegan3_features
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
@@ -106,13 +106,7 @@ def build(config: RunConfig, epoch: int, budget: int) -> StyleGAN3:
         ValueError: a resolution that the networks cannot have, or classes without labels.
     """
     check_classes(config)
-    return StyleGAN3(
-        config.algorithm,
-        size=config.data.size,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return StyleGAN3(config.algorithm, **gan_options(config))
 
 
 MODEL = Model(

@@ -186,6 +186,16 @@ class LabelledGeneration(Generation):
             )
 
 
+def gan_options(config: RunConfig) -> dict[str, Any]:
+    """What every GAN of this task takes beside its hyper-parameters."""
+    return {
+        "size": config.data.size,
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+        "xla": config.xla,
+    }
+
+
 def check_classes(config: RunConfig) -> None:
     """Raises ValueError for classes that the data does not give (`data.labels`)."""
     if config.algorithm.classes and not config.data.labels:
