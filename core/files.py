@@ -1,8 +1,9 @@
-"""Writing files whole or not at all, and reading records of one JSON object a line."""
+"""Writing files whole or not at all; opening regular files; reading JSON, whole or line by line."""
 
 import hashlib
 import json
 import os
+import stat
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,81 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import InputError
+from core.names import reason, short
+
+
+def open_regular(path: str | Path, mode: str = "rb", **how: Any) -> Any:
+    """Opens a file for reading as `open` does, if it is a regular file.
+
+    A pipe would be waited for without end, and some devices never end. Links are followed.
+
+    Args:
+        path: of the file.
+        mode, how: the other arguments of `open`.
+
+    Raises:
+        InputError: it is a pipe, a device or a socket.
+        OSError: it cannot be opened.
+    """
+    return open(path, mode, opener=_open_regular, **how)  # noqa: SIM115 the caller closes it
+
+
+def _open_regular(path, flags):
+    _check_regular(path, os.stat(path))  # before it is opened: opening alone may do something
+    opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # and it may have changed since
+    try:
+        _check_regular(path, os.fstat(opened))
+    except BaseException:
+        os.close(opened)
+        raise
+    return opened
+
+
+def check_regular(path: str | Path) -> None:
+    """Refuses what `open_regular` refuses, for a library that opens a file by its name.
+
+    Raises:
+        InputError: it is a pipe, a device or a socket.
+        OSError: the system cannot look at it.
+    """
+    _check_regular(path, os.stat(path))
+
+
+def _check_regular(path, status):
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        kind = "a pipe" if stat.S_ISFIFO(status.st_mode) else "a device or a socket"
+        raise InputError(f"{path}: {kind}, expected a regular file. Save its contents to a file.")
+
+
+def read_regular(path: str | Path) -> bytes:
+    """The contents of a file that `open_regular`, which says what it raises, opens."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def append_text(path: str | Path, text: str) -> None:
+    """Adds text, as UTF-8, to a regular file, which is made if it does not exist.
+
+    Raises:
+        InputError: it is a pipe, a device or a socket.
+        OSError: it cannot be written.
+    """
+    with suppress(FileNotFoundError):
+        check_regular(path)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def file_id(path: Path) -> tuple[int, int] | None:
+    """Returns an id that all paths of one file share, whatever links or case they use.
+
+    It is None for a file that does not exist.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def write_whole(
@@ -34,9 +110,10 @@ def write_whole(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
+    except BaseException:
         with suppress(OSError):
             temporary.unlink()
+        raise
     if durable:
         _sync_folder(path.parent)
 
@@ -61,6 +138,37 @@ def _sync_folder(path: Path) -> None:
             os.close(descriptor)
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of JSON text, whose whole numbers have at most 64 bits.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, nested too deeply, or has a larger number.
+    """
+    try:
+        return json.loads(text.decode() if isinstance(text, bytes) else text, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+        raise ValueError(f"has the number {short(digits, 24)}, too large")
+    return int(digits)
+
+
+def read_json(path: str | Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: the file cannot be read or is not JSON.
+    """
+    try:
+        with open_regular(path) as file:
+            return parse_json(file.read())
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read ({reason(error)}), expected JSON.") from error
+
+
 def read_json_lines(
     path: str | Path,
     *,
@@ -80,18 +188,18 @@ def read_json_lines(
         InputError: a damaged line; names the file and the line.
         OSError: the file cannot be read.
     """
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open_regular(path) as file:
         lines = list(file)
     values = []
     for number, line in enumerate(lines, 1):
         try:
-            value = json.loads(line)
+            value = parse_json(line)
             check(value)
         except (KeyError, TypeError, ValueError) as error:
-            if skip_damaged or (torn_end and not line.endswith("\n")):
+            if skip_damaged or (torn_end and not line.endswith(b"\n")):
                 continue
             raise InputError(
-                f"{path}, line {number}: not a line of a record ({error!r}). Remove it."
+                f"{path}, line {number}: not a line of a record ({reason(error)}). Remove it."
             ) from error
         values.append(value)
     return values
@@ -100,7 +208,7 @@ def read_json_lines(
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
-    with open(path, "rb") as opened:
+    with open_regular(path) as opened:
         while block := opened.read(2**20):
             digest.update(block)
     return digest.hexdigest()

@@ -13,7 +13,6 @@ by `transpose(2, 3, 1, 0)`, which are `[kh, kw, I, O]` and `[kh, kw, O, I]`. Bat
 bias become gamma and beta, its running statistics the moving ones.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,8 +22,9 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.files import open_regular, parse_json
 from core.named_state import NamedState
-from core.names import hint
+from core.names import hint, reason, short
 from core.nvidia_file import is_torch_pickle
 from core.nvidia_file import read as read_nvidia
 from core.tf1_file import read_networks
@@ -35,6 +35,7 @@ State = dict[str, np.ndarray]
 Layers = Iterable[str] | Mapping[str, tuple[str, ...]]
 
 Rows = Iterable[tuple[str, keras.Variable, Callable[[np.ndarray], np.ndarray]]]
+Shapes = Iterable[tuple[str, tuple[int, ...]]]  # of arrays, by official name and in their layout
 
 CONVOLUTION, UNBIASED_CONVOLUTION = ("weight", "bias"), ("weight",)
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
@@ -93,6 +94,7 @@ def import_network(
             network, or one that disagrees with `config`.
     """
     source, (arrays, plan) = _subject(state), _plan(kinds, kind, state, readers or {})
+    config = {key: _plain(value) for key, value in config.items()}
     _check_config(source, kind, plan, config)
     chosen = {k: v for k, v in config.items() if k in plan.choices and v is not None}
     chosen = plan.config | plan.choices | chosen
@@ -152,7 +154,7 @@ def array_shape(state: State, name: str, axes: int) -> tuple[int, ...]:
         raise InputError(f"has no {name}: is the file complete?")
     found = state[name].shape
     if len(found) != axes or 0 in found:
-        raise InputError(f"has {name} of shape {found}, expected {axes} numbers above 0")
+        raise InputError(f"has {short(name)} of shape {found}, expected {axes} numbers above 0")
     return found
 
 
@@ -164,8 +166,25 @@ def kernel_shape(state: State, layer: str) -> tuple[int, ...]:
     """
     shape = state[f"{layer}.weight"].shape
     if len(shape) != 4 or 0 in shape:
+        layer = short(layer)
         raise InputError(f"has {layer}.weight of shape {shape}, expected a convolution's 4 numbers")
     return shape
+
+
+def check_shapes(state: State, shapes: Shapes) -> None:
+    """Checks the shapes of arrays, before a network is built.
+
+    A network is as large as the sizes that are read from a few arrays. Where all kernels agree with
+    these sizes, it is no larger than the file, and a small file cannot ask for one that takes the
+    machine's memory.
+
+    Raises:
+        InputError: names the first array that is missing or has another shape.
+    """
+    for name, expected in shapes:
+        found = array_shape(state, name, len(expected))
+        if found != expected:
+            raise InputError(f"has {short(name)} of shape {found}, expected {expected}")
 
 
 def indices(state: State, pattern: str) -> list[int]:
@@ -175,7 +194,7 @@ def indices(state: State, pattern: str) -> list[int]:
 
 def first_few(names: Iterable[str]) -> str:
     """The first four names, for a message, and how many more there are."""
-    names = [name[:60] for name in names] or ["none"]
+    names = [short(name) for name in names] or ["none"]
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
@@ -211,6 +230,10 @@ def _read(state, kind: str, readers: Readers) -> State:
         return NamedState(read_state_dict(state), _settings_beside(Path(state)))
     wrapped = bool(state) and all(name.startswith("module.") for name in state)
     arrays = {name[7 * wrapped :]: np.asarray(value) for name, value in state.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            source = f"{_subject(state)} has {short(name)}"
+            raise InputError(f"{source} of type {array.dtype}, expected numbers.")
     return NamedState(arrays, getattr(state, "settings", None))
 
 
@@ -221,11 +244,12 @@ def _settings_beside(path: Path) -> dict[str, Any]:
     if not beside.exists():
         return {}
     try:
-        found = json.loads(beside.read_text(encoding="utf-8"))
+        with open_regular(beside) as file:
+            found = parse_json(file.read())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{beside} cannot be read ({error}), expected the settings of {path.name}: mend it, or "
-            "take it away."
+            f"{beside} cannot be read ({reason(error)}), expected the settings of {path.name}: "
+            "mend it, or take it away."
         ) from error
     return found if isinstance(found, dict) and "class_name" in found else {}
 
@@ -266,13 +290,14 @@ def _fill_rows(rows: list, state: State) -> None:
     _check_all(state, [name for name, _, _ in rows])
     pairs = []
     for name, variable, convert in rows:
-        value = _finite(name, state)
+        value = _float32(name, state)
         wrong = InputError(
-            f"has {name} of shape {value.shape}, which does not fit {tuple(variable.shape)} here"
+            f"has {short(name)} of shape {value.shape}, which does not fit "
+            f"{tuple(variable.shape)} here"
         )
         try:
             value = convert(value)
-        except ValueError as error:
+        except (ValueError, IndexError, TypeError) as error:  # of another rank
             raise wrong from error
         if value.shape != tuple(variable.shape):
             raise wrong
@@ -281,10 +306,16 @@ def _fill_rows(rows: list, state: State) -> None:
         variable.assign(np.asarray(value, "float32"))
 
 
-def _finite(name, state):
-    if not np.isfinite(state[name]).all():
-        raise InputError(f"has NaN or infinity in {name}: the training diverged, or it is damaged")
-    return state[name]
+def _float32(name: str, state: State) -> np.ndarray:
+    """The array of that name as float32, finite."""
+    with np.errstate(over="ignore"):  # an overflow gives infinity
+        value = state[name].astype("float32", copy=False)
+    if not np.isfinite(value).all():
+        raise InputError(
+            f"has NaN or infinity in {short(name)}, or numbers beyond float32: the training "
+            "diverged, or it is damaged"
+        )
+    return value
 
 
 def _parts(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
@@ -297,11 +328,17 @@ def _parts(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
 
 def _to_keras(name: str, state: State, shape: tuple[int, ...]) -> np.ndarray:
     """The array of that name in Keras' layout, float32, of the shape wanted and finite."""
-    value = _finite(name, state)
+    value = _float32(name, state)
     official = tuple(shape[axis] for axis in (3, 2, 0, 1)) if len(shape) == 4 else shape
     if value.shape != official:
-        raise InputError(f"has {name} of shape {value.shape}, expected {official}")
-    return np.asarray(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value, "float32")
+        raise InputError(f"has {short(name)} of shape {value.shape}, expected {official}")
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+
+
+def _plain(value: Any) -> Any:
+    """A hyper-parameter as networks keep them: numbers of NumPy as Python's, several as a tuple."""
+    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _pairs(config: Mapping) -> str:

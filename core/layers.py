@@ -38,6 +38,13 @@ class PaddedConv2D(keras.layers.Conv2D):
             inputs = ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode=self.pad_mode)
         return super().call(inputs)
 
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        once = self.groups == 1 and set(self.strides + self.dilation_rate) == {1}
+        few = self.filters <= 4 and self.kernel_size[1] > 1 and self.compute_dtype == "float32"
+        if once and few and self.data_format == "channels_last" and engine.on_cpu():
+            return conv_to_few(inputs, kernel)
+        return super().convolution_op(inputs, kernel)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         n, h, w, c = input_shape
         grow = 2 * self.pad
@@ -48,6 +55,28 @@ class PaddedConv2D(keras.layers.Conv2D):
         config = super().get_config()
         config.pop("padding")
         return config | {"pad": self.pad, "pad_mode": self.pad_mode}
+
+
+def conv_to_few(x: Tensor, kernel: Tensor) -> Tensor:
+    """A convolution to few channels, such as the colours of a picture, as it is fast on a CPU.
+
+    CPUs compute eight channels or more at a time; with three of them the usual convolution and its
+    gradients take two to six times as long (docs/benchmarks.md). So the columns of the kernel
+    become channels: one column to `kw * K` channels, each K of which are then moved to their place
+    and added.
+
+    Args:
+        x: `[N, H, W, C]`.
+        kernel: `[kh, kw, C, K]`.
+
+    Returns:
+        `[N, H - kh + 1, W - kw + 1, K]`, as `keras.ops.conv(x, kernel)` without padding.
+    """
+    kh, kw, channels, few = kernel.shape
+    column = ops.reshape(ops.transpose(kernel, (0, 2, 1, 3)), (kh, 1, channels, kw * few))
+    parts = ops.split(ops.conv(x, column, 1, "valid"), kw, axis=-1)
+    first, *others = [part[:, :, i : i - kw + 1 or None] for i, part in enumerate(parts)]
+    return sum(others, start=first)
 
 
 @keras.saving.register_keras_serializable("core")

@@ -3,9 +3,12 @@
 import ctypes
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from core.errors import InputError
 
 UNKNOWN = 4 * 2**30  # bytes that count as free where the system does not tell
 # mallopt(3) of glibc: the numbers of malloc.h, and values. From 1 GiB on a block is mapped on its
@@ -20,6 +23,35 @@ def free_memory() -> int:
         return int(psutil.virtual_memory().available)
     except (OSError, RuntimeError):  # a container without the system's own counters
         return UNKNOWN
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process can have at most: the machine's, or its container's."""
+    try:
+        total = int(psutil.virtual_memory().total)
+    except (OSError, RuntimeError):
+        return UNKNOWN
+    with suppress(OSError, ValueError):  # "max" is no number
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8")))
+    return total
+
+
+def check_fits(size: int, what: str, remedy: str) -> None:
+    """Refuses what cannot fit into the memory of any process here.
+
+    Args:
+        size: how many bytes it takes at least.
+        what: what takes them, for the message.
+        remedy: what to do, a sentence.
+
+    Raises:
+        InputError: it is more than `machine_memory`; says both.
+    """
+    if size > (there := machine_memory()):
+        raise InputError(
+            f"{what}: {size / 2**30:,.1f} GiB or more of memory, and there are "
+            f"{there / 2**30:,.1f} GiB. {remedy}"
+        )
 
 
 def peak_memory() -> int:

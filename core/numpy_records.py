@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from core.names import short
 from core.safe_pickle import Call, Record
 
 _KINDS = {f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"} | {"b1"}
@@ -53,7 +54,7 @@ def array(record: Array) -> np.ndarray:
     kind = _dtype(dtype)
     sizes = [_checked(n, int) for n in _checked(shape, tuple)]
     if type(raw) is not bytes or len(sizes) > 32 or len(raw) != kind.itemsize * math.prod(sizes):
-        raise InputError(f"has an array whose bytes do not fit its shape {sizes[:8]} of {kind}")
+        raise InputError(f"has an array whose bytes do not fit its shape {short(sizes)} of {kind}")
     flat = np.frombuffer(raw, kind).astype(kind.newbyteorder("="))
     return flat.reshape(sizes, order="F" if columns_first else "C")
 
@@ -61,7 +62,7 @@ def array(record: Array) -> np.ndarray:
 def _dtype(record: Any) -> np.dtype:
     code = record.args[0] if isinstance(record, _Dtype) and record.args else None
     if type(code) is not str or code not in _KINDS:
-        name = code[:20] if type(code) is str else "unknown"
+        name = short(code, 20) if type(code) is str else "unknown"
         raise InputError(f"has an array of type {name}, expected numbers")
     order = _checked(record.state, tuple)[1]
     return np.dtype(code).newbyteorder("=" if order == "|" else _checked(order, str))

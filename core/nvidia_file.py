@@ -1,11 +1,13 @@
-"""Reads NVIDIA's PyTorch network pickles (`.pkl`) without PyTorch, executing nothing in them.
+"""Reads NVIDIA's PyTorch network pickles (`.pkl`), and those of code derived from theirs, without
+PyTorch, executing nothing in them.
 
 Such a file is a plain pickle of a dict with the networks `G`, `D` and `G_ema`, the moving average
 of G, or some of them. Each network and each of its layers is a call of
 `_reconstruct_persistent_obj` with a dict: `class_name`, `module_src`, the source code that made it,
 which is ignored here, and `state`, the attributes of the module, among them `_parameters`,
-`_buffers`, `_modules` and `_init_kwargs`. The elements of a tensor are a torch file inside the
-pickle.
+`_buffers`, `_modules` and `_init_kwargs`. In R3GAN's pickles, networks and layers may also be
+ordinary objects of their classes, which do not say how they were made. The elements of a tensor are
+a torch file inside the pickle.
 
 Sources: what the pickles of NVlabs/stylegan2-ada-pytorch @ d72cc7d and NVlabs/stylegan3 @ c233a91
 hold (torch_utils/persistence.py; training/training_loop.py says what is saved).
@@ -21,15 +23,34 @@ import numpy as np
 
 from core import numpy_records, safe_pickle
 from core.errors import InputError
+from core.files import open_regular
+from core.names import reason, short
 from core.safe_pickle import Call, Record
 from core.torch_file import GLOBALS, NestedStorage, Tensor, cut, read_storage
 
-_LARGEST = 2 << 30  # bytes; a StyleGAN2 of 1024 pixels has 360 MB
-_ADVICE = "Give a network .pkl of stylegan2-ada-pytorch or stylegan3"
+_LARGEST = 4 << 30  # bytes; a StyleGAN2 of 1024 pixels has 360 MB, an R3GAN with its Adams 3 GB
+_ADVICE = "Give a network .pkl of stylegan2-ada-pytorch, stylegan3 or R3GAN"
+_CLASSES = ("R3GAN", "training.networks", "torch.nn.modules")  # where ordinary objects are from
 
 
 class _Module(Record):
     """Stands for a network or a layer; `args` are (dict of class_name, state, ...)."""
+
+
+class _Ordinary(_Module):
+    """Stands for one that is an ordinary object: `state` are its attributes."""
+
+
+class _Globals(dict[tuple[str, str], Any]):
+    """What stands for each global; all of the modules in `_CLASSES` are `_Ordinary`."""
+
+    def __contains__(self, key: Any) -> bool:
+        return super().__contains__(key) or f"{key[0]}.".startswith(
+            tuple(f"{module}." for module in _CLASSES)
+        )
+
+    def __missing__(self, key: tuple[str, str]) -> Any:
+        return Call(_Ordinary)
 
 
 def _nested(content: Any) -> NestedStorage:
@@ -43,7 +64,7 @@ def _set(members: Any = ()) -> set:
     return set(members)
 
 
-_GLOBALS = {
+_KNOWN = {
     **GLOBALS,
     **numpy_records.GLOBALS,
     ("torch_utils.persistence", "_reconstruct_persistent_obj"): Call(_Module),
@@ -56,6 +77,7 @@ _GLOBALS = {
     ("builtins", "set"): Call(_set),
     ("__builtin__", "set"): Call(_set),
 }
+_GLOBALS = _Globals(_KNOWN)
 
 
 def is_torch_pickle(path: str | Path) -> bool:
@@ -64,7 +86,7 @@ def is_torch_pickle(path: str | Path) -> bool:
     False where it cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return safe_pickle.first_opcode(file) == "EMPTY_DICT"
     except Exception:  # no such file, or not a pickle
         return False
@@ -83,7 +105,8 @@ def read(
         Arrays under the names and in the layout of PyTorch's `state_dict()`
         (`synthesis.b4.conv1.weight`, `[O, I, h, w]`), the caller's own; and the arguments of the
         network's class as plain Python values (`z_dim`, `img_resolution`, `synthesis_kwargs`, ...)
-        with the name of the class under `class_name`. The file does not name the class's module.
+        with the name of the class under `class_name`; {} where the network is an ordinary object.
+        The file does not name the class's module.
 
     Raises:
         InputError: no such file, damaged, without this network, or something else.
@@ -92,13 +115,13 @@ def read(
     try:
         if isinstance(path_or_bytes, bytes):
             return _read(io.BytesIO(path_or_bytes), which)
-        with open(path_or_bytes, "rb") as file:
+        with open_regular(path_or_bytes) as file:
             return _read(file, which)
     except InputError as error:
         raise InputError(f"{name} {error}.") from error
     except Exception as error:  # no such file, or whatever damage makes the reader raise
         raise InputError(
-            f"{name} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
+            f"{name} cannot be read ({reason(error)}), expected a "
             "network .pkl of PyTorch: check the path, or copy a truncated or damaged file again."
         ) from error
 
@@ -117,7 +140,7 @@ def _find(saved: Any, which: str) -> _Module:
     """The network of that name in the object saved."""
     if type(saved) is not dict:
         raise InputError(f"holds a {type(saved).__name__}, expected networks by name. {_ADVICE}")
-    networks = {str(k)[:40]: v for k, v in saved.items() if isinstance(v, _Module)}
+    networks = {short(k, 40): v for k, v in saved.items() if isinstance(v, _Module)}
     if which not in networks:
         raise InputError(
             f"has no network {which}; it has {', '.join(list(networks)[:8]) or 'none'}. {_ADVICE}"
@@ -126,7 +149,10 @@ def _find(saved: Any, which: str) -> _Module:
 
 
 def _attributes(module: Any) -> dict[str, Any]:
-    meta = module.args[0] if isinstance(module, _Module) and len(module.args) == 1 else {}
+    if isinstance(module, _Ordinary):
+        meta: Any = {"state": module.state}
+    else:
+        meta = module.args[0] if isinstance(module, _Module) and len(module.args) == 1 else {}
     if type(meta) is not dict or type(meta.get("state")) is not dict:
         raise InputError(f"has a module without state, expected layers of a network. {_ADVICE}")
     return meta["state"]
@@ -168,8 +194,10 @@ class _Storages:
 
 
 def _settings(network: _Module) -> dict[str, Any]:
+    if isinstance(network, _Ordinary):
+        return {}
     state, class_name = _attributes(network), network.args[0].get("class_name")
     given, unnamed = state.get("_init_kwargs"), state.get("_init_args")
     if type(given) is not dict or type(class_name) is not str or unnamed:
         raise InputError(f"does not name the settings of the network, expected it to. {_ADVICE}")
-    return {**safe_pickle.plain(given), "class_name": class_name[:80]}
+    return {**safe_pickle.plain(given), "class_name": short(class_name, 80)}

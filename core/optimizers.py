@@ -1,6 +1,7 @@
 """Optimizers as the official implementations have them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -24,18 +25,39 @@ class Adam(keras.optimizers.Adam):
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **kwargs):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
 
+    def second_decay(self) -> Any:
+        """The decay of the second moment at this step."""
+        return float(self.beta_2)
+
     def update_step(
         self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
     ) -> None:
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         self.assign_add(m, (gradient - m) * (1 - self.beta_1))
-        self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
+        beta_2 = self.second_decay()
+        self.assign_add(v, (ops.square(gradient) - v) * (1 - beta_2))
         step = ops.cast(self.iterations + 1, "float32")
         unbiased_m = m / (1 - ops.power(float(self.beta_1), step))
-        unbiased_v = v / (1 - ops.power(float(self.beta_2), step))
+        unbiased_v = v / (1 - ops.power(beta_2, step))
         change = learning_rate * unbiased_m / (ops.sqrt(unbiased_v) + self.epsilon)
         self.assign_sub(variable, change)
+
+
+class ScheduledAdam(Adam):
+    """Adam whose second decay changes in training; the correction of the bias uses that of now.
+
+    Args:
+        schedule: called without arguments, gives the decay, a scalar.
+        kwargs: see `Adam`.
+    """
+
+    def __init__(self, *, schedule: Callable[[], Tensor], **kwargs):
+        super().__init__(**kwargs)
+        self.schedule = schedule
+
+    def second_decay(self) -> Tensor:
+        return self.schedule()
 
 
 def built(

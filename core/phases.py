@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 from keras import ops
@@ -77,6 +78,8 @@ class Algorithm:
             features; checkpoints leave them out.
         xla: compile the step with XLA on TensorFlow.
         channels: of the pictures.
+        batches_per_step: how many batches of the data a step takes, one behind the other; only one
+            counts as images seen.
         images: a variable that counts the images seen so far.
         current_stage: the stage that training is in.
     """
@@ -89,6 +92,7 @@ class Algorithm:
     frozen: dict[str, keras.Model] = field(default_factory=dict)
     xla: bool = False
     channels: int = 3
+    batches_per_step: int = 1
 
     def __post_init__(self):
         self.images = keras.Variable(0, dtype="int32", trainable=False, name="images")
@@ -112,7 +116,7 @@ class Algorithm:
 
     def batch_size(self, batch: Batch) -> int:
         """How many images a batch adds to the count of images seen."""
-        return len(next(iter(batch.values())))
+        return len(next(iter(batch.values()))) // self.batches_per_step
 
     def shape(self, stage: Stage) -> tuple[int, ...]:
         """The shape `(N, H, W, channels)` of the pictures that a step of a stage sees at once."""
@@ -150,6 +154,31 @@ class Algorithm:
     def holder(self, name: str) -> keras.Model:
         """The network that `take` gives weights to."""
         return self.networks[name]
+
+    def average_networks(self) -> dict[str, keras.Model]:
+        """The networks whose weights are moving averages, by the name of the one they follow."""
+        return {}
+
+    def start_from(self, other: "Algorithm") -> None:
+        """Takes over the networks of another one, the average for the average.
+
+        Where the other has no average, its network is the average to begin with.
+
+        Raises:
+            ValueError: a network has other layers or features; then nothing is taken.
+        """
+        given = other.networks | {f"average of {n}": x for n, x in other.average_networks().items()}
+        pairs: list[tuple[str, keras.Model, Any]] = []
+        pairs += [(name, network, given.get(name)) for name, network in self.networks.items()]
+        for name, network in self.average_networks().items():
+            full = f"average of {name}"
+            pairs.append((full, network, given.get(full, given.get(name))))
+        for name, own, theirs in pairs:
+            shapes = None if theirs is None else [w.shape for w in theirs.weights]
+            if shapes != [w.shape for w in own.weights]:
+                raise ValueError(f"its {name} has other layers or features than this one")
+        for _, own, theirs in pairs:
+            own.set_weights(theirs.get_weights())
 
     def groups(self) -> dict[str, list]:
         """Every variable that a checkpoint holds, by group: all that change."""

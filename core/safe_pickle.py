@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from core.errors import InputError
+from core.names import short
 
 DEEPEST = 100  # levels; those of a StyleGAN2 generator are 32
 MOST_OPCODES = 1_000_000  # StyleGAN3's pickles have some 30,000
@@ -72,7 +73,9 @@ def plain(value: Any, name: str = "settings") -> Any:
         InputError: names what is something else.
     """
     if isinstance(value, dict):
-        return {key: plain(part, f"{name[:80]}.{str(key)[:40]}") for key, part in value.items()}
+        return {
+            key: plain(part, f"{short(name, 80)}.{short(key, 40)}") for key, part in value.items()
+        }
     if isinstance(value, (list, tuple, set)):
         return type(value)(plain(part, name) for part in value)
     if type(value) in _KEYS:
@@ -336,4 +339,4 @@ class _Machine:
 
 
 def _short(name: Any) -> str:
-    return name[:80] if type(name) is str else f"a {type(name).__name__}"
+    return short(name, 80) if type(name) is str else f"a {type(name).__name__}"

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from core.files import open_regular
+from core.names import reason, short
 
 _ADVICE = "Give the folder that holds saved_model.pb, or a .tar.gz of it"
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -56,7 +58,7 @@ def read_saved_model(path: str | Path) -> dict[str, np.ndarray]:
         Exception
     ) as error:  # no such file, or whatever damage makes tarfile and TensorFlow raise
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
+            f"{path} cannot be read ({reason(error)}), expected a "
             "SavedModel: check the path, or copy a truncated or damaged file again."
         ) from error
 
@@ -64,7 +66,7 @@ def read_saved_model(path: str | Path) -> dict[str, np.ndarray]:
 def _read(path: Path) -> dict[str, np.ndarray]:
     if path.is_dir():
         return _read_folder(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         zipped = file.read(2) == b"\x1f\x8b"
     if not zipped:
         raise InputError(f"is neither a folder nor a .tar.gz. {_ADVICE}")
@@ -107,14 +109,14 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
     outside = ".." in PurePosixPath(name).parts or name.startswith("/")
     if outside or "\\" in name or PureWindowsPath(name).drive:
         raise InputError(
-            f"has the member {name[:80]!r}, expected names inside the folder. Nothing in it was "
+            f"has the member {short(name)!r}, expected names inside the folder. Nothing in it was "
             f"used. {_ADVICE}"
         )
     if member.isdir():
         return
     content = archive.extractfile(member) if member.isreg() and not member.sparse else None
     if content is None:
-        raise InputError(f"has the member {name[:80]!r}, a link or device. {_ADVICE}")
+        raise InputError(f"has the member {short(name)!r}, a link or device. {_ADVICE}")
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:

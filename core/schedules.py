@@ -1,4 +1,6 @@
-"""Schedules of the learning rate."""
+"""Schedules of the learning rate, and of what else changes with the images seen."""
+
+import math
 
 from keras import ops
 
@@ -37,3 +39,19 @@ def inverse_decay(base: float, steps: Tensor, decay: float) -> Tensor:
     Source: xunhuang1995/AdaIN-style @ 6d8ac28, train.lua:171-177, after Torch's `optim`.
     """
     return base / (1 + decay * steps)
+
+
+def cosine(start: float, end: float, images: Tensor, duration: float) -> Tensor:
+    """A value that goes from `start` to `end` along half a cosine, and then stays there.
+
+    With t = `images` / `duration`, at most 1: `end + (1 + cos(pi t)) / 2 * (start - end)`.
+
+    Args:
+        start, end: the first and the last value.
+        images: images seen, a float32 scalar.
+        duration: images after which `end` is reached.
+
+    Source: brownvc/R3GAN @ 19a7ddf, training/training_loop.py.
+    """
+    share = ops.minimum(images / duration, 1.0)
+    return end + 0.5 * (1.0 + ops.cos(math.pi * share)) * (start - end)

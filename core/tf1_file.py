@@ -13,7 +13,9 @@ from typing import Any
 
 from core import numpy_records, safe_pickle
 from core.errors import InputError
+from core.files import open_regular
 from core.named_state import NamedState
+from core.names import reason
 from core.safe_pickle import Call, Record
 
 _ADVICE = "Give a .pkl of ProGAN, StyleGAN or StyleGAN2 for TensorFlow 1"
@@ -47,7 +49,7 @@ def read_networks(path: str | Path) -> dict[str, NamedState]:
         InputError: no such file, damaged, or something other than these networks.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             saved = safe_pickle.load(file, _GLOBALS, _ADVICE)
         if not isinstance(saved, tuple) or not all(isinstance(n, _Network) for n in saved):
             raise InputError(f"holds a {type(saved).__name__}, expected (G, D, Gs). {_ADVICE}")
@@ -57,7 +59,7 @@ def read_networks(path: str | Path) -> dict[str, NamedState]:
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # no such file, or whatever damage makes pickle raise
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
+            f"{path} cannot be read ({reason(error)}), expected a "
             "network .pkl of NVIDIA's: check the path, or copy a truncated or damaged file again."
         ) from error
 

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.errors import InputError
+from core.files import open_regular
+from core.names import reason, short
 
 _ADVICE = "Give a .tflite file as TensorFlow's converter writes it"
 _IDENTIFIER = b"TFL3"
@@ -84,7 +86,7 @@ def read_tflite(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # no such file, or whatever a damaged offset makes flatbuffers raise
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
+            f"{path} cannot be read ({reason(error)}), expected a "
             "TFLite file: check the path, or copy a truncated or damaged file again."
         ) from error
 
@@ -106,7 +108,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _load(path: Path) -> bytes:
     """The bytes of the file, which begins as a TFLite file does."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         raw = file.read(_MAX_BYTES + 1)
     if len(raw) > _MAX_BYTES:
         raise InputError(f"is too large, expected at most {_MAX_BYTES >> 20} MiB. {_ADVICE}")
@@ -160,7 +162,7 @@ def _constant(tensor: Any, data: Any, kind: str | None) -> _Constant | None:
     packed = tensor.Sparsity() is not None or (scaled and quantisation.DetailsType())
     if kind not in _DTYPES or packed:
         raise InputError(
-            f"has {name[:80]} of type {kind or tensor.Type()}{', packed' if packed else ''}, "
+            f"has {short(name)} of type {kind or tensor.Type()}{', packed' if packed else ''}, "
             f"expected {', '.join(_DTYPES)}, each value by itself. {_ADVICE}"
         )
     shape = _shape(tensor)
@@ -177,7 +179,7 @@ def _constant(tensor: Any, data: Any, kind: str | None) -> _Constant | None:
 def _stored(raw: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], name: str) -> np.ndarray:
     if min(shape, default=0) < 0 or len(raw) != math.prod(shape) * dtype.itemsize:
         raise InputError(
-            f"is truncated or damaged: {len(raw)} bytes of {name[:80]}, expected "
+            f"is truncated or damaged: {len(raw)} bytes of {short(name)}, expected "
             f"{list(shape)} x {dtype.itemsize}. Download or copy it again"
         )
     return raw.view(dtype)
@@ -193,7 +195,7 @@ def _name(tensor: Any) -> str:
 def _shape(tensor: Any) -> tuple[int, ...]:
     if tensor.ShapeLength() > _MAX_RANK:
         raise InputError(
-            f"has {_name(tensor)[:80]} of {tensor.ShapeLength()} axes, expected at most "
+            f"has {short(_name(tensor))} of {tensor.ShapeLength()} axes, expected at most "
             f"{_MAX_RANK}. {_ADVICE}"
         )
     return tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))
@@ -206,7 +208,7 @@ def _along(values: np.ndarray, axis: int, shape: tuple[int, ...], name: str) -> 
         return values.reshape(())
     if not 0 <= axis < len(shape) or len(values) != shape[axis]:
         raise InputError(
-            f"has {len(values)} scales or zero points along axis {axis} of {name[:80]} of shape "
+            f"has {len(values)} scales or zero points along axis {axis} of {short(name)} of shape "
             f"{list(shape)}, expected one, or one for each index. {_ADVICE}"
         )
     return values.reshape([-1 if i == axis else 1 for i in range(len(shape))])
@@ -268,7 +270,7 @@ def _names(constants: dict[int, _Constant], layers: Iterable[_Layer]) -> list[tu
     ]
     name, count = Counter(name for name, _ in pairs).most_common(1)[0] if pairs else ("", 1)
     if count > 1:
-        raise InputError(f"has {count} arrays of name {name[:80]!r}, expected one. {_ADVICE}")
+        raise InputError(f"has {count} arrays of name {short(name)!r}, expected one. {_ADVICE}")
     return pairs
 
 

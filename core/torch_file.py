@@ -25,6 +25,8 @@ import numpy as np
 
 from core import safe_pickle
 from core.errors import InputError
+from core.files import open_regular
+from core.names import reason, short
 from core.safe_pickle import Call, dictionary
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -107,8 +109,8 @@ def _decode(raw: bytes, storage: _Storage, order: Any) -> np.ndarray:
     dtype = _DTYPES[storage.kind]
     if len(raw) != storage.count * dtype.itemsize:
         raise InputError(
-            f"is truncated or damaged: {len(raw)} bytes of storage {storage.key[:40]}, expected "
-            f"{storage.count} x {dtype.itemsize}. Download or copy it again"
+            f"is truncated or damaged: {len(raw)} bytes of storage {short(storage.key, 40)}, "
+            f"expected {short(storage.count)} x {dtype.itemsize}. Download or copy it again"
         )
     values = np.frombuffer(raw, dtype.newbyteorder(order)).astype(dtype, copy=False)
     if storage.kind == "BFloat16Storage":
@@ -119,7 +121,7 @@ def _decode(raw: bytes, storage: _Storage, order: Any) -> np.ndarray:
 def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED or info.file_size > archive.start_dir:
-        raise InputError(f"has the compressed or damaged entry {name[:80]}. {_ADVICE}")
+        raise InputError(f"has the compressed or damaged entry {short(name)}. {_ADVICE}")
     return archive.read(info)
 
 
@@ -202,7 +204,7 @@ def _array(tensor: Tensor, values: np.ndarray) -> np.ndarray:
     inside = 0 in size or (last < len(values) and math.prod(size) <= len(values))
     if min(offset, *size, *stride, 0) < 0 or not inside:
         raise InputError(
-            f"has a tensor of size {list(size[:8])} and strides {list(stride[:8])}, "
+            f"has a tensor of size {short(list(size))} and strides {short(list(stride))}, "
             f"expected it inside its {len(values)} elements. {_ADVICE}"
         )
     strides = [step * values.itemsize for step in stride]
@@ -217,7 +219,7 @@ def _find_state_dict(saved: Any) -> dict[str, Tensor]:
         if entries and all(isinstance(k, str) and type(v) is Tensor for k, v in entries.items()):
             wrapped = all(name.startswith("module.") for name in entries)
             return {name[7 * wrapped :]: tensor for name, tensor in entries.items()}
-    keys = [str(key)[:40] for key in list(mapping)[:5]]
+    keys = [short(key, 40) for key in list(mapping)[:5]]
     raise InputError(
         f"holds a {type(saved).__name__.strip('_').lower()} (keys {keys}), expected tensors by "
         f"name, perhaps under one of the keys {', '.join(_WRAPPERS)}. {_ADVICE}"
@@ -237,7 +239,7 @@ def _check_start(start: bytes) -> None:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(256)
     _check_start(start)
     if start.startswith(b"PK"):
@@ -270,6 +272,6 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # no such file, or whatever damage makes pickle and zipfile raise
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected a "
+            f"{path} cannot be read ({reason(error)}), expected a "
             f"PyTorch file: check the path, or copy a truncated or damaged file again."
         ) from error

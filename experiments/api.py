@@ -8,23 +8,30 @@
 Set `KERAS_BACKEND` before this import to run on JAX.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from core import engine
+from core.engine import processes
 from core.errors import InputError
-from core.names import nearest
+from core.given_numbers import whole_number
+from core.memory import check_fits
+from core.names import nearest, plain_name
+from core.paths import user_path
 from core.phases import Algorithm
 from core.picture_size import as_text
+from core.weight_limit import weights_within_memory
 from experiments import configs
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset
 from experiments.metrics import evaluation
 from experiments.model import Model, Run, open_task_data
-from experiments.training import loop
+from experiments.training import loop, starting
 from experiments.training.checkpoint import restore
 from experiments.training.config import RunConfig, flatten, override
 from experiments.training.rundir import RunDir, check_unchanged, read_config, stored_config
@@ -42,6 +49,7 @@ __all__ = [
     "train",
     "train_config",
 ]
+OWN_TO_A_PROCESS = ("data.threads", "metrics_weights")  # where several train together
 FREE = ("precision", "eval_images")  # what may change after training, beside the model's own
 
 
@@ -67,31 +75,16 @@ def make_config(
         if budget in changes and other not in changes:
             changes[other] = 0
     config = override(known.presets[preset], changes)
-    if isinstance(config.data, DataConfig) and not known.any_shape:
-        _check_squares(config)
+    if isinstance(config.data, DataConfig):
+        configs.check_pictures(config)
     return known.task.complete(config, known.presets, given)
-
-
-def _check_squares(config):
-    """Refuses what most networks cannot take: pictures that are no squares, or not RGB."""
-    data = config.data
-    able = ", ".join(name for name in configs.names() if configs.find(name).any_shape)
-    if not isinstance(data.size, int):
-        raise InputError(
-            f"data.size={as_text(data.size)}: {config.model} is trained on squares. Give one "
-            f"number, such as data.size={min(data.sides)}, or take one of {able}."
-        )
-    if data.channels != 3:
-        raise InputError(
-            f"data.channels={data.channels}: {config.model} is trained on RGB pictures, with 3. "
-            f"Leave it out, or take one of {able}."
-        )
 
 
 def default_run_dir(config: RunConfig) -> Path:
     """`runs/<model>/<name>`, with the name that the model's task gives."""
     model = configs.find(config.model)
-    return Path("runs") / config.model / model.task.run_name(config, model.presets[config.preset])
+    name = model.task.run_name(config, model.presets[config.preset])
+    return Path("runs") / config.model / plain_name(name)
 
 
 def open_data(
@@ -119,7 +112,9 @@ def train(
     preset: str = "quick",
     dataset: str | None = None,
     run_dir: str | Path | None = None,
-    devices: int | str = 1,
+    devices: int | str | None = None,
+    hosts: processes.Hosts | None = None,
+    other_backend: bool = False,
     say: Callable[[str], None] = print,
     **changes: Any,
 ) -> Run:
@@ -130,6 +125,8 @@ def train(
         dataset: as `--dataset`.
         run_dir: default `runs/<model>/<preset>-<dataset>`.
         devices: as `--devices`.
+        hosts: the processes that train together, see `core.engine.processes`; None: this one alone.
+        other_backend: as `--other_backend`.
         say: takes lines for a person.
         changes: leaves of the configuration; `__` stands for the dot (`data__size=128`).
 
@@ -141,36 +138,66 @@ def train(
     if dataset:
         changes["data.dataset"] = dataset
     config = make_config(model, preset, changes)
-    return train_config(config, run_dir or default_run_dir(config), devices=devices, say=say)
+    return train_config(
+        config,
+        run_dir or default_run_dir(config),
+        devices=devices,
+        hosts=hosts,
+        other_backend=other_backend,
+        say=say,
+    )
 
 
 def train_config(
     config: RunConfig,
     run_dir: str | Path,
     *,
-    devices: int | str = 1,
+    devices: int | str | None = None,
+    hosts: processes.Hosts | None = None,
+    other_backend: bool = False,
     say: Callable[[str], None] = print,
 ) -> Run:
     """`train` for a configuration that is complete."""
+    with processes.together(hosts):
+        said = say if processes.first() else _say_nothing
+        return _train(config, run_dir, devices, other_backend, said)
+
+
+def _say_nothing(line: str) -> None:
+    """What all processes but the first say."""
+
+
+def _train(config, run_dir, devices, other_backend, say):
     model = configs.find(config.model)
+    processes.agree(
+        "configuration", {k: v for k, v in flatten(config).items() if k not in OWN_TO_A_PROCESS}
+    )
     count = _set_up(config, model, devices)
     say_device(say)
-    directory = RunDir(run_dir, config)
+    directory = None
+    if processes.first():
+        directory = RunDir(run_dir, config, other_backend=other_backend)
     try:
         dataset = open_data(config, say)
         epoch = dataset.epoch if dataset else 1
         budget = config.budget(epoch)
-        run = build(config, epoch, budget, directory.path)
+        run = build(config, epoch, budget, user_path(run_dir))
         _check_levels(run.algorithm, count, devices)
         subject = model.task.subject(run, dataset)
         best_sign = evaluation.check_training(subject)
-        data = dataset.fingerprint() if dataset else {}
-        directory.store(config, data | own_fingerprint(run))
+        data = (dataset.fingerprint() if dataset else {}) | own_fingerprint(run)
+        data |= starting.start(run, load, say)
+        processes.agree("data", data)
+        if directory:
+            schedule = partial(model.task.longer, config)
+            found = {"contents": dataset.contents, "ranges": dataset.ranges} if dataset else {}
+            for line in directory.store(config, data, epoch=epoch, schedule=schedule, **found):
+                say(line)
         loop.train(
             run.algorithm,
             dataset,
             config,
-            directory.path,
+            run.run_dir,
             budget=budget,
             batches=model.task.batches,
             evaluate=lambda: model.task.evaluate(run, dataset),
@@ -179,12 +206,15 @@ def train_config(
                 model.task.subject(run, dataset), say, check
             ),
             best_sign=best_sign,
+            keep=directory.keep if directory else lambda: None,
             say=say,
         )
+        engine.separate(run.algorithm.variables())
         _say_left_out(dataset, say)
         return run
     finally:
-        directory.close()
+        if directory:
+            directory.close()
 
 
 def own_fingerprint(run: Run) -> dict[str, str]:
@@ -192,17 +222,32 @@ def own_fingerprint(run: Run) -> dict[str, str]:
     return run.task.fingerprint(run)
 
 
-def _set_up(config: RunConfig, model: Model, devices: int | str) -> int:
+def _set_up(config: RunConfig, model: Model, devices: int | str | None) -> int:
     """The engine for a configuration; returns the number of devices."""
-    if devices != "all" and not str(devices).isdigit():
+    together = processes.share()[1]
+    if together > 1 and not model.task.roles:
+        raise InputError(
+            f"--processes={together}: {config.model} is trained without pictures to spread over "
+            "processes. Train it in one."
+        )
+    devices = ("all" if together > 1 else 1) if devices is None else devices
+    if devices != "all" and whole_number(str(devices)) is None:
         raise InputError(f"--devices={devices}: expected a number from 1 up, or 'all'")
     count = engine.setup(devices, deterministic=config.deterministic, branches=model.branches)
     if config.batch_size % count:
+        flag, over = _spread(devices, count)
         raise InputError(
-            f"--devices={devices}: a batch of {config.batch_size} cannot be spread evenly over "
-            f"{count} devices. Give --set batch_size={count * max(1, config.batch_size // count)}."
+            f"{flag}: a batch of {config.batch_size} cannot be spread evenly over {over}. "
+            f"Give --set batch_size={count * max(1, config.batch_size // count)}."
         )
     return count
+
+
+def _spread(devices, count):
+    """Returns the flag that spreads batches, and over what, in words."""
+    if (together := processes.share()[1]) > 1:
+        return f"--processes={together}", f"the {count} devices of {together} processes"
+    return f"--devices={devices}", f"{count} devices"
 
 
 def say_device(say: Callable[[str], None]) -> None:
@@ -213,13 +258,14 @@ def say_device(say: Callable[[str], None]) -> None:
         say(missing)
 
 
-def _check_levels(algorithm: Algorithm, count: int, devices: int | str) -> None:
+def _check_levels(algorithm: Algorithm, count: int, devices: int | str | None) -> None:
     """Refuses batches of a growing model that cannot be spread, before the first hour is spent."""
     for stage in algorithm.stages:
         if stage.batch_size % count:
+            flag, over = _spread(devices, count)
             raise InputError(
-                f"--devices={devices}: the batch of {stage.batch_size} at {stage.size} pixels "
-                f"cannot be spread evenly over {count} devices. Change algorithm.batch_sizes."
+                f"{flag}: the batch of {stage.batch_size} at {stage.size} pixels cannot be spread "
+                f"evenly over {over}. Change algorithm.batch_sizes."
             )
 
 
@@ -249,19 +295,30 @@ def build(
     keras.config.set_dtype_policy(config.precision)
     model = configs.find(config.model)
     try:
-        if model.rebuild and not trains:
-            algorithm = model.rebuild(config)
-        else:
-            algorithm = model.build(config, epoch, budget)
+        with weights_within_memory(trains):
+            if model.rebuild and not trains:
+                algorithm = model.rebuild(config)
+            else:
+                algorithm = model.build(config, epoch, budget)
     except InputError:
         raise
     except ValueError as error:
         raise InputError(f"configuration: {error}") from error
     run = Run(config, Path(run_dir), algorithm, model)
     if trains:
+        _check_batches(algorithm)
         model.task.begin(run, load)
         keras.config.set_dtype_policy(config.precision)  # a run that was loaded has its own
     return run
+
+
+def _check_batches(algorithm: Algorithm) -> None:
+    """Refuses batches whose pictures alone do not fit into memory."""
+    for stage in algorithm.stages:
+        # float32
+        size = 4 * algorithm.batches_per_step * math.prod(algorithm.shape(stage))
+        what = f"batches of {stage.batch_size:,} pictures of {as_text(stage.size)} pixels"
+        check_fits(size, what, "Lower batch_size or data.size.")
 
 
 def load(
@@ -284,7 +341,7 @@ def load(
     Raises:
         InputError: no run directory, no such checkpoint in it, or a change of what was trained.
     """
-    path = Path(run_dir).expanduser()
+    path = user_path(run_dir, "--run_dir")
     model = configs.find(read_config(path / "config.json")["config"]["model"])
     config = stored_config(path, model.presets)
     changed = override(config, changes or {})

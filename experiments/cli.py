@@ -4,24 +4,20 @@ A flag is defined once, here. Which of them a model takes in which mode is said 
 (`experiments.model.Mode`), and `python -m experiments.run --model=NAME --help` shows it.
 """
 
+import io
 import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from core.errors import InputError, Interrupted, SettingError
-from core.names import nearest
+from core.errors import InputError, Interrupted, SettingError, one_line
+from experiments.flag_values import BACKENDS, check_values
 
 FLAGS = flags.FLAGS
-BACKENDS = ("tensorflow", "jax")
-DIRECTIONS = ("AtoB", "BtoA")
-FLOWS = ("tvl1", "dis")
-DISTANCES = ("lpips", "hed")
-METHODS = ("sefa", "ganspace")
-MOTIONS = ("circle", "turn")
 HELP = ("--help", "-help", "-h", "-?", "--helpshort")
 
 flags.DEFINE_string("model", "cyclegan", "Name of the model; --help lists all of them.")
@@ -36,7 +32,8 @@ flags.DEFINE_string(
     "dataset",
     None,
     "Training images: 'seasons', 'seasons_paired', 'faces' or 'photos' (come with the code), "
-    "'folder:PATH' (your own), 'folder:CONTENTS,folder:STYLES', or a name of TensorFlow Datasets. "
+    "'folder:PATH' (your own), 'zip:PATH' (the same in an archive, or one of StyleGAN's "
+    "dataset_tool), 'folder:CONTENTS,folder:STYLES', or a name of TensorFlow Datasets. "
     "Default: the preset's.",
 )
 flags.DEFINE_string(
@@ -47,10 +44,28 @@ flags.DEFINE_string(
     None,
     "Library that computes: tensorflow or jax. Default: what KERAS_BACKEND says, else tensorflow.",
 )
+flags.DEFINE_bool(
+    "other_backend",
+    False,
+    "Go on with a run on another backend than it was trained on so far. Its bits then differ from "
+    "those of a run on one backend.",
+)
 flags.DEFINE_string(
     "precision", None, "float32, mixed_bfloat16 or mixed_float16. Default: the preset's."
 )
-flags.DEFINE_string("devices", "1", "How many devices share each batch (JAX only), or 'all'.")
+flags.DEFINE_string(
+    "devices",
+    None,
+    "How many devices share each batch (JAX only), or 'all'. Default: 1; of several processes all.",
+)
+flags.DEFINE_string(
+    "coordinator",
+    None,
+    "HOST:PORT of process 0, for several processes that train together (JAX only). It and the next "
+    "two are not needed under SLURM, Open MPI and on TPU pods.",
+)
+flags.DEFINE_integer("processes", None, "How many processes train together; 1: this one alone.")
+flags.DEFINE_integer("process", None, "The number of this process, from 0 on.")
 flags.DEFINE_integer(
     "seed", None, "Seed of the initial weights, of the order of the images and of all noise."
 )
@@ -185,7 +200,8 @@ flags.DEFINE_string(
     "about their centre). Default: not at all.",
 )
 flags.DEFINE_integer("frames", None, "How many frames the walk has. Default: 120.")
-flags.DEFINE_float("fps", None, "Frames per second. Default: 25, or those of the video read.")
+flags.DEFINE_float("fps", None, "Frames per second. Default: 25, or the times of the video read.")
+flags.DEFINE_bool("sound", True, "Keep the sound of a video in an MP4; --nosound leaves it out.")
 flags.DEFINE_float(
     "steady",
     None,
@@ -208,11 +224,14 @@ EVERYWHERE = ("model", "preset", "mode", "run_dir", "backend", "precision", "set
 def say(line: str) -> None:
     """Prints a line for the person at the terminal, on standard error; results go to standard
     output."""
-    print(line, file=sys.stderr, flush=True)
+    print(one_line(line), file=sys.stderr, flush=True)
 
 
 def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -> Callable:
     """A main function that turns bad input into one line and exit status 1.
+
+    What nobody foresaw becomes a line, too, which names a file with the traceback; the exit status
+    is then 70 (EX_SOFTWARE of sysexits.h).
 
     Args:
         work: runs with the backend chosen; returns the exit status.
@@ -232,7 +251,8 @@ def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -
             select_backend()
             return work()
         except InputError as error:
-            say(f"error: {worded(error)}")
+            for line in f"error: {worded(error)}".split("\n"):
+                say(line)
             return 1
         except Interrupted as stop:
             say(f"{stop}. The same command goes on from here.")
@@ -240,8 +260,25 @@ def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -
         except KeyboardInterrupt:
             say("interrupted; nothing was lost that had been saved")
             return 130
+        except Exception as error:
+            say(f"error: {unforeseen(error)}")
+            return 70
 
     return main
+
+
+def unforeseen(error: Exception) -> str:
+    """Writes the traceback of an error to a file; the line that says so."""
+    told = f"this was not foreseen: {type(error).__name__}: {error}. What had been saved is kept."
+    words = f"{' '.join(sys.argv)}\n\n{''.join(traceback.format_exception(error))}"
+    try:
+        descriptor, path = tempfile.mkstemp(".txt", "traceback-")
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(words)
+    except OSError:  # no room for it: it is shown, then
+        sys.stderr.write(words)
+        return told
+    return f"{told} Please report it with {path}, which holds the traceback."
 
 
 def worded(error: InputError) -> str:
@@ -263,6 +300,9 @@ def start(
         work, check: see `command`.
         describe: the text of `--help`; None: absl's list of the flags of the main module.
     """
+    for stream in (sys.stdout, sys.stderr):  # a name that it cannot show ends nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):  # a closed pipe (… | head) ends the program silently
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     app.run(command(work, check), flags_parser=lambda argv: _parse(argv, describe))
@@ -283,56 +323,6 @@ def _show_help(argv, describe):
     FLAGS([argument for argument in argv if argument not in HELP])
     main = command(lambda: print(describe()) or 0)
     sys.exit(main(list(argv[:1])))
-
-
-def check_values() -> None:
-    """Refuses values of flags that no model and no mode takes.
-
-    Raises:
-        InputError: says what is expected.
-    """
-    choosing = {
-        "backend": BACKENDS,
-        "direction": DIRECTIONS,
-        "flow": FLOWS,
-        "distance": DISTANCES,
-        "method": METHODS,
-        "motion": MOTIONS,
-    }
-    for name, choices in choosing.items():
-        value = FLAGS[name].value
-        if value is not None and value not in choices:
-            raise InputError(f"--{name}={value}: unknown. {nearest(value, choices)}")
-    if FLAGS.steady is not None and not 0 <= FLAGS.steady < 1:
-        raise InputError(f"--steady={FLAGS.steady}: expected a number from 0 (off) to below 1.")
-    if FLAGS.alpha is not None and not 0 <= FLAGS.alpha <= 1:
-        raise InputError(f"--alpha={FLAGS.alpha}: expected a number from 0 to 1.")
-    for name in ("size", "longer_side", "shorter_side", "style_size"):
-        if (FLAGS[name].value or 0) < 0:
-            raise InputError(
-                f"--{name}={FLAGS[name].value}: expected a number of pixels, or 0 for the "
-                "picture's own size."
-            )
-    for text in FLAGS.style_weights:
-        try:
-            float(text)
-        except ValueError:
-            raise InputError(
-                f"--style_weights={','.join(FLAGS.style_weights)}: expected numbers separated by "
-                "commas, such as 0.7,0.3."
-            ) from None
-
-
-def either(flags_: flags.FlagValues, name: str, older: str = "size") -> int | None:
-    """The value of a flag, or of its older name where that was given.
-
-    Raises:
-        InputError: both were given.
-    """
-    values = [getattr(flags_, name), getattr(flags_, older)]
-    if None not in values:
-        raise InputError(f"--{name}, --{older}: two names of one setting. Give --{name} alone.")
-    return values[0] if values[1] is None else values[1]
 
 
 def select_backend() -> None:
@@ -375,13 +365,3 @@ def _import_quietly():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-def print_table(values: dict[str, float]) -> None:
-    """Prints names and numbers on standard output, one pair a line."""
-    for key, value in values.items():
-        if isinstance(value, float):
-            digits = ".3f" if abs(value) >= 0.1 else ".3g"  # kernel distances are small
-            print(f"{key:24} {value:10{digits}}")
-        else:
-            print(f"{key:24} {value:10}")

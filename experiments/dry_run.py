@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from core.errors import NotDownloadedError
+from core.names import shown
 from core.phases import Algorithm
 from core.picture_size import as_text
 from experiments import api
@@ -37,7 +38,7 @@ def describe(config: RunConfig, run_dir: Path) -> str:
         length = f"{amount} ({error})"
     algorithm = api.build(config, epoch, budget, run_dir).algorithm
     length = length.format(steps=_steps(algorithm.stages, budget))
-    rows = [("run_dir", run_dir), *flatten(config).items()]
+    rows = [("run_dir", str(run_dir)), *flatten(config).items()]
     lines = [f"{key:28} {_shown(key, value)}" for key, value in rows] + [""]
     lines += [
         f"{name:28} {network.count_params():,} parameters"
@@ -57,8 +58,9 @@ def describe(config: RunConfig, run_dir: Path) -> str:
 
 
 def _shown(key, value):
-    sized = key.endswith("size") and isinstance(value, tuple)
-    return as_text(value) if sized else value
+    if key.endswith("size") and isinstance(value, tuple):
+        return as_text(value)
+    return shown(value) if isinstance(value, str) else value
 
 
 def _steps(stages, budget) -> int:

@@ -18,13 +18,12 @@ from absl.flags import FlagValues
 
 from core.errors import InputError
 from core.phases import Algorithm
-from core.picture_size import Size
-from experiments.cli import print_table
 from experiments.data import pipeline
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.data.styles import read
 from experiments.metrics import evaluation
 from experiments.metrics.subject import Subject
+from experiments.tables import print_table
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from nst.stylizer import Stylizer
@@ -56,7 +55,9 @@ def _evaluate_mode(run: "Run", flags: FlagValues, say: Say) -> int:
     return 0
 
 
-TRAINING = ("images", "seed", "devices", "dry_run", "metrics", "metric_networks")
+HOSTS = ("coordinator", "processes", "process")
+WHERE = ("devices", *HOSTS, "other_backend")
+TRAINING = ("images", "seed", *WHERE, "dry_run", "metrics", "metric_networks")
 EVALUATE = Mode(
     "scores on the test images, or --metrics",
     _evaluate_mode,
@@ -123,7 +124,7 @@ class Task:
 
     def run_name(self, config: RunConfig, preset: RunConfig) -> str:
         """The name of the run's directory: `<preset>-<dataset>[-<label>][-seed<n>]`."""
-        name = config.data.dataset.replace("folder:", "")
+        name = config.data.dataset.replace("folder:", "").replace("zip:", "")
         name = "".join(c if c.isalnum() else "-" for c in name).strip("-")
         seed = f"seed{config.seed}" if config.seed else ""
         return "-".join(filter(None, (config.preset, name, self.label(config), seed)))
@@ -141,25 +142,19 @@ class Task:
             load: opens another run by its directory, see `experiments.api.load`.
         """
 
-    def batches(
-        self,
-        dataset: Any,
-        config: Any,
-        *,
-        size: Size,
-        batch_size: int,
-        start: int,
-        seed: int,
-    ) -> Iterator[dict]:
-        """Endless training batches, see `experiments.data.pipeline.batches`."""
-        return pipeline.batches(
-            dataset, config, size=size, batch_size=batch_size, start=start, seed=seed
-        )
+    def batches(self, dataset: Any, config: Any, **wanted: Any) -> Iterator[dict]:
+        """Endless training batches; takes what `experiments.data.pipeline.batches` takes."""
+        return pipeline.batches(dataset, config, **wanted)
 
     def fingerprint(self, run: "Run") -> dict[str, str]:
         """What training depends on beside the data set (pretrained weights, single pictures), each
         with a digest. A run whose digests changed is refused."""
         return {}
+
+    def longer(self, config: RunConfig, before: int, now: int, seen: int) -> str:
+        """What becomes, in words, of schedules that depend on the length of training, which was
+        `before` images and is `now`; so many are `seen`."""
+        return "The learning rate does not depend on the length."
 
     def finish(self, run: "Run", flags: FlagValues, say: Say) -> None:
         """Writes the result of a finished training, where there is one."""
@@ -391,6 +386,7 @@ def open_task_data(
         paired_test=data.paired_test,
         labels=data.labels,
         channels=data.channels,
+        limits=data.range,
         download=download,
         report=report,
     )

@@ -33,6 +33,7 @@ def _check_model() -> None:
 
 
 def _run() -> int:
+    from core.engine import processes
     from experiments import api
 
     model = configs.find(FLAGS.model)
@@ -47,8 +48,20 @@ def _run() -> int:
         print(describe(config, run_dir))
         return 0
     model.task.prepare(FLAGS, config)
-    say(f"training in {run_dir}")
-    run = api.train_config(config, run_dir, devices=FLAGS.devices, say=say)
+    hosts = processes.given(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
+    first = hosts is None or hosts.process == 0
+    if first:
+        say(f"training in {run_dir}")
+    run = api.train_config(
+        config,
+        run_dir,
+        devices=FLAGS.devices,
+        hosts=hosts,
+        other_backend=FLAGS.other_backend,
+        say=say,
+    )
+    if not first:
+        return 0
     say(f"done. Pictures: {run.run_dir}/samples; curves: tensorboard --logdir {run.run_dir}")
     model.task.finish(run, FLAGS, say)
     _print_scores(run)
@@ -105,11 +118,12 @@ def flag_changes(model: Any) -> dict[str, Any]:
 
 def _print_scores(run: Any) -> None:
     """Prints the newest scores of the run as a table on standard output."""
+    from experiments.tables import print_table
     from experiments.training.writer import read_metrics
 
     training = ("loss/", "learning_rate/", "images_per_second")
     rows = [r for r in read_metrics(run.run_dir) if not any(k.startswith(training) for k in r)]
-    cli.print_table({k: v for k, v in (rows[-1] if rows else {}).items() if k != "time"})
+    print_table({k: v for k, v in (rows[-1] if rows else {}).items() if k != "time"})
 
 
 def _trained(api: Any, model: Any, changes: dict[str, Any]) -> Path:
@@ -130,10 +144,14 @@ def _trained(api: Any, model: Any, changes: dict[str, Any]) -> Path:
 
 def _use(api: Any, model: Any) -> int:
     """Modes that need a trained run."""
+    from experiments.data.apart import keep_apart
+
     changes = flag_changes(model)
     run_dir = FLAGS.run_dir or _trained(api, model, changes)
     run = api.load(run_dir, changes, say, checkpoint=FLAGS.checkpoint or "last")
     api.say_device(say)
+    if FLAGS.output and run.task.roles:
+        keep_apart(FLAGS.output, run.config.data.dataset)
     modes = run.task.modes
     if FLAGS.mode not in modes:
         raise InputError(

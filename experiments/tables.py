@@ -4,20 +4,29 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from core.errors import InputError
+from core.errors import InputError, one_line
 from core.files import read_json_lines
+from core.names import reason
+from core.paths import user_path
 
 MISSING = "–"  # stands for a value that was not measured
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Returns a table in GitHub's Markdown; only the first column is aligned to the left."""
-    lines = ["| " + " | ".join(row) + " |" for row in (header, *rows)]
+    lines = ["| " + " | ".join(map(as_markdown, row)) + " |" for row in (header, *rows)]
     lines.insert(1, "|---|" + "---:|" * (len(header) - 1))
     return "\n".join(lines) + "\n"
+
+
+def as_markdown(text: str) -> str:
+    """Returns text that Markdown shows as it is: no HTML, no cell's end, no line's end."""
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", one_line(text))  # no names of characters
+    return text.replace("<", "&lt;").replace("|", r"\|")
 
 
 def comma_separated(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -50,6 +59,7 @@ def latex(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text):
+    text = text.replace("\\", r"\textbackslash{}")
     for mark in "&%_#":
         text = text.replace(mark, "\\" + mark)
     return text.replace(MISSING, "--").replace("∞", r"$\infty$").replace("×", r"$\times$")
@@ -74,10 +84,10 @@ def write(
     Raises:
         InputError: a file cannot be written.
     """
-    rows = [list(row) for row in rows]
+    header, *rows = ([one_line(cell) for cell in row] for row in (header, *rows))
     text = markdown(header, rows) + ("\n" + notes + "\n" if notes else "")
     parts = {"md": text, "csv": comma_separated(header, rows), "tex": latex(header, rows)}
-    folder = Path(folder).expanduser()
+    folder = user_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, content in parts.items():
@@ -87,16 +97,34 @@ def write(
     return text
 
 
-def read_lines(folder: str | Path, table: str) -> list[dict]:
+def read_lines(
+    folder: str | Path, table: str, check: Callable[[dict], None] = lambda row: None
+) -> list[dict]:
     """Returns the recorded rows of a table: lines of `<folder>/*.jsonl` with `"table": table`.
 
+    Args:
+        folder: the folder.
+        table: the name of the table.
+        check: raises ValueError for a row that is none of this table.
+
     Raises:
-        InputError: a line is not JSON; the message names the file and the line.
+        InputError: a line is not JSON, or not of this table; the message names the file and the
+            line.
     """
+
+    def ours(row: Any) -> bool:
+        return isinstance(row, dict) and row.get("table") == table
+
+    def check_ours(row: Any) -> None:
+        if ours(row):
+            check(row)
+
     lines = []
-    for path in sorted(Path(folder).expanduser().glob("*.jsonl")):
-        rows = read_json_lines(path)
-        lines += [row for row in rows if isinstance(row, dict) and row.get("table") == table]
+    for path in sorted(user_path(folder).glob("*.jsonl")):
+        try:
+            lines += [row for row in read_json_lines(path, check=check_ours) if ours(row)]
+        except OSError as error:
+            raise InputError(f"'{path}' cannot be read ({reason(error)}). Remove it.") from error
     return lines
 
 
@@ -106,10 +134,20 @@ def append_lines(path: str | Path, rows: Iterable[dict]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error}). Give another folder.") from error
+
+
+def print_table(values: dict[str, float]) -> None:
+    """Prints names and numbers on standard output, one pair a line."""
+    for key, value in values.items():
+        if isinstance(value, float):
+            digits = ".3f" if abs(value) >= 0.1 else ".3g"  # kernel distances are small
+            print(f"{key:24} {value:10{digits}}")
+        else:
+            print(f"{key:24} {value:10}")

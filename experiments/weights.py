@@ -11,8 +11,8 @@ from experiments import api, configs
 from experiments.model import Model
 from experiments.training import checkpoint
 from experiments.training.config import RunConfig, override
-from experiments.training.imported import RECORD, Import
-from experiments.training.rundir import RunDir, read_json, stored_config
+from experiments.training.imported import RECORD, Import, read_record
+from experiments.training.rundir import RunDir, stored_config
 
 PUBLISHED = "published"  # name of the run directory that packaged weights get
 
@@ -114,8 +114,14 @@ def _imported_before(run_dir, stored, say):
     progress = checkpoint.restore(run_dir, run.algorithm, say, tidy=True)
     if progress and progress["images"]:
         raise InputError(f"--run_dir={run_dir}: has been trained. Give another one.")
-    names = read_json(run_dir / RECORD) if progress and (run_dir / RECORD).exists() else {}
-    return {name: run.algorithm.holder(name).get_weights() for name in names}
+    names = read_record(run_dir) if progress else {}
+    try:
+        return {name: run.algorithm.holder(name).get_weights() for name in names}
+    except KeyError as error:
+        raise InputError(
+            f"--run_dir={run_dir}: {RECORD} names the network {error}, which {stored.model} does "
+            "not have. Give another one."
+        ) from error
 
 
 def _check_fit(weights, run, source):
@@ -131,10 +137,8 @@ def _check_fit(weights, run, source):
 
 def _record(run_dir, names, source):
     """Records which networks have imported weights; the others are random and must not be used."""
-    target = run_dir / RECORD
-    imported = read_json(target) if target.exists() else {}
-    imported |= dict.fromkeys(names, source)
-    write_json_whole(target, imported)
+    imported = read_record(run_dir) | dict.fromkeys(names, source)
+    write_json_whole(run_dir / RECORD, imported)
     return imported
 
 

@@ -2,22 +2,21 @@
 
 `import_network("cyclegan/resnet_generator", "latest_net_G_A.pth")` builds our network in the size
 that the file has and fills it (`core.importing` says how). A kind is a function in `KINDS`; those
-of TensorFlow 1 are in `gan.tf1_importers`, those of StyleGAN2 in `gan.nvidia_importers`, those of
-StyleGAN3 in `gan.stylegan3_importers`.
+of CUT are in `gan.cut_importers`, those of TensorFlow 1 in `gan.tf1_importers`, those of StyleGAN2
+in `gan.nvidia_importers`, those of StyleGAN3 in `gan.stylegan3_importers`, those of R3GAN in
+`gan.r3gan_importers`.
 
 Names and shapes: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py and
 models/base_model.py:144-174 (what is saved, and what is dropped on loading).
 """
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from core import importing
-from core.errors import InputError
 from core.importing import (
     BATCH_NORM,
     CONVOLUTION,
@@ -27,16 +26,21 @@ from core.importing import (
     Plan,
     State,
     check_names,
-    first_few,
+    check_shapes,
     indices,
     kernel_shape,
 )
-from gan import nvidia_importers, stylegan3_importers, tf1_importers
+from gan import (
+    cut_importers,
+    nvidia_importers,
+    r3gan_importers,
+    stylegan3_importers,
+    tf1_importers,
+    translator_shapes,
+)
 from gan.cyclegan.networks import patch_discriminator, resnet_generator
 from gan.pix2pix.networks import unet_generator
-
-# of normalisation layers; no parameters, and of instance norm never used (base_model.py:162-174)
-_STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
+from gan.translator_files import PATCH, RESNET, UNET, batch_normed, convolutions
 
 
 def import_network(kind: str, state: Mapping | Location, **config: Any) -> keras.Model:
@@ -46,7 +50,7 @@ def import_network(kind: str, state: Mapping | Location, **config: Any) -> keras
         kind: one of `KINDS`.
         state: arrays by official name, in their own layout, or a file of them: `.pth` of PyTorch,
             `.pkl` of NVIDIA's code for TensorFlow 1 or PyTorch (of its generators, the averaged
-            one, or the other one for "stylegan2/raw_generator").
+            one, or the other one for "stylegan2/raw_generator" and its like).
         config: hyper-parameters of the network (see `guess_config`). What is left out or None is
             taken from the file; what is given must agree with it. A file does not tell whether a
             "pix2pix/unet_generator" was trained with dropout: give `dropout=True` to have it.
@@ -77,8 +81,8 @@ def _resnet_generator(state: State) -> Plan:
     """`model.1` `.4` `.7` convolutions, from `.10` residual blocks, then two transposed
     convolutions and, 7 after the last block, one convolution; trained with dropout, a block's
     second convolution is its layer 6 instead of 5 (networks.py:315-437)."""
-    state = _convolutions(state, _RESNET)
-    blocks = indices(state, r"model\.(\d{1,4})\.conv_block\.")
+    state = convolutions(state, RESNET)
+    blocks = indices(state, r"model\.(\d{1,4})\.conv_block\.") or [10]
     dropout = f"model.{blocks[0]}.conv_block.6.weight" in state
     after = blocks[-1] + 1
     second = 6 if dropout else 5
@@ -88,17 +92,19 @@ def _resnet_generator(state: State) -> Plan:
     check_names(state, layers)
     ngf, channels = kernel_shape(state, "model.1")[:2]
     config = {"ngf": ngf, "n_blocks": after - 10, "dropout": dropout, "channels": channels}
+    check_shapes(state, translator_shapes.resnet_generator(layers, config))
     return Plan(resnet_generator, config, layers)
 
 
 def _patch_discriminator(state: State) -> Plan:
     """Convolutions `model.0`, `.2`, `.5`, ... to 2 + 3 * n_layers (networks.py:538-582)."""
-    state = _convolutions(state, _PATCH)
+    state = convolutions(state, PATCH)
     n_layers = max(1, (indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
     layers = ["model.0", *(f"model.{2 + 3 * i}" for i in range(n_layers + 1))]
     check_names(state, layers)
     ndf, channels = kernel_shape(state, "model.0")[:2]
     config = {"ndf": ndf, "n_layers": n_layers, "channels": channels}
+    check_shapes(state, translator_shapes.patch_discriminator(layers, config))
     return Plan(patch_discriminator, config, layers)
 
 
@@ -107,7 +113,7 @@ def _unet_generator(state: State) -> Plan:
     convolution 3. A block on the way is `.1` convolution, `.2` norm, `.3` the next one, `.5`
     transposed convolution, `.6` norm; the innermost one `.1`, `.3` and `.4` (networks.py:440-535).
     """
-    state = _batch_normed(state, _UNET)
+    state = batch_normed(state, UNET)
     inner: dict[str, tuple[str, ...]] = {}
     outer: dict[str, tuple[str, ...]] = {"model.model.3": CONVOLUTION}
     block, num_downs = "model.model.1.model", 2
@@ -129,13 +135,14 @@ def _unet_generator(state: State) -> Plan:
         "in_channels": in_channels,
         "out_channels": kernel_shape(state, "model.model.3")[1],
     }
+    check_shapes(state, translator_shapes.unet_generator(_convolutions_of(layers), config))
     return Plan(unet_generator, config, layers, {"dropout": False})
 
 
 def _conditional_discriminator(state: State) -> Plan:
     """Convolutions as of `_patch_discriminator`; a norm follows `model.2`, `.5`, ... in place of a
     bias."""
-    state = _batch_normed(state, _PATCH)
+    state = batch_normed(state, PATCH)
     n_layers = max(1, (indices(state, r"model\.(\d{1,4})\.")[-1] - 2) // 3)
     layers: dict[str, tuple[str, ...]] = {"model.0": CONVOLUTION}
     for i in range(2, 2 + 3 * n_layers, 3):
@@ -144,7 +151,12 @@ def _conditional_discriminator(state: State) -> Plan:
     check_names(state, layers)
     ndf, channels = kernel_shape(state, "model.0")[:2]
     config = {"ndf": ndf, "n_layers": n_layers, "channels": channels}
+    check_shapes(state, translator_shapes.patch_discriminator(_convolutions_of(layers), config))
     return Plan(functools.partial(patch_discriminator, norm="batch"), config, layers)
+
+
+def _convolutions_of(layers: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [name for name, parts in layers.items() if parts != BATCH_NORM]
 
 
 KINDS: Kinds = {
@@ -152,68 +164,9 @@ KINDS: Kinds = {
     "cyclegan/resnet_generator": _resnet_generator,
     "pix2pix/patch_discriminator": _conditional_discriminator,
     "pix2pix/unet_generator": _unet_generator,
+    **cut_importers.KINDS,
     **nvidia_importers.KINDS,
+    **r3gan_importers.KINDS,
     **stylegan3_importers.KINDS,
     **tf1_importers.KINDS,
 }
-
-
-# --- what a file is
-
-_RESNET = "a ResNet generator (blocks named model.N.conv_block)"
-_PATCH = "a PatchGAN discriminator (layers named model.0, model.2, model.5, ...)"
-_PIXEL = "a PixelGAN discriminator (layers named net.N)"
-_UNET = "a U-Net generator (names starting with model.model.)"
-_FILTERED = (
-    "an anti-aliased network of contrastive-unpaired-translation (CUT; blur kernels named .filt), "
-    "whose layers are others: train it with --no_antialias --no_antialias_up"
-)
-
-
-def _looks_like(state: State) -> str:
-    """What network the names belong to, in words."""
-    if any(name.endswith(".filt") for name in state):
-        return _FILTERED
-    if any(name.startswith("model.model.") for name in state):
-        return _UNET
-    if any(re.match(r"model\.\d{1,4}\.conv_block\.", name) for name in state):
-        return _RESNET
-    if "model.0.weight" in state:
-        return _PATCH
-    if "net.0.weight" in state:
-        return _PIXEL
-    return f"no network known here (its names are {first_few(state)})"
-
-
-def _convolutions(state: State, expected: str) -> State:
-    """The arrays of the convolutions; other networks and learned normalisation are refused."""
-    _check_looks(state, expected)
-    learned = _learned_norms(state)
-    if learned:
-        raise InputError(
-            f"has weights at its normalisation layers ({first_few(learned)}), as batch "
-            "normalisation has; expected instance normalisation, which has none (--norm instance)"
-        )
-    return {name: value for name, value in state.items() if not name.endswith(_STATISTICS)}
-
-
-def _batch_normed(state: State, expected: str) -> State:
-    """All arrays but the counters of batches; other networks and instance normalisation are
-    refused."""
-    _check_looks(state, expected)
-    if not _learned_norms(state):
-        raise InputError(
-            "has no weights at its normalisation layers, as with instance normalisation; expected "
-            "batch normalisation (--norm batch)"
-        )
-    return {k: v for k, v in state.items() if not k.endswith(".num_batches_tracked")}
-
-
-def _check_looks(state: State, expected: str) -> None:
-    network = _looks_like(state)
-    if network != expected:
-        raise InputError(f"looks like {network}; expected {expected}")
-
-
-def _learned_norms(state: State) -> list[str]:
-    return [k for k, v in state.items() if k.endswith(".weight") and v.ndim == 1]

@@ -41,7 +41,7 @@ class LatentGAN(Algorithm):
         latent_size: int,
         latent: str = "normal",
         classes: int = 0,
-        ema_half_life: float = 0.0,
+        ema_half_life: float | Callable[[Tensor], Tensor] = 0.0,
         ema_decay: float = 0.0,
         ema_ramp_up: float = 0.0,
         seed: int = 0,
@@ -140,6 +140,9 @@ class LatentGAN(Algorithm):
         which each picture's coarsest features are moved.
         """
         return 0
+
+    def average_networks(self) -> dict[str, keras.Model]:
+        return {} if self.average is None else {"G": self.average.network}
 
     def take(self, name: str, weights: Sequence) -> None:
         """Gives a network other weights; "G" stands for both G and its average, and "raw_G" for G

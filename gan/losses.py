@@ -42,3 +42,15 @@ def discriminator_loss(mode: str, real_logits: Tensor, fake_logits: Tensor) -> T
     if mode == "wgan":
         return ops.mean(fake_logits) - ops.mean(real_logits)
     raise ValueError(f"gan_mode={mode!r}: expected one of {', '.join(MODES)}")
+
+
+def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """softplus(worse - better), mean over pairs: the logits `better` should be the higher ones.
+
+    D's loss is `relativistic_loss(real, fake)`, G's is `relativistic_loss(fake, real)`; the i-th
+    real is compared with the i-th fake.
+
+    Source: Jolicoeur-Martineau 2019 (https://arxiv.org/abs/1807.00734); Huang et al. 2024
+    (https://arxiv.org/abs/2501.05441).
+    """
+    return ops.mean(ops.softplus(worse - better))

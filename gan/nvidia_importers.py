@@ -18,6 +18,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.importing import Kinds, Plan, State, array_shape, first_few, indices
+from core.names import short
 from gan.nvidia_shapes import check_discriminator, check_features, check_generator
 from gan.stylegan2.discriminator import Discriminator
 from gan.stylegan2.layers import TAPS
@@ -28,6 +29,7 @@ EXPECTED = {
     "G": "StyleGAN2 generator (mapping.fc0.weight, synthesis.b4.const, …)",
     "D": "StyleGAN2 discriminator (b4.conv.weight, b4.fc.weight, …)",
 }
+_LARGEST_SETTING = 2**63
 SECTIONS = (None, "synthesis_kwargs", "mapping_kwargs", "block_kwargs", "epilogue_kwargs")
 
 
@@ -258,7 +260,8 @@ def _scale_mapping(state):
     lrmul = setting(section(state, "mapping_kwargs"), "lr_multiplier", 0.01)
     if lrmul != 0.01:
         for name in [name for name in state if name.startswith("mapping.fc")]:
-            state[name] = state[name] * np.float32(lrmul / 0.01)
+            with np.errstate(over="ignore"):  # infinity is refused later
+                state[name] = state[name] * np.float32(lrmul / 0.01)
 
 
 KINDS: Kinds = {
@@ -344,6 +347,6 @@ def setting(settings: dict[str, Any], name: str, default: Any) -> Any:
     value = settings.get(name, default)
     if value is default or value is None:
         return default
-    if type(value) not in (int, float) or not 0 <= value < float("inf"):
-        raise InputError(f"has {name}={str(value)[:40]}, expected a number")
+    if type(value) not in (int, float) or not 0 <= value <= _LARGEST_SETTING:
+        raise InputError(f"has {name}={short(value, 40)}, expected a number")
     return int(value) if isinstance(default, int) else value

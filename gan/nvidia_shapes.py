@@ -1,17 +1,10 @@
-"""The shapes that the arrays of a StyleGAN2 have, checked before a network is built.
+"""The shapes that the arrays of a StyleGAN2 have, checked before a network is built."""
 
-A network is as large as the sizes that are read from a few arrays. All kernels must agree with
-these sizes, so that a small file cannot ask for a network that takes the machine's memory.
-"""
-
-from collections.abc import Iterator
 from typing import Any
 
 from core.errors import InputError
-from core.importing import State, array_shape
+from core.importing import Shapes, State, check_shapes
 from gan.stylegan2.blocks import channels, sizes
-
-Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
 def check_generator(state: State, config: dict[str, Any], fmaps: list[int]) -> None:
@@ -25,12 +18,12 @@ def check_generator(state: State, config: dict[str, Any], fmaps: list[int]) -> N
     Raises:
         InputError: names the first array that has another shape.
     """
-    check(state, _generator(config, fmaps))
+    check_shapes(state, _generator(config, fmaps))
 
 
 def check_discriminator(state: State, config: dict[str, Any], fmaps: list[int]) -> None:
     """Checks the kernels of a discriminator, as `check_generator`."""
-    check(state, _discriminator(config, fmaps))
+    check_shapes(state, _discriminator(config, fmaps))
 
 
 def check_features(fmaps: list[int], channel_base: int, channel_max: int) -> None:
@@ -45,18 +38,6 @@ def check_features(fmaps: list[int], channel_base: int, channel_max: int) -> Non
             f"has {fmaps} features from the smallest block on, expected {expected} of "
             f"channel_base={channel_base} and channel_max={channel_max}"
         )
-
-
-def check(state: State, shapes: Shapes) -> None:
-    """Checks the shapes of arrays.
-
-    Raises:
-        InputError: names the first array that has another shape.
-    """
-    for name, expected in shapes:
-        found = array_shape(state, name, len(expected))
-        if found != expected:
-            raise InputError(f"has {name} of shape {found}, expected {expected}")
 
 
 def _generator(config, fmaps) -> Shapes:

@@ -1,8 +1,11 @@
 """History of generated images for the discriminator."""
 
+import math
+
 import keras
 from keras import ops
 
+from core.memory import check_fits
 from core.tensors import Tensor
 
 
@@ -22,7 +25,12 @@ class ImagePool:
             came.
         shape: `(H, W, C)` of one image.
         seed: what the coin and the choice of an old image depend on.
+
+        Raises:
+            InputError: so many images do not fit into memory.
         """
+        size = 4 * capacity * math.prod(shape)  # float32
+        check_fits(size, f"pool_size={capacity}", "Published: 50.")
         self.capacity = capacity
         self.seed = keras.random.SeedGenerator(seed)
         self.buffer = keras.Variable(

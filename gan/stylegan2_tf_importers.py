@@ -17,6 +17,7 @@ import numpy as np
 from core.errors import InputError
 from core.importing import State, indices
 from core.named_state import NamedState
+from core.names import short
 
 _VERSION = 4  # of the pickled class, from which on it may be a StyleGAN2
 _ELSE = "ProGAN and StyleGAN are the kinds progan/generator, stylegan/generator, …/discriminator"
@@ -73,7 +74,7 @@ def _check_version(arrays, settings):
     version = settings.get("version", _VERSION)
     old = [name for name in arrays if "/StyleMod/" in name]
     if old or type(version) is not int or version < _VERSION:
-        reason = f"has {old[0][:60]}" if old else f"is of version {str(version)[:20]}"
+        reason = f"has {short(old[0])}" if old else f"is of version {short(version, 20)}"
         raise InputError(
             f"{reason}, expected a StyleGAN2 (version {_VERSION} or newer, configuration E or F). "
             f"{_ELSE}"
@@ -154,7 +155,9 @@ def _settings(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     given = {key: value for key, value in given.items() if value is not None}
     kernel = given.get("resample_kernel", [1, 3, 3, 1])
     if kernel not in ([1, 3, 3, 1], (1, 3, 3, 1)):
-        raise InputError(f"has another filter, resample_kernel={kernel}, expected [1, 3, 3, 1]")
+        raise InputError(
+            f"has another filter, resample_kernel={short(kernel)}, expected [1, 3, 3, 1]"
+        )
     names = {"fmap_max": "channel_max", "nonlinearity": "activation"}
     names |= {name: name for name in ("num_fp16_res", "conv_clamp")}
     found: dict[str, Any] = {names[key]: value for key, value in given.items() if key in names}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
-from core.importing import Kinds, Plan, State, array_shape, first_few, indices
+from core.importing import Kinds, Plan, State, array_shape, check_shapes, first_few, indices
 from gan.nvidia_importers import (
     CONVOLUTION,
     DENSE,
@@ -27,7 +27,7 @@ from gan.nvidia_importers import (
     setting,
     stylegan2_discriminator,
 )
-from gan.nvidia_shapes import check, mapping_shapes
+from gan.nvidia_shapes import mapping_shapes
 from gan.stylegan3.layers import filters
 from gan.stylegan3.networks import Generator
 from gan.stylegan3.schedule import LayerPlan, Schedule
@@ -109,7 +109,7 @@ def stylegan3_generator(state: State) -> Plan:
     config = _config(state)
     choices = _choices(state, config)
     schedule = _schedule(config, choices)
-    check(state, _shapes(config, schedule))
+    check_shapes(state, _shapes(config, schedule))
     _drop_filters(state, schedule)
     return Plan(Generator, config, choices=choices, rows=generator_rows, arrays=state)
 

@@ -9,25 +9,37 @@ NVlabs/stylegan @ 1e0d5c7, training/networks_stylegan.py.
 """
 
 import functools
-import re
 
 from core.errors import InputError
-from core.importing import Kinds, Plan, Rows, State, array_shape, first_few
+from core.importing import (
+    Kinds,
+    Plan,
+    Rows,
+    State,
+    array_shape,
+    check_shapes,
+    first_few,
+    indices,
+)
+from gan import progressive_shapes
 from gan.progan.networks import Generator as ProGANGenerator
 from gan.progressive import Discriminator, resolutions
 from gan.stylegan.networks import Generator as StyleGANGenerator
+
+_MOST_LEVELS = 12
 
 
 def progan_generator(state: State) -> Plan:
     """The plan for ProGAN's generator, `G_paper`."""
     expected = "ProGAN generator (4x4/Dense, 8x8/Conv0_up, …, ToRGB_lod0)"
-    config, fmaps = _sizes(state, "", "ToRGB", expected)
+    config, choices, fmaps = _sizes(state, "", "ToRGB", expected)
     config["latent_size"] = array_shape(state, "4x4/Dense/weight", 2)[0]
+    check_shapes(state, progressive_shapes.progan_generator(config, fmaps))
 
     def rows(network, config):
         return _synthesis(network.synthesis, "", lambda size: True, swapped=True)
 
-    return Plan(ProGANGenerator, config, choices=fmaps, rows=rows)
+    return Plan(ProGANGenerator, config, choices=choices, rows=rows)
 
 
 def stylegan_generator(state: State) -> Plan:
@@ -37,16 +49,16 @@ def stylegan_generator(state: State) -> Plan:
     False.
     """
     expected = "StyleGAN generator (G_mapping/Dense0, …, G_synthesis/ToRGB_lod0, dlatent_avg)"
-    config, fmaps = _sizes(state, "G_synthesis/", "ToRGB", expected)
+    config, choices, fmaps = _sizes(state, "G_synthesis/", "ToRGB", expected)
     config |= _mapping_sizes(state)
     config |= {
         "const_input": "G_synthesis/4x4/Const/const" in state,
         "use_noise": "G_synthesis/noise0" in state,
         "use_styles": "G_synthesis/4x4/Conv/StyleMod/weight" in state,
     }
-    return Plan(
-        _stylegan_generator, config, choices=fmaps | {"fused_scale": "auto"}, rows=_stylegan_rows
-    )
+    check_shapes(state, progressive_shapes.stylegan_generator(config, fmaps))
+    choices["fused_scale"] = "auto"
+    return Plan(_stylegan_generator, config, choices=choices, rows=_stylegan_rows)
 
 
 def _stylegan_generator(*, fused_scale, dlatent_size, **config):
@@ -68,12 +80,15 @@ def _stylegan_rows(network, config):
 def discriminator(blur: bool, state: State) -> Plan:
     """The plan for the discriminator `D_paper` (ProGAN) or, with `blur`, `D_basic` (StyleGAN)."""
     expected = "ProGAN or StyleGAN discriminator (FromRGB_lod0, …, 4x4/Dense1)"
-    config, choices = _sizes(state, "", "FromRGB", expected)
+    config, choices, fmaps = _sizes(state, "", "FromRGB", expected)
     taken, given = array_shape(state, "4x4/Conv/weight", 4)[2:]
     if taken > given:  # a file says only that there are groups; the official ones are of 4
         choices["mbstd_group_size"] = 4
     else:
         config["mbstd_group_size"] = 1
+    last = min(choices["fmap_base"], choices["fmap_max"])  # those of 2 pixels
+    shapes = progressive_shapes.discriminator(config, fmaps, deviation=taken > given, last=last)
+    check_shapes(state, shapes)
     build = functools.partial(Discriminator, blur=blur)
     return Plan(build, config, choices=choices, rows=_discriminator_rows)
 
@@ -90,25 +105,29 @@ KINDS: Kinds = {
 
 
 def _sizes(state, prefix, rgb, expected):
-    """What the kernels at the pictures' end tell: two mappings.
+    """What the kernels at the pictures' end tell: two mappings, and the feature maps of each level.
 
     The first has `resolution` and `num_channels`, the second an `fmap_base` and an `fmap_max` that
     give the feature maps of the file. (Others may do so as well.)
     """
-    pattern = re.compile(rf"{prefix}{rgb}_lod(\d+)/weight$")
-    levels = sorted(int(match[1]) for name in state if (match := pattern.match(name)))
+    levels = indices(state, rf"{prefix}{rgb}_lod(\d{{1,3}})/weight$")
     if not levels or levels != list(range(len(levels))):
         raise InputError(f"holds {first_few(state)}; expected a {expected}")
+    if len(levels) > _MOST_LEVELS:
+        raise InputError(f"has {len(levels)} levels, expected at most {_MOST_LEVELS}: 8192 pixels")
     resolution = 4 << levels[-1]
     sides = {k: array_shape(state, f"{prefix}{rgb}_lod{k}/weight", 4)[2:] for k in levels}
     fmaps = {k: side[rgb == "FromRGB"] for k, side in sides.items()}
     config = {"resolution": resolution, "num_channels": sides[0][rgb == "ToRGB"]}
-    return config, {"fmap_base": fmaps[0] * resolution // 2, "fmap_max": fmaps[levels[-1]]}
+    choices = {"fmap_base": fmaps[0] * resolution // 2, "fmap_max": fmaps[levels[-1]]}
+    upwards = [fmaps[k] for k in reversed(levels)]
+    progressive_shapes.check_features(upwards, **choices)
+    return config, choices, upwards
 
 
 def _mapping_sizes(state):
-    layers = {int(m[1]) for name in state if (m := re.match(r"G_mapping/Dense(\d+)/", name))}
-    if "dlatent_avg" not in state or layers != set(range(len(layers))):
+    layers = indices(state, r"G_mapping/Dense(\d{1,3})/")
+    if "dlatent_avg" not in state or layers != list(range(len(layers))):
         raise InputError(f"holds {first_few(state)}; expected dlatent_avg and G_mapping/Dense0, …")
     w_dim = array_shape(state, "dlatent_avg", 1)[0]
     shapes = [array_shape(state, f"G_mapping/Dense{i}/weight", 2) for i in range(len(layers))]

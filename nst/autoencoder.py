@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from core import engine
-from core.tensors import to_numpy
+from core.tensors import Tensor, to_numpy
 from nst.controls import Masks, colour_style
 from nst.features import check_size, field
 from nst.stylizer import Stylizer, mix, style_key
@@ -48,7 +48,7 @@ class CodeStylizer(Stylizer[np.ndarray]):
         self.network, self.tap, self.margin = network, tap, margin
         self.field = field(network, tap)
         self.smallest_size = self.field.size
-        self._codes: dict[bytes, np.ndarray] = {}
+        self._codes: dict[bytes, Tensor] = {}
         self._encode = engine.compile_by_shape(
             lambda x: encoder(x, training=False)[tap], encoder.variables
         )
@@ -78,9 +78,11 @@ class CodeStylizer(Stylizer[np.ndarray]):
         masks: Masks | None,
     ) -> np.ndarray:
         """See `Stylizer.render`."""
-        code = self.encode(content)
+        code = self._code(content)
         transfers = [
-            lambda share, style=style: self.transfer(code, self.style_code(style), share)
+            lambda share, style=style: _beside(
+                code, self.transfer(code, self.style_code(style), share)
+            )
             for style in styles
         ]
         mixed = mix(code, transfers, shares, masks, self.field.stride)
@@ -88,9 +90,7 @@ class CodeStylizer(Stylizer[np.ndarray]):
         return np.clip(result[: content.shape[0], : content.shape[1]], 0, 1)
 
     @abstractmethod
-    def transfer(
-        self, code: np.ndarray, style: np.ndarray, share: np.ndarray | None = None
-    ) -> np.ndarray:
+    def transfer(self, code: Tensor, style: Tensor, share: np.ndarray | None = None) -> Tensor:
         """The content's code in one style, `[1, h, w, C]`.
 
         Args:
@@ -105,20 +105,26 @@ class CodeStylizer(Stylizer[np.ndarray]):
         self._codes.pop(style_key(style), None)
         self.style_code(style)
 
-    def style_code(self, style: np.ndarray) -> np.ndarray:
+    def style_code(self, style: np.ndarray) -> Tensor:
         """The code of a style, `[1, k, l, C]`; those of the last `STYLES` are kept."""
         key = style_key(style)
         if key not in self._codes:
             if len(self._codes) == STYLES:
                 self._codes.pop(next(iter(self._codes)))
-            self._codes[key] = self.encode(style)
+            self._codes[key] = self._code(style)
         return self._codes[key]
 
     def encode(self, picture: np.ndarray) -> np.ndarray:
         """The code of a picture `[H, W, 3]`: float32 `[1, ⌈H/stride⌉, ⌈W/stride⌉, C]`."""
+        return to_numpy(self._code(picture))
+
+    def _code(self, picture):
+        """A code on the device if the picture goes through in one piece; of tiles, an array."""
         shape, stride = picture.shape[:2], self.field.stride
         edge = TILE if np.prod(shape) > WHOLE else -(-max(shape) // stride) * stride
         grid = Grid(shape, edge, self.field.size // 2, stride, ceil=True)
+        if grid.whole:
+            return keras.ops.cast(self._encode(picture[None].astype(np.float32)), "float32")
         code: Any = None  # until the number of channels is known
         for tile in grid.tiles:
             window = picture[None][grid.window(tile)].astype(np.float32)
@@ -128,17 +134,25 @@ class CodeStylizer(Stylizer[np.ndarray]):
             grid.paste(code, part, tile, stride)
         return code
 
-    def decode(self, code: np.ndarray) -> np.ndarray:
+    def decode(self, code: Tensor) -> np.ndarray:
         """The picture of a code `[1, h, w, C]`, not clipped: `[stride * h, stride * w, 3]`."""
         shape, stride = code.shape[1:3], self.field.stride
         whole = self.margin is None or np.prod(shape) * stride**2 <= WHOLE
         grid = Grid(shape, max(shape) if whole else TILE // stride, self.margin or 0)
+        if grid.whole:
+            return to_numpy(self._decode(keras.ops.cast(code, "float32")))[0]
+        code = to_numpy(code)
         picture = np.zeros((shape[0] * stride, shape[1] * stride, 3), np.float32)
         for tile in grid.tiles:
-            part = to_numpy(self._decode(code[grid.window(tile)].astype(np.float32)))[0]
+            part = to_numpy(self._decode(code[grid.window(tile)]))[0]
             inside, place = (
                 tuple(slice(stride * s.start, stride * s.stop) for s in index[1:])
                 for index in grid.core(tile)
             )
             picture[place] = part[inside]
         return picture
+
+
+def _beside(code, result):
+    """A result of the device, where the code is: large codes are kept by the host."""
+    return to_numpy(result) if isinstance(code, np.ndarray) else result

@@ -123,17 +123,20 @@ def mask_shares(masks: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def check_masks(masks: Masks, count: int) -> None:
-    """Refuses masks that differ in number from the styles, or are black everywhere.
+    """Refuses masks that differ in number from the styles, leave [0, 1], or are black everywhere.
 
     Args:
         masks: `[H, W]` each, in [0, 1].
         count: how many styles there are.
 
     Raises:
-        ValueError: a mask is missing, one too many, or black everywhere.
+        ValueError: a mask is missing, one too many, outside of [0, 1], or black everywhere.
     """
     if len(masks) != count:
         raise ValueError(f"{len(masks)} masks for {count} styles: expected one for each style")
     for i, mask in enumerate(masks, 1):
-        if not np.asarray(mask).max() > 0:
+        low, high = np.min(mask), np.max(mask)
+        if not (low >= 0 and high <= 1):  # nor for NaN
+            raise ValueError(f"mask {i}: {low:g} to {high:g}, expected 0 to 1")
+        if not high > 0:
             raise ValueError(f"mask {i} is black everywhere: its style would go nowhere")

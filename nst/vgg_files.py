@@ -21,21 +21,24 @@ is also taken for caffe's if its own name has `00b39a1b` or `d01eb7cb` in it.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from core.errors import InputError
 from core.importing import first_few
+from core.names import reason, short
+from core.stored import Stored, open_hdf5, open_npz
 from core.torch_file import read_state_dict
 from nst.features import CONVOLUTIONS, Weights, convolutions
 from nst.importers import VGG_NORMALISED
 
 Colour = tuple[np.ndarray, np.ndarray]  # the network sees `rgb @ matrix + bias`, RGB in [0, 1]
-State = Mapping[str, np.ndarray]
+State = Mapping[str, Stored]
 
+_MOST_FILTERS = 4096  # of a convolution; the networks have 512
 _OLD_PARTS = {"W": "kernel", "b": "bias"}  # Keras 1
 
 SUFFIXES = (".pth", ".pt", ".h5", ".hdf5", ".npz")
@@ -157,34 +160,24 @@ LAYOUTS = (
 def _opened(path: Path) -> Iterator[State]:
     """The arrays of a file by name. Those of `.h5` and `.npz` are read when they are used."""
     if path.suffix in (".pth", ".pt"):
-        yield read_state_dict(path)
+        state = read_state_dict(path)
+        yield {name: Stored(a.shape, a.dtype, partial(np.asarray, a)) for name, a in state.items()}
     elif path.suffix == ".npz":
-        with path.open("rb") as stream:  # numpy leaves a damaged file open
-            file = np.load(stream, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError("holds one array, expected an .npz of several")
-            with file:
-                yield file
+        with open_npz(path) as stored:
+            yield stored
     else:
-        with h5py.File(path, "r") as file:
-            yield _datasets(file)
+        with open_hdf5(path) as found:
+            names = [name for name in found if not name.startswith("optimizer")]
+            yield {_of_keras(name): found[name] for name in names}
 
 
-def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """The arrays of an HDF5 file by path; those of keras.applications as `block1_conv1/kernel`."""
-    arrays = {}
-
-    def visit(path, item):
-        if not isinstance(item, h5py.Dataset) or path.startswith("optimizer"):
-            return
-        match = re.search(r"(?:^|/)(block\d_conv\d)/(?:.*/)?([^/]+)$", path)
-        if match:
-            part = re.sub(r":0$|_\d+:0$", "", match[2]).removeprefix(f"{match[1]}_")
-            path = f"{match[1]}/{_OLD_PARTS.get(part, part)}"
-        arrays[path] = item
-
-    file.visititems(visit)
-    return arrays
+def _of_keras(name: str) -> str:
+    """The path of an array in an HDF5 file; keras.applications has `block1_conv1/kernel`."""
+    match = re.search(r"(?:^|/)(block\d_conv\d)/(?:.*/)?([^/]+)$", name)
+    if not match:
+        return name
+    part = re.sub(r":0$|_\d+:0$", "", match[2]).removeprefix(f"{match[1]}_")
+    return f"{match[1]}/{_OLD_PARTS.get(part, part)}"
 
 
 def read(path: Path, network: str | None = None, colour: str | None = None) -> Weights:
@@ -210,7 +203,7 @@ def read(path: Path, network: str | None = None, colour: str | None = None) -> W
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # h5py, numpy and zipfile raise anything for a damaged file
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}: {str(error)[:200]}), expected "
+            f"{path} cannot be read ({reason(error)}), expected "
             f"{_layouts()}: copy or download it again."
         ) from error
 
@@ -280,9 +273,13 @@ def _network(layout: Layout, state: State, asked: str | None) -> tuple[str, int]
 def _candidates(layout: Layout, state: State) -> tuple[str, ...]:
     if layout.own_network not in state:
         return layout.networks
-    network = str(state[layout.own_network])[:40]
+    named = state[layout.own_network]
+    known = named.dtype.kind == "U" and not named.shape and named.dtype.itemsize < 400
+    network = str(named.read()) if known else ""
     if network not in layout.networks:
-        raise InputError(f"is of the network {network!r}, expected {' or '.join(layout.networks)}")
+        raise InputError(
+            f"is of the network {short(network)!r}, expected {' or '.join(layout.networks)}"
+        )
     return (network,)
 
 
@@ -296,35 +293,42 @@ def _problems(layout: Layout, state: State, pairs: list) -> tuple[list[str], lis
 
 def _convolution(layout: Layout, state: State, names: tuple[str, str], below: int):
     """Kernel `[3, 3, below, O]` and bias `[O]`."""
-    kernel, bias = (_array(state, name) for name in names)
-    outputs = bias.shape[0] if bias.ndim == 1 else 0
+    for name in names:
+        _check_type(state, name)
+    found, shape = (state[name].shape for name in names)
+    outputs = shape[0] if len(shape) == 1 else 0
+    if not 0 < outputs <= _MOST_FILTERS:
+        raise InputError(f"has {names[1]} of shape {shape}, expected one number a filter")
     expected = (outputs, below, 3, 3) if layout.official else (3, 3, below, outputs)
-    if not outputs:
-        raise InputError(f"has {names[1]} of shape {bias.shape}, expected one number a filter")
-    if kernel.shape != expected:
-        raise InputError(f"has {names[0]} of shape {kernel.shape}, expected {expected}")
+    if found != expected:
+        raise InputError(f"has {names[0]} of shape {found}, expected {expected}")
+    kernel, bias = (_array(state, name) for name in names)
     return (kernel.transpose(2, 3, 1, 0) if layout.official else kernel), bias
 
 
+def _check_type(state: State, name: str) -> None:
+    if state[name].dtype.kind not in "fiu":
+        raise InputError(f"has {name} of type {state[name].dtype}, expected real numbers")
+
+
 def _array(state: State, name: str) -> np.ndarray:
-    value = np.asarray(state[name])
-    if value.dtype.kind not in "fiu":
-        raise InputError(f"has {name} of type {value.dtype}, expected real numbers")
+    _check_type(state, name)
     with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused below
-        value = value.astype("float32")
+        value = state[name].read().astype("float32")
     if not np.isfinite(value).all():
         raise InputError(f"has NaN or infinity in {name}: it is damaged")
     return value
 
 
 def _own_colour(layout: Layout, state: State) -> Colour:
-    matrix, bias = (_array(state, name) for name in layout.own_colour)
     expected = (3, 3, 1, 1) if layout.official else (3, 3)
-    if matrix.shape != expected or bias.shape != (3,):
+    first, second = (state[name].shape for name in layout.own_colour)
+    if (first, second) != (expected, (3,)):
         raise InputError(
-            f"has {' and '.join(layout.own_colour)} of shapes {matrix.shape} and {bias.shape}, "
-            f"expected {expected} and (3,)"
+            f"has {' and '.join(layout.own_colour)} of shapes {first} and {second}, expected "
+            f"{expected} and (3,)"
         )
+    matrix, bias = (_array(state, name) for name in layout.own_colour)
     return (matrix[:, :, 0, 0].T if layout.official else matrix), bias
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.names import closest
+from core.paths import user_path
 from nst import vgg_files
 from nst.features import CHANNELS, CONVOLUTIONS, Weights, convolutions
 
@@ -50,7 +51,7 @@ def load_weights(name: str, network: str | None = None, colour: str | None = Non
         return _hed(network)
     if name == "random":
         return random_weights(network or "vgg19")
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not path.suffix and not path.exists():
         near = closest(str(name), NAMES, 0.6)
         advice = f" Did you mean {near!r}?" if near else ""
@@ -100,7 +101,7 @@ def save_weights(path: str | Path, weights: Weights) -> None:
     Raises:
         InputError: the path does not end in `.npz`.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.suffix != ".npz":
         raise InputError(f"{path} ends in {path.suffix!r}, expected .npz.")
     arrays = {"network": np.array(weights.network)}

@@ -15,38 +15,84 @@ VGG, and the loss.)
 
 `--what=stylize` times stylising a content with a style, both of `--size` x `--size` pixels: both
 through the encoder, and the mixed code through the decoder. It does so in float32 and bfloat16 in
-turns, and says by how many dB the two pictures differ. The weights are random, or those of
-`--run_dir`.
+turns, or in `--precision`, and says by how many dB the two pictures differ. The weights are random,
+or those of `--run_dir`.
+
+`--peer=COMMAND` runs the command and this benchmark in turns, `--rounds` times each, and says how
+many times as fast ours is. The command ends with a line of JSON, as `python -m scripts.peers` does:
+
+    python -m scripts.benchmark --model=cyclegan --preset=paper --size=128 \
+        --peer="python -m scripts.peers --peer_model=cyclegan --peer_size=128"
+
+To see what keeping freed memory gives (`core.memory`), set `GLIBC_TUNABLES=` in front of a command,
+which leaves the allocator as it is.
 """
 
 import json
+import math
+import shlex
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from core.errors import InputError
 from experiments.cli import say, start
+from scripts.beside import alternate, compared
 
 FLAGS = flags.FLAGS
 STEPS = 5  # steps to time where --steps does not say, after two that are not timed
 flags.DEFINE_enum("what", "step", ["step", "stylize"], "What to time.")
 flags.DEFINE_string("results", "benchmarks.jsonl", "The file that takes a line per run.")
+flags.DEFINE_string("peer", "", "A command to time in turns with ours, see above.")
+flags.DEFINE_integer("rounds", 2, "How often ours and the peer are timed.")
+flags.DEFINE_bool("json_line", False, "Time the step alone, and print it as one line of JSON.")
+
+
+def _check():
+    """Refuses what can be refused at once."""
+    if FLAGS.rounds < 1:
+        raise InputError(f"--rounds={FLAGS.rounds}: expected a number from 1 up.")
 
 
 def _run():
-    from experiments.training.rundir import environment
-
+    if FLAGS.peer:
+        return _run_beside()
     row = _step_row() if FLAGS.what == "step" else _stylize_row()
+    if FLAGS.json_line:
+        print(json.dumps(row))
+        return 0
+    _show(row)
+    _append(row)
+    return 0
+
+
+def _run_beside():
+    """Times ours and the peer in turns."""
+    ours = [sys.executable, "-m", "scripts.benchmark", *sys.argv[1:], "--peer=", "--json_line"]
+    rows = alternate(ours, shlex.split(FLAGS.peer), FLAGS.rounds)
+    _show(compared(*rows))
+    _append(*(row for both in zip(*rows, strict=True) for row in both))
+    return 0
+
+
+def _show(row):
     for key, value in row.items():
         print(f"{key:28} {value:.4g}" if isinstance(value, float) else f"{key:28} {value}")
+
+
+def _append(*rows):
+    from experiments.training.rundir import environment
+
     with open(FLAGS.results, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row | {"environment": environment()}) + "\n")
+        for row in rows:
+            file.write(json.dumps(row | {"environment": environment()}) + "\n")
     say(f"appended to {Path(FLAGS.results).absolute()}")
-    return 0
 
 
 def _step_row():
@@ -65,8 +111,10 @@ def _step_row():
     row = {"model": config.model, "preset": config.preset, "precision": config.precision}
     row |= {"backend": config.backend, "size": config.data.size, "batch_size": config.batch_size}
     row |= _time_steps(config, FLAGS.steps or STEPS)
+    if FLAGS.json_line:
+        return row
     if task.roles:
-        row["pipeline_images_per_second"] = _time_pipeline(config)
+        row |= _time_pipeline(config)
     row["matmul_gflops"] = _matmul_rate_alone(config.precision)
     row["step_gflops"] = row["gflop_per_step"] / row["ms_per_step"] * 1000
     row["share_of_matmul"] = row["step_gflops"] / row["matmul_gflops"]
@@ -84,33 +132,74 @@ def _time_steps(config, steps):
     start = time.perf_counter()
     algorithm = api.build(config, epoch=1000, budget=10**6, run_dir=".").algorithm
     built = time.perf_counter()
-    levels = {stage.size: stage for stage in algorithm.stages}  # the last stage of each size size
-    first, times = {}, []
+    levels = {stage.size: stage for stage in algorithm.stages}  # the last stage of each size
+    first = {}
     for stage in levels.values():
-        batch = _random_batch(algorithm, stage, model.task.roles, config.data)
-        count = steps + 2 if stage is algorithm.stages[-1] else 1
-        times = [_timed_step(algorithm, batch, step) for step in range(count)]
-        first[stage.size] = round(times[0], 1)
-    seconds = statistics.median(times[2:])
+        batch = random_batch(algorithm, stage, model.task.roles, config.data)
+        first[stage.size] = _timed_step(algorithm, batch, 0)
     return {
         "build_s": built - start,
-        "first_step_s": times[0],  # traced, optimised, and run once
+        "first_step_s": first[stage.size],  # traced, optimised, and run once
         **({"first_step_s_by_level": first} if len(first) > 1 else {}),
-        "ms_per_step": 1000 * seconds,
-        "ms_per_step_range": [round(1000 * t) for t in (min(times[2:]), max(times[2:]))],
-        "images_per_second": algorithm.stages[-1].batch_size / seconds,
+        **_timed_steps(algorithm, batch, steps),
         "peak_memory_gib": peak_memory() / 2**30,
         "gflop_per_step": algorithm_flops(algorithm) / 1e9,
     }
 
 
-def _random_batch(algorithm, stage, roles, data):
-    """Puts the algorithm into a stage; returns a batch of random images of its size."""
+def _timed_steps(algorithm, batch, steps):
+    """Times steps after the first one; returns the numbers by name.
+
+    Where phases are not due at every step, a time is the mean of as many steps as it takes until
+    each was due as often as it should.
+    """
+    cycle = math.lcm(*(phase.interval for phase in algorithm.phases)) if algorithm.phases else 1
+    for step in range(1, max(2, cycle)):
+        _timed_step(algorithm, batch, step)
+    cycles = -(-steps // cycle)
+    before = _used()
+    times = [
+        statistics.mean(_timed_step(algorithm, batch, step) for step in range(cycle))
+        for _ in range(cycles)
+    ]
+    used = [(b - a) / (cycles * cycle) for a, b in zip(before, _used(), strict=True)]
+    seconds = statistics.median(times)
+    return {
+        "ms_per_step": 1000 * seconds,
+        "ms_per_step_range": [round(1000 * t) for t in (min(times), max(times))],
+        "images_per_second": algorithm.stages[-1].batch_size / seconds,
+        "cpu_ms_per_step": 1000 * used[0],  # of all cores together
+        "system_ms_per_step": 1000 * used[1],
+        "page_faults_per_step": used[2],
+    }
+
+
+def _used():
+    """What this process used so far: seconds of all cores, those of the system among them, and page
+    faults. The system of Windows does not count the last two, which are 0."""
+    try:
+        import resource
+    except ImportError:
+        return time.process_time(), 0.0, 0
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return time.process_time(), usage.ru_stime, usage.ru_minflt + usage.ru_majflt
+
+
+def random_batch(algorithm: Any, stage: Any, roles: Sequence[str], data: Any) -> dict[str, Any]:
+    """Puts the algorithm into a stage; returns a batch of random images of its size.
+
+    Args:
+        algorithm: an algorithm of `gan` or `nst`.
+        stage: one of its stages.
+        roles: the domains of the batch.
+        data: the configuration of the data.
+    """
     import numpy as np
 
     algorithm.current_stage = stage
     algorithm.images.assign(stage.start)
-    rng, shape = np.random.default_rng(0), algorithm.shape(stage)
+    rng, (count, *shape) = np.random.default_rng(0), algorithm.shape(stage)
+    shape = (algorithm.batches_per_step * count, *shape)
     batch = {role: rng.uniform(-1, 1, shape).astype("float32") for role in roles}
     if roles and data.labels:
         batch["label"] = rng.integers(0, algorithm.classes, shape[0], "int32")
@@ -147,7 +236,10 @@ def algorithm_flops(algorithm: Any) -> float:
 
 
 def _time_pipeline(config, seconds=3.0):
-    """Returns how many images of each domain the data pipeline alone delivers per second."""
+    """Returns how many images of each domain the data pipeline alone delivers per second.
+
+    Once with all cores, and once for each second of a core's work.
+    """
     from experiments import api, configs
 
     task = configs.find(config.model).task
@@ -160,11 +252,14 @@ def _time_pipeline(config, seconds=3.0):
         batch_size=config.batch_size,
     )
     next(iterator)
-    start, count = time.perf_counter(), 0
+    start, work, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
         next(iterator)
         count += config.batch_size
-    return count / (time.perf_counter() - start)
+    return {
+        "pipeline_images_per_second": count / (time.perf_counter() - start),
+        "pipeline_images_per_core_second": count / (time.process_time() - work),
+    }
 
 
 def _stylize_row():
@@ -179,18 +274,21 @@ def _stylize_row():
     engine.setup(1)
     size = FLAGS.size or 256
     content, style = (pictures.fit(x, size, "crop") for x in (data.astronaut(), data.coffee()))
-    precisions = ("float32", "mixed_bfloat16")
+    precisions = (FLAGS.precision,) if FLAGS.precision else ("float32", "mixed_bfloat16")
     runs = {precision: _run_of(precision) for precision in precisions}
     pictured = {p: run.stylize(content, [style]) for p, run in runs.items()}  # this call compiles
     times = {precision: [] for precision in precisions}
-    for _ in range(FLAGS.steps or STEPS):
+    for i in range(1, 1 + (FLAGS.steps or STEPS)):
+        other = np.roll(style, i, axis=1)  # the code of a style that was seen is not made again
         for precision, run in runs.items():
             begin = time.perf_counter()
-            run.stylize(content, [style])
+            run.stylize(content, [other])
             times[precision].append(time.perf_counter() - begin)
     row = {"model": FLAGS.model, "what": "stylize", "size": size, "run_dir": FLAGS.run_dir}
     row |= {f"{p}_s": statistics.median(times[p]) for p in precisions}
-    row["psnr_db"] = psnr(*(np.asarray(pictured[p])[None] for p in precisions))
+    row["images_per_second"] = 1 / statistics.median(times[precisions[0]])
+    if len(precisions) == 2:
+        row["psnr_db"] = psnr(*(np.asarray(pictured[p])[None] for p in precisions))
     return row
 
 
@@ -244,4 +342,4 @@ def matmul_rate(precision: str, size: int = 4096) -> float:
 
 
 if __name__ == "__main__":
-    start(_run)
+    start(_run, _check)

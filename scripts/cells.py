@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import FLAGS, say
 
 
@@ -50,7 +51,7 @@ def folder() -> Path:
     """
     if not FLAGS.run_dir:
         raise InputError("--run_dir: give the folder of the figure, such as runs/figure1.")
-    return Path(FLAGS.run_dir).expanduser()
+    return user_path(FLAGS.run_dir)
 
 
 def save(name: str, picture: np.ndarray) -> None:

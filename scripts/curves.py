@@ -32,7 +32,7 @@ def panel(
 ) -> np.ndarray:
     """Returns a picture of curves over a common x from 0 on, values logarithmic, uint8 `[H, W, 3]`.
 
-    Values that are not above 0 are left out, and curves without others.
+    Values that are not above 0, or infinite, are left out, and curves without others.
 
     Args:
         title: what stands above, such as the name of the values.
@@ -56,7 +56,7 @@ def panel(
 
 
 def _positive(points):
-    return {x: y for x, y in points.items() if y > 0}
+    return {x: y for x, y in points.items() if 0 < y < math.inf}
 
 
 def _axes(pen, size, across, curves):

@@ -11,9 +11,8 @@ code, and beside each a `.json` with the arguments of the official class:
 PyTorch need not be installed for the export.
 """
 
-from pathlib import Path
-
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import FLAGS, say, start
 
 
@@ -41,7 +40,7 @@ def _export() -> int:
     for name in ("G", "D"):
         check_imported(run, name, "export")
     files.check_folder(FLAGS.output)
-    folder = Path(FLAGS.output).expanduser()
+    folder = user_path(FLAGS.output)
     networks = {"G_ema": algorithm.sampling_network, "D": algorithm.networks["D"]}
     for name, network in networks.items():
         write_state_dict(folder / f"{name}.pth", state_dict(network))

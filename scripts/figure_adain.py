@@ -4,12 +4,11 @@
         --style=a.jpg --style=b.jpg --style=c.jpg --style=d.jpg --output=sheets
 """
 
-from pathlib import Path
-
 import numpy as np
 from absl import flags
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import FLAGS, say, start
 
 flags.DEFINE_integer("corners", 4, "Pictures along an edge of the interpolation.")
@@ -53,7 +52,7 @@ def _figure():
         "masks": _masks(run, content, styles),
     }
     for name, picture in sheets.items():
-        pictures.write_png(Path(FLAGS.output).expanduser() / f"{name}.png", picture)
+        pictures.write_png(user_path(FLAGS.output) / f"{name}.png", picture)
         say(f"{FLAGS.output}/{name}.png")
     return 0
 

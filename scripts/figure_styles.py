@@ -48,7 +48,7 @@ def _listed(flag: str, values: list[str]) -> list[str | Path]:
 
     found: list[str | Path] = []
     for value in values:
-        found += [value] if value.startswith(EMBEDDED) else files.inputs(flag, value)[0]
+        found += [value] if value.startswith(EMBEDDED) else files.inputs(flag, value, say)[0]
     return found
 
 

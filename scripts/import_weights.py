@@ -10,7 +10,10 @@ A second call with `--network=G_B` adds the other direction to the same director
     python -m scripts.import_weights --kind=pix2pix/unet_generator --direction=BtoA \
         --from=facades_label2photo.pth --run_dir=runs/facades
 
-`--direction` says in which direction a pix2pix network was trained (default: AtoB).
+`--direction` says in which direction a network of pix2pix or CUT was trained (default: AtoB).
+
+    python -m scripts.import_weights --kind=cut/generator --from=latest_net_G.pth \
+        --run_dir=runs/zebras
 
     python -m scripts.import_weights --kind=adain/decoder --from=decoder.pth \
         --vgg_weights=vgg_normalised.pth --run_dir=runs/adain/published
@@ -33,7 +36,8 @@ A second call with `--network=G_B` adds the other direction to the same director
         --truncation=0.7 --seeds=0-3 --output=faces
 
 A `.pkl` of StyleGAN2 may be of PyTorch or of TensorFlow. Those of StyleGAN3 become runs in the same
-way, with the kinds stylegan3/generator and stylegan3/discriminator. `scripts.export_state_dict` is
+way, with the kinds stylegan3/generator and stylegan3/discriminator, and those of R3GAN with
+r3gan/generator and r3gan/discriminator. `scripts.export_state_dict` is
 the other direction.
 
     pip install -e '.[magenta]'
@@ -44,18 +48,18 @@ the other direction.
 The models in `experiments/configs` define which kinds there are.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import FLAGS, say, start
 
 flags.DEFINE_string("kind", "cyclegan/resnet_generator", "What the file holds.")
 flags.DEFINE_string(
     "from",
     None,
-    "The authors' file: .pth; .pkl of TensorFlow 1 or, for stylegan2 and stylegan3, PyTorch; for "
+    "The authors' file: .pth; .pkl of TensorFlow 1 or, for stylegan2, stylegan3 and "
+    "r3gan, PyTorch; for "
     "ghiasi a folder with both .onnx or .tflite files, or the SavedModel of TF-Hub. Leave it out "
     "for weights that come in a package.",
 )
@@ -78,8 +82,8 @@ def _import() -> int:
         raise InputError(f"--network={name}: a {FLAGS.kind} is one of {known.networks}.")
     if not given and not known.packaged:
         raise InputError(f"--from: give the authors' file; no package brings {FLAGS.kind}.")
-    path = Path(given).expanduser() if given else None
-    run_dir = Path(FLAGS.run_dir).expanduser()
+    path = user_path(given, "--from") if given else None
+    run_dir = user_path(FLAGS.run_dir, "--run_dir", written=True)
     import_weights(model, known, path, run_dir, name=name, options=FLAGS, say=say)
     return 0
 

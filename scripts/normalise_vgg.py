@@ -13,6 +13,7 @@ from absl import flags
 from tqdm import tqdm
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
@@ -31,9 +32,9 @@ def _normalise():
 
     if not FLAGS.output or Path(FLAGS.output).suffix != ".npz":
         raise InputError(f"--output={FLAGS.output}: give the file to write, such as vgg.npz.")
-    target = Path(FLAGS.output).expanduser()
+    target = user_path(FLAGS.output)
     files.check_folder(str(target.parent))
-    paths, _ = files.inputs("--images_from", FLAGS.images_from)
+    paths, _ = files.inputs("--images_from", FLAGS.images_from, say)
     size = FLAGS.size or 256
     images = (to_unit(pictures.fit_side(pictures.read(path), size)) for path in tqdm(paths))
     weights = load_weights(FLAGS.vgg_weights or "imagenet", FLAGS.vgg)

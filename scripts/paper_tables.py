@@ -7,7 +7,9 @@ A table is declared by its rows with the changes of the configuration that each 
 and metrics of its scales, and the published figures. `--launch` trains
 `<run_dir>/<cell>/seed<n>` for each cell and seed, all cells of a seed before the next seed. It
 writes into `<run_dir>/manifest.json` which runs belong to which cell. The same command again goes
-on where the last one stopped, and skips cells in the manifest. Without `--launch`, nothing is
+on where the last one stopped, and skips cells in the manifest. `--launch=print` prints the command
+of each cell in place of training it: they are independent, may run at the same time on machines
+that share the folder, and each adds its run to the manifest. Without `--launch`, nothing is
 trained: the scores at the end of training are read from `metrics.jsonl` and `evaluations.jsonl` of
 the runs in the manifest. Both ways write the table beside the manifest as Markdown, CSV and LaTeX.
 
@@ -24,16 +26,16 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments import tables
 from experiments.cli import FLAGS, say, start
+from scripts import launching
 from scripts.records import Manifest, last, recorded, spread
 
 SEEDS = "0,1"
 SCALES = ("small", "paper")
 FREE = ("seed", "backend", "precision", "xla")  # may differ between runs
-flags.DEFINE_bool(
-    "launch", False, "Train the runs that are missing; without it, runs are only read."
-)
+launching.define()
 flags.DEFINE_enum(
     "scale",
     None,
@@ -133,11 +135,13 @@ def main(table: Table) -> None:
 
 def run(table: Table) -> int:
     """Launches the runs if asked to, and prints the table; returns the exit status."""
-    folder = Path(FLAGS.run_dir or f"runs/tables/{table.name}").expanduser()
+    folder = user_path(FLAGS.run_dir or f"runs/tables/{table.name}")
     check_flags()
     manifest = Manifest(folder, table, FLAGS.scale, given(), begin=FLAGS.launch)
     if FLAGS.launch:
         launch(table, manifest)
+    if launching.prints():
+        return 0
     print(tables.write(folder, table.name, *rendered(table, manifest)))
     return 0
 
@@ -197,7 +201,7 @@ def metrics(table: Table, cell: str, scale: str) -> list[str]:
 
 
 def launch(table: Table, manifest: Manifest) -> None:
-    """Trains and measures the cells that are not yet in the manifest.
+    """Trains and measures the cells that are not yet in the manifest, or prints their commands.
 
     Raises:
         InputError: a cell is unknown, `--set` changes a setting in which the rows differ, or a run
@@ -216,6 +220,9 @@ def launch(table: Table, manifest: Manifest) -> None:
         name = f"{cell}/seed{seed}"
         if name in manifest.cells.get(cell, []):
             say(f"--- {name}: is there")
+            continue
+        if launching.prints():
+            print(launching.command(only=cell, seeds=seed))
             continue
         say(f"--- {name}, {number} of {len(jobs)}")
         _launch(table, manifest, cell, configs[cell, seed], manifest.folder / name)
@@ -281,8 +288,8 @@ def check_run(table: Table, manifest: Manifest, cell: str, run_dir: Path) -> Non
     lines = differences(flatten(expected), flatten(stored))
     if other := [line for line in lines if line.partition(":")[0] not in FREE]:
         raise InputError(
-            f"{where}: {run_dir} was trained with another configuration (expected -> "
-            "found):\n  " + "\n  ".join(other)
+            f"{where}: {run_dir} was trained with another configuration (expected -> found):",
+            lines=other,
         )
     if (end := last(run_dir)) < (stored.images or 1):
         raise InputError(

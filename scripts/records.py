@@ -1,5 +1,6 @@
 """Reads the recorded scores of runs, and the manifest that says which runs a table is made of."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import filelock
 
 from core.errors import InputError
-from core.files import write_json_whole
+from core.files import read_json, write_json_whole
+from core.paths import user_path
 from experiments import tables
 
 
@@ -21,6 +23,7 @@ def recorded(run_dir: Path) -> dict[str, float]:
     Raises:
         InputError: a line is damaged; the message names the file and the line.
     """
+    from experiments.training.declared import check_evaluation
     from experiments.training.rundir import read_config, read_lines
 
     rows, scores = read_lines(run_dir / "metrics.jsonl"), {}
@@ -35,7 +38,7 @@ def recorded(run_dir: Path) -> dict[str, float]:
         "dataset": config.get("data.dataset"),
         "size": config.get("data.size"),
     }
-    for line in read_lines(run_dir / "evaluations.jsonl"):
+    for line in read_lines(run_dir / "evaluations.jsonl", check_evaluation):
         if all(line.get(key) == value for key, value in own.items()):
             scores |= line["values"]
     return scores
@@ -78,7 +81,9 @@ def spread(runs: Sequence[dict[str, float]], name: str) -> str:
     if not values:
         return tables.MISSING
     text = f"{statistics.fmean(values):.4g}"
-    text += f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    if len(values) > 1:
+        finite = all(map(math.isfinite, values))
+        text += f" ± {statistics.stdev(values) if finite else math.nan:.2g}"
     return text + (f" (n = {len(values)})" if len(values) < len(runs) else "")
 
 
@@ -119,11 +124,9 @@ class Manifest:
             )
 
     def _read(self, table):
-        from experiments.training.rundir import read_json
-
         content = read_json(self.path)
         try:
-            self.table, self.scale = content["table"], content["scale"]
+            self.table, self.scale = str(content["table"]), str(content["scale"])
             self.own, self.cells = dict(content["own"]), dict(content["cells"])
             wrong = [
                 cell
@@ -182,8 +185,6 @@ class Manifest:
             raise InputError(f"{self.path}: cannot be written ({error}). Make room.") from error
 
     def _add(self, cell, name):
-        from experiments.training.rundir import read_json
-
         if self.path.exists():
             self.cells = read_json(self.path)["cells"]
         self.cells.setdefault(cell, []).append(name)
@@ -192,4 +193,4 @@ class Manifest:
 
     def runs(self, cell: str) -> list[Path]:
         """Returns the run directories of a cell."""
-        return [self.folder / Path(name).expanduser() for name in self.cells.get(cell, [])]
+        return [self.folder / user_path(name) for name in self.cells.get(cell, [])]

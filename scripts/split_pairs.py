@@ -14,13 +14,12 @@ It writes trainA, trainB, testA and testB as PNG on white. Training never has bo
 pair. Names that only one folder has are left out.
 """
 
-from pathlib import Path
-
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
@@ -32,11 +31,8 @@ flags.DEFINE_integer("held_out", 200, "How many pairs are for testing.", lower_b
 def _split():
     from experiments.data import files, pictures
 
-    domains = {
-        "A": _by_name("--domain_a", FLAGS.domain_a),
-        "B": _by_name("--domain_b", FLAGS.domain_b),
-    }
-    names = sorted(domains["A"].keys() & domains["B"].keys())
+    domains, left, why = _paired()
+    names = sorted(domains["A"])
     if len(names) < FLAGS.held_out + 2:
         raise InputError(
             f"--held_out={FLAGS.held_out}: the folders have {len(names)} names in "
@@ -52,28 +48,37 @@ def _split():
     for part, chosen in parts.items():
         for name in tqdm(chosen, part, leave=False):
             pictures.write_png(root / part / name, pictures.read(domains[part[-1]][name]))
-    left = len(domains["A"]) + len(domains["B"]) - 2 * len(names)
     counts = ", ".join(f"{len(chosen)} {part}" for part, chosen in parts.items())
-    say(f"{root}: {counts}; {left} without a partner left out")
+    say(f"{root}: {counts}; {left} without a partner left out" + (f" ({why})" if left else ""))
     return 0
 
 
-def _by_name(flag, folder):
-    from experiments.data import files
+def _paired():
+    """The files of both domains by the name of the result; how many are in no pair, and why."""
+    from experiments.data import files, pairing
 
-    if not folder:
-        raise InputError(f"{flag}: give a folder of pictures.")
-    paths, root = files.inputs(flag, folder)
-    return {
-        target.as_posix(): path
-        for target, path in zip(files.names(paths, root), paths, strict=True)
+    roots, found = [], []
+    for flag, folder in (("--domain_a", FLAGS.domain_a), ("--domain_b", FLAGS.domain_b)):
+        if not folder:
+            raise InputError(f"{flag}: give a folder of pictures.")
+        paths, root = files.inputs(flag, folder, say)
+        roots.append(root)
+        found.append([path.relative_to(root) for path in paths])
+    paired = pairing.by_name(*found)
+    pairs = paired.partners
+    own = [roots[0] / name for name in pairs]
+    targets = [target.as_posix() for target in files.names(own, roots[0])]
+    domains = {
+        "A": dict(zip(targets, own, strict=True)),
+        "B": dict(zip(targets, (roots[1] / name for name in pairs.values()), strict=True)),
     }
+    return domains, sum(map(len, found)) - 2 * len(pairs), paired.problems()
 
 
 def _empty_folder():
     if not FLAGS.output:
         raise InputError("--output: give the folder to make, such as pairs.")
-    root = Path(FLAGS.output).expanduser()
+    root = user_path(FLAGS.output)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError(f"--output={FLAGS.output}: is there already. Give a new folder.")
     return root

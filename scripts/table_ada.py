@@ -15,10 +15,11 @@ The scale `paper` trains the preset `paper256`.
 """
 
 import statistics
-from pathlib import Path
 
+from core.paths import user_path
 from experiments import tables
 from experiments.cli import FLAGS, say, start
+from scripts import launching
 from scripts.curves import COLOURS, Curve, panel
 from scripts.paper_tables import (
     Column,
@@ -80,12 +81,14 @@ TABLE = Table(
 
 
 def _figure():
-    folder = Path(FLAGS.run_dir or f"runs/tables/{TABLE.name}").expanduser()
+    folder = user_path(FLAGS.run_dir or f"runs/tables/{TABLE.name}")
     check_flags()
     manifest = Manifest(folder, TABLE, FLAGS.scale, given(), begin=FLAGS.launch)
     own = table(manifest.scale)
     if FLAGS.launch:
         launch(own, manifest)
+    if launching.prints():
+        return 0
     print(tables.write(folder, own.name, *rendered(own, manifest)))
     return 0
 

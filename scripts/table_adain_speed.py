@@ -70,12 +70,7 @@ def _run():
     if FLAGS.measure:
         measured = measure(FLAGS.methods, sizes, repeats, FLAGS.vgg_weights or "random")
         tables.append_lines(Path(_folder()) / f"{NAME}.jsonl", measured)
-    lines = tables.read_lines(_folder(), NAME)
-    if any(not {"run", "method", "size", "seconds", "range"} <= line.keys() for line in lines):
-        raise InputError(
-            f"{_folder()}: a recorded line of {NAME} lacks its run, method, size, "
-            "seconds or range. Remove it."
-        )
+    lines = tables.read_lines(_folder(), NAME, _check_line)
     if not lines:
         raise InputError(
             f"--output={_folder()}: no measurement of {NAME} is recorded there. "
@@ -83,6 +78,21 @@ def _run():
         )
     print(tables.write(_folder(), NAME, *table(lines)))
     return 0
+
+
+def _check_line(line):
+    """Raises ValueError for a recorded line that lacks something, or has it in another form."""
+    numbers = (int, float)
+    kinds = {"run": str, "method": str, "size": int, "seconds": numbers, "range": list, "n": int}
+    kinds |= {"weights": str, "environment": dict}
+    for name, kind in kinds.items():
+        if not isinstance(line.get(name), kind):
+            raise ValueError(f"without a proper {name}")
+    encoded = [x for x in [line.get("seconds_with_encoding")] if x is not None]
+    if len(line["range"]) != 2 or not all(isinstance(x, numbers) for x in line["range"] + encoded):
+        raise ValueError("without two numbers in range")
+    if missing := {"commit", "device", "machine"} - line["environment"].keys():
+        raise ValueError(f"without the {min(missing)} of its environment")
 
 
 def _folder():

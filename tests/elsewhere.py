@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 HIDDEN = {"fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "syslog"}
 PACKAGES = ("core", "gan", "nst", "experiments", "web", "scripts")
+EXTRA = "scripts.peers."  # needs PyTorch, an extra of its own
 TINY = {"images": 4, "data.size": 16, "data.load_size": 18, "algorithm.n_layers": 1,
         "log_every": 2, "eval_every": 4, "sample_every": 4}  # fmt: skip
 
@@ -57,7 +58,8 @@ def import_everything():
     count = 0
     for package in PACKAGES:
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
-            if not module.name.endswith(".__main__"):  # which starts TensorFlow itself
+            # a main module starts TensorFlow itself
+            if not module.name.endswith(".__main__") and not module.name.startswith(EXTRA):
                 importlib.import_module(module.name)
                 count += 1
     return count

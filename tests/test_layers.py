@@ -24,7 +24,7 @@ EXCEPTIONS |= {(f"core/{name}.py", "tensorflow") for name in ("tflite_file", "sa
 EXCEPTIONS |= {("scripts/benchmark.py", name) for name in BACKENDS}
 # the rooms of experiments/ by floor: a room imports from floors below, or from itself
 FLOORS = (
-    ("data", "cli", "tables"),
+    ("data", "cli", "flag_values", "tables"),
     ("training",),
     ("metrics",),
     ("model",),
@@ -34,7 +34,7 @@ FLOORS = (
     ("run", "help", "dry_run", "compare"),
 )
 # what the runner shows in place of running; what makes runs with the calls of the API
-ONE_FLOOR = {("run", "help"), ("run", "dry_run"), ("weights", "api")}
+ONE_FLOOR = {("run", "help"), ("run", "dry_run"), ("weights", "api"), ("cli", "flag_values")}
 # the one import of a computed name: a model's module, by the name that --model gives
 COMPUTED = {"experiments/configs/__init__.py"}
 LONGEST = 400

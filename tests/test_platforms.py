@@ -67,7 +67,7 @@ def packages(monkeypatch):
 def unspecified(path):
     """Lines of a file that open text without saying that it is UTF-8, which Windows would not."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+        if not isinstance(node, ast.Call) or {"encoding", None} & {k.arg for k in node.keywords}:
             continue
         name = ast.unparse(node.func)
         if name == "open":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.paths import user_path
 
 PREFIX = "STYLE_WEB_"
 
@@ -97,7 +98,7 @@ def from_environment(environment: Any = os.environ) -> Options:
 
 def _parse(name, kind, text):
     if kind is Path:
-        return Path(text).expanduser().absolute()
+        return user_path(text, f"{PREFIX}{name.upper()}").absolute()
     if kind is int or kind is float:
         try:
             return kind(text)

@@ -6,22 +6,32 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
 
     setup(devices, deterministic)        before anything is built
     describe_devices()                   what the networks run on, in words
+    on_cpu()                             whether the networks run on CPUs
     missing_accelerator()                a sentence where a GPU of the machine is not used
     value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
     input_grad(fn, x)                    d sum(fn(x)) / dx, differentiable again
     value_and_input_grad(fn, x)          the same with fn(x)
     apply(optimizer, gradients, variables)
     compile(fn, variables, xla)          one compiled call; `variables`: all it may read or write
-    compile_by_shape(fn, variables)      the same for arrays of many shapes
+    compile_by_shape(fn, variables)      the same for pictures of many sizes
+    calls_at_once()                      how many compiled calls may run side by side
     shard(batch)                         a batch from the host, spread over the devices
+    give_all(variables)                  all processes get the values of the first one
+    alone(work, variables)               what the first process alone does, while the others wait
+    separate(variables)                  each process computes alone from now on
     instance_norm(x, epsilon)            `core.stats.instance_norm`, the fastest way there is
+
+`core.engine.processes` lets several processes train one model.
 """
 
 import functools
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
+from core.engine import processes
 from core.tensors import Function, Tensor
 
 if keras.backend.backend() == "tensorflow":
@@ -39,42 +49,62 @@ value_and_grad = _engine.value_and_grad
 value_and_input_grad = _engine.value_and_input_grad
 apply = _engine.apply
 compile = _engine.compile
+calls_at_once = _engine.calls_at_once
 shard = _engine.shard
+give_all = _engine.give_all
+separate = _engine.separate
 describe_devices = _engine.describe_devices
 missing_accelerator = _engine.missing_accelerator
 instance_norm = _engine.instance_norm
+on_cpu = _engine.on_cpu
 
 
-def compile_by_shape(
-    fn: Function, variables: Sequence[keras.Variable], *, any_size: bool = False
-) -> Function:
-    """`fn` compiled once for each of the last sixteen shapes that it was called with.
+def compile_by_shape(fn: Function, variables: Sequence[keras.Variable]) -> Function:
+    """`fn` compiled for pictures of any size; memory does not grow with the number of sizes.
 
-    `compile` alone would do on JAX; TensorFlow warns where one function sees many shapes.
+    TensorFlow compiles it once for all heights and widths. JAX has to know them: it compiles `fn`
+    for each size and keeps the last sixteen. (Without compiling, JAX takes still longer for a new
+    size, as it compiles every operation, and keeps all of these.)
 
     Args:
-        fn: a function of arrays.
+        fn: a function of float32 arrays. It must not ask for the height and width of pictures
+            `[N, H, W, C]` as numbers; convolutions, pooling and padding do not.
         variables: see `compile`.
-        any_size: `fn` works on pictures `[N, H, W, C]` without asking for H and W as numbers, as
-            convolutions do. TensorFlow then compiles it once for all sizes. JAX compiles it for a
-            size that comes again; compiling takes longer than one call without.
     """
-    leave_open, seen = any_size and _engine.OPEN_SIZES, set()
+
+    lock = threading.Lock()  # two threads may ask for one size
 
     @functools.lru_cache(16)
     def compiled(*shapes):
-        return _engine.compile_open(fn, shapes) if leave_open else compile(fn, variables)
+        return _engine.compile_open(fn, shapes) if _engine.OPEN_SIZES else compile(fn, variables)
 
     def call(*arrays):
-        shapes = tuple(tuple(x.shape) for x in arrays)
-        if leave_open:
-            shapes = tuple((s[0], None, None, s[3]) if len(s) == 4 else s for s in shapes)
-        elif any_size and shapes not in seen:
-            seen.add(shapes)
-            return fn(*arrays)
-        return compiled(*shapes)(*arrays)
+        shapes = [tuple(x.shape) for x in arrays]
+        if _engine.OPEN_SIZES:
+            shapes = [(s[0], None, None, s[3]) if len(s) == 4 else s for s in shapes]
+        with lock:
+            run = compiled(*shapes)
+        return run(*arrays)
 
     return call
+
+
+def alone(work: Callable[[], Any], variables: Sequence[keras.Variable]) -> Any:
+    """What `work()` returns in the first process, while the others wait; they return None.
+
+    Args:
+        work: may compute with the variables, but not change them.
+        variables: all that it may read.
+
+    Raises:
+        Interrupted: in all processes, if `work` raises it.
+    """
+
+    def work_here():
+        with _engine.own_arrays(variables):
+            return work()
+
+    return processes.alone(work_here)
 
 
 def input_grad(fn: Function, x: Tensor) -> Tensor:
@@ -86,13 +116,18 @@ def input_grad(fn: Function, x: Tensor) -> Tensor:
 
 
 __all__ = [
+    "alone",
     "apply",
+    "calls_at_once",
     "compile",
     "compile_by_shape",
     "describe_devices",
+    "give_all",
     "input_grad",
     "instance_norm",
     "missing_accelerator",
+    "on_cpu",
+    "separate",
     "setup",
     "shard",
     "value_and_grad",

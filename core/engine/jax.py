@@ -4,15 +4,19 @@
 inside a `keras.StatelessScope` that maps every variable to its value.
 """
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
 
+from core.engine import processes
 from core.engine.accelerators import unused_gpu
+from core.engine.compiled_files import keep_compiled
 from core.errors import SettingError
 from core.memory import keep_freed_memory
 from core.stats import instance_norm  # noqa: F401 XLA fuses it by itself
@@ -42,20 +46,23 @@ def _by_id(variables, values):
     return {id(v): x for v, x in zip(variables, values, strict=True)}
 
 
-_settings = {"deterministic": False}
+# mesh: of the devices of several processes; None where there is one process. Its arrays are made
+# here, as Keras would compare each of them with those of the other processes
+_settings: dict[str, Any] = {"deterministic": False, "mesh": None}
 
 
 OPEN_SIZES = False  # XLA knows all sizes
 
 
-def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
+def setup(devices: int | str | None = None, deterministic: bool = True, branches: int = 1) -> int:
     """Spreads the batch over `devices` (a number or "all"); returns how many that are.
 
     Every device holds all variables and a share of each batch; a step gives the result that one
     device would give on the whole batch. Must run before the first variable is made.
 
     Args:
-        devices: a number, or "all".
+        devices: a number, or "all"; None: 1, or all where several processes train together, which
+            take no other number.
         deterministic: the same command on the same machine gives the same bits. On a CPU and a TPU
             XLA does so anyway, at no cost. On a GPU the functions that are compiled from now on
             take slower kernels, the same ones at every start; one that has an operation without a
@@ -66,7 +73,11 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
         SettingError: more devices than the machine has.
     """
     keep_freed_memory()
+    keep_compiled()
     _settings["deterministic"] = deterministic
+    if processes.share()[1] > 1:
+        return _set_up_together(devices)
+    devices = 1 if devices is None else devices
     available = keras.distribution.list_devices()
     count = len(available) if devices == "all" else int(devices)
     if not 1 <= count <= len(available):
@@ -82,6 +93,21 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
         parallel = keras.distribution.DataParallel(devices=available[:count])
         keras.distribution.set_distribution(parallel)
     return count
+
+
+def _set_up_together(devices):
+    """Spreads the batch over all devices of all processes; returns how many that are."""
+    available = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    if devices not in (None, "all") and int(devices) != len(available):
+        raise SettingError(
+            "devices",
+            devices,
+            f"'all' or {len(available)}, the devices of all {processes.share()[1]} processes",
+            "Leave it out.",
+        )
+    processes.agree("machine", {"number of devices": jax.local_device_count()})
+    _settings["mesh"] = jax.sharding.Mesh(np.array(available), ("batch",))
+    return len(available)
 
 
 def value_and_grad(
@@ -160,10 +186,14 @@ def compile(fn: Function, variables: Sequence[keras.Variable], xla: bool = True)
         mapping = scope.state_mapping
         return out, [mapping[id(v)] for v in variables]
 
-    compiled = _jit(pure)
+    compiled: dict[Any, Function] = {}
 
     def call(*args):
-        out, values = compiled(_distinct([v.value for v in variables]), args)
+        mesh = _settings["mesh"]
+        if mesh not in compiled:
+            compiled[mesh] = _jit(pure, mesh)
+        values = [_replicated(mesh, v.value) for v in variables]
+        out, values = compiled[mesh](_distinct(values), args)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         return out
@@ -171,13 +201,20 @@ def compile(fn: Function, variables: Sequence[keras.Variable], xla: bool = True)
     return call
 
 
-def _jit(pure):
+def calls_at_once() -> int:
+    """1: a compiled call gives its variables away until it has returned (they are donated)."""
+    return 1
+
+
+def _jit(pure, mesh):
     """`pure` compiled, its first argument donated; deterministic where `setup` asked for it."""
-    free = jax.jit(pure, donate_argnums=0)
+    # each process needs the whole of every variable
+    layout: dict[str, Any] = {"out_shardings": (None, _everywhere(mesh))} if mesh else {}
+    free = jax.jit(pure, donate_argnums=0, **layout)
     options = _deterministic_options()
     if not options:
         return free
-    compiled = [jax.jit(pure, donate_argnums=0, compiler_options=options)]
+    compiled = [jax.jit(pure, donate_argnums=0, compiler_options=options, **layout)]
 
     def call(*args):
         try:
@@ -208,7 +245,16 @@ def _distinct(values):
 
 
 def shard(batch: Batch) -> Batch:
-    """A batch on the device, or its rows spread over the devices of `setup`."""
+    """A batch on the device, or its rows spread over the devices of `setup`.
+
+    Of several processes each gives the rows of its `processes.share`.
+    """
+    if mesh := _settings["mesh"]:
+        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
+        return {
+            name: jax.make_array_from_process_local_data(rows, np.asarray(value))
+            for name, value in batch.items()
+        }
     distribution = keras.distribution.distribution()
     if distribution is None:
         return {name: jnp.asarray(value) for name, value in batch.items()}
@@ -220,13 +266,78 @@ def _spread(distribution, value):
     return jax.device_put(value, layout.backend_layout)
 
 
+def _everywhere(mesh):
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+
+
+def _replicated(mesh, value):
+    """An array that all devices of all processes hold, from one that this process holds."""
+    if mesh is None or not value.is_fully_addressable:
+        return value
+    return jax.make_array_from_process_local_data(_everywhere(mesh), np.asarray(value), value.shape)
+
+
+def give_all(variables: Sequence[keras.Variable]) -> None:
+    """Gives the variables of all processes the values that they have in the first one.
+
+    Bytes are sent, so that they are the same bits. All processes must call it.
+    """
+    from jax.experimental import multihost_utils
+
+    if _settings["mesh"] is None:
+        return
+    arrays = [np.asarray(v.value) for v in variables]
+    sent = np.concatenate([np.frombuffer(a.tobytes(), np.uint8) for a in arrays])
+    received = np.asarray(multihost_utils.broadcast_one_to_all(sent))
+    start = 0
+    for variable, array in zip(variables, arrays, strict=True):
+        part = received[start : start + array.nbytes].tobytes()
+        variable.assign(np.frombuffer(part, array.dtype).reshape(array.shape))
+        start += array.nbytes
+
+
+@contextlib.contextmanager
+def own_arrays(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """In a `with` block the variables are arrays of this process alone.
+
+    It can compute with them while the other processes do not. What it assigns is dropped.
+    """
+    mesh = _settings["mesh"]
+    if mesh is None:
+        yield
+        return
+    kept = [v.value for v in variables]
+    try:
+        separate(variables)
+        yield
+    finally:
+        _settings["mesh"] = mesh
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(value)
+
+
+def separate(variables: Sequence[keras.Variable]) -> None:
+    """Turns the variables into arrays of this process alone, which computes alone from now on."""
+    if _settings["mesh"] is not None:
+        _settings["mesh"] = None
+        for variable in variables:
+            variable.assign(np.array(variable.value))
+
+
+def on_cpu() -> bool:
+    """Whether the networks run on CPUs."""
+    return jax.default_backend() == "cpu"
+
+
 def describe_devices() -> str:
     """What the networks run on, such as "CPU (JAX)" or "4 x NVIDIA H100 (JAX)"."""
     distribution = keras.distribution.distribution()
     count = 1 if distribution is None else distribution.device_mesh.devices.size
-    device = jax.devices()[0]
+    device, among = jax.devices()[0], ""
+    if (together := processes.share()[1]) > 1:
+        count, among = jax.device_count(), f" in {together} processes"
     name = "CPU" if device.platform == "cpu" else device.device_kind
-    return f"{f'{count} x ' if count > 1 else ''}{name} (JAX)"
+    return f"{f'{count} x ' if count > 1 else ''}{name}{among} (JAX)"
 
 
 def missing_accelerator() -> str | None:

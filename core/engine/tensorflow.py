@@ -19,11 +19,11 @@ from core.tensors import Batch, Function, Tensor
 OPEN_SIZES = True  # `compile_open` is there
 
 
-def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1) -> int:
+def setup(devices: int | str | None = None, deterministic: bool = True, branches: int = 1) -> int:
     """Prepares the process; returns the number of devices that will be used (always 1).
 
     Args:
-        devices: 1, "1" or "all".
+        devices: 1, "1", "all" or None.
         deterministic: the same command on the same machine gives the same bits. On a CPU this is
             needed for that (some kernels add up in the order in which threads end) and costs
             nothing that could be measured in a step of CycleGAN. On a GPU it takes slower kernels,
@@ -38,7 +38,7 @@ def setup(devices: int | str = 1, deterministic: bool = True, branches: int = 1)
         SettingError: more than one device is asked for.
     """
     keep_freed_memory()
-    if devices not in (1, "1", "all"):
+    if devices not in (1, "1", "all", None):
         raise SettingError(
             "devices",
             devices,
@@ -159,9 +159,34 @@ def compile_open(fn: Function, shapes: Sequence[tuple[int | None, ...]]) -> Func
     return tf.function(functools.partial(fn), input_signature=signature, autograph=False)
 
 
+def calls_at_once() -> int:
+    """How many calls of compiled functions are worth having at the same time, in threads.
+
+    Two even where each splits its operations over all cores: small ones do not fill them.
+    """
+    if _accelerator():
+        return 1
+    cores = os.cpu_count() or 1
+    each = tf.config.threading.get_intra_op_parallelism_threads() or cores
+    return min(8, max(2, cores // each))
+
+
 def shard(batch: Batch) -> Batch:
     """A batch as tensors."""
     return {name: tf.convert_to_tensor(value) for name, value in batch.items()}
+
+
+def give_all(variables: Sequence[keras.Variable]) -> None:
+    """Nothing: there is one process."""
+
+
+def own_arrays(variables: Sequence[keras.Variable]) -> contextlib.AbstractContextManager:
+    """Nothing for a `with` block: there is one process."""
+    return contextlib.nullcontext()
+
+
+def separate(variables: Sequence[keras.Variable]) -> None:
+    """Nothing: there is one process."""
 
 
 def instance_norm(x: Tensor, epsilon: float = 1e-5) -> Tensor:
@@ -199,6 +224,11 @@ def _fused_norm(x, epsilon):
         epsilon=epsilon,
         is_training=True,
     ).y
+
+
+def on_cpu() -> bool:
+    """Whether the networks run on the CPU."""
+    return _accelerator() is None
 
 
 def describe_devices() -> str:

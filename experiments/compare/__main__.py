@@ -26,8 +26,10 @@ from absl import flags
 
 from core.errors import InputError
 from core.files import write_json_whole
+from core.paths import user_path
 from experiments import cli
 from experiments.cli import FLAGS, say
+from experiments.flag_values import either
 
 flags.DEFINE_list("models", [], "What to compare: models of style transfer, or of translation.")
 flags.DEFINE_list(
@@ -58,7 +60,7 @@ def _check_flags():
             raise InputError(f"--{flag.name}: not an option of experiments.compare. Leave it out.")
     if not FLAGS.output:
         raise InputError("--output: give the folder of the comparison.")
-    size = cli.either(FLAGS, "longer_side")
+    size = either(FLAGS, "longer_side")
     if size and size < 32:
         raise InputError(
             f"--longer_side={size}: expected 32 pixels or more, or 0 for the pictures' own sizes."
@@ -98,7 +100,7 @@ def _carry_out():
     )
     _check_particular(compared)
     files.check_folder(FLAGS.output)
-    output = Path(FLAGS.output).expanduser()
+    output = user_path(FLAGS.output)
     translates = compared[0].translates
     options = {
         "preset": FLAGS.preset,
@@ -151,9 +153,9 @@ def _rows(found, folder):
     from experiments.training.config import override
 
     if not found[0].translates:
-        size = cli.either(FLAGS, "longer_side")
+        size = either(FLAGS, "longer_side")
         size = SIZE if size is None else size
-        return inputs.stylizing(FLAGS.content, FLAGS.style, size, folder)
+        return inputs.stylizing(FLAGS.content, FLAGS.style, size, folder, say)
     methods.check_direction(found, FLAGS.direction)
     config = found[0].config
     if FLAGS.dataset:

@@ -10,9 +10,10 @@ import numpy as np
 
 from core import engine
 from core.errors import InputError
+from core.names import plain_name, short_name
 from experiments import api
 from experiments.compare.methods import Method
-from experiments.compare.worker import PLAN, digest
+from experiments.compare.worker import PLAN, RECORD_SUFFIX, digest
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.data.styles import EMBEDDED, digest_pixels, read, stem
@@ -68,7 +69,7 @@ Column = dict[str, Cell]  # by name of the row
 # --- inputs
 
 
-def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> list[Row]:
+def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path, say: Say) -> list[Row]:
     """Returns a row for every content with every style, written to `folder` at the given size.
 
     Args:
@@ -76,17 +77,18 @@ def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> 
         styles: files, folders or "photos:NAME".
         size: the longer side of each picture in pixels; 0 keeps its own size.
         folder: the folder for the pictures.
+        say: called with a line on files that are passed over.
 
     Raises:
         InputError: a picture cannot be read, is too small or has the same name as another, or the
             comparison in this folder was made with other pictures.
     """
     inputs = {
-        "content": _prepared("--content", [contents], size, folder / "content"),
-        "style": _prepared("--style", styles, size, folder / "style"),
+        "content": _prepared("--content", [contents], size, folder / "content", say),
+        "style": _prepared("--style", styles, size, folder / "style", say),
     }
     rows = [
-        Row(f"{content.stem}-{style.stem}", {"content": content, "style": style}, pixels)
+        Row(_row_name(content, style), {"content": content, "style": style}, pixels)
         for content in inputs["content"]
         for style, pixels in inputs["style"].items()
     ]
@@ -98,11 +100,16 @@ def stylizing(contents: str, styles: Sequence[str], size: int, folder: Path) -> 
     return rows
 
 
-def _prepared(flag, sources, size, folder):
+def _row_name(content, style):
+    """Returns the name of a row, to which the names of its files add a suffix."""
+    return short_name(f"{content.stem}-{style.stem}", RECORD_SUFFIX).removesuffix(RECORD_SUFFIX)
+
+
+def _prepared(flag, sources, size, folder, say):
     """Writes the pictures of a flag; returns `{file: hash of its pixels before resizing}`."""
     names: list[str | Path] = []
     for source in sources:
-        names += [source] if source.startswith(EMBEDDED) else files.inputs(flag, source)[0]
+        names += [source] if source.startswith(EMBEDDED) else files.inputs(flag, source, say)[0]
     stems = [stem(str(name)) for name in names]
     if twice := [name for name in stems if stems.count(name) > 1]:
         raise InputError(f"{flag}: several pictures are called '{twice[0]}'; rename them.")
@@ -117,7 +124,8 @@ def _prepared(flag, sources, size, folder):
                 f"{flag}: '{name}' has {width}x{height} pixels here, expected "
                 f"{SMALLEST} or more. Leave it out or give a larger --longer_side."
             )
-        hashes[_keep(folder / f"{stem(str(name))}.png", picture)] = pixels
+        file = short_name(plain_name(stem(str(name))), ".png")
+        hashes[_keep(folder / file, picture)] = pixels
     return hashes
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.given_numbers import whole_number
 from core.names import nearest
+from core.paths import user_path
 from core.picture_size import as_text
 from experiments import api, configs
 from experiments.data.files import file_id
@@ -91,13 +93,19 @@ def style_pixels(run_dir: Path) -> list[str | None]:
     """
     stored = read_config(run_dir / "config.json")
     config, data = stored["config"], stored.get("data", {})
-    before, base = config.get("algorithm.learned", []), config.get("algorithm.base")
+    before, base = _listed(config, "algorithm.learned"), str(config.get("algorithm.base") or "")
     learned: list[str | None] = [None] * len(before)
-    if base and (path := Path(base).expanduser() / "config.json").exists():
+    if base and (path := user_path(base) / "config.json").exists():
         own = read_config(path)["config"]
-        if [*own.get("algorithm.learned", []), *own.get("algorithm.style", [])] == before:
+        if _listed(own, "algorithm.learned") + _listed(own, "algorithm.style") == before:
             learned = style_pixels(path.parent)
-    return [*learned, *(data.get(name) for name in config["algorithm.style"])]
+    return [*learned, *(data.get(name) for name in _listed(config, "algorithm.style"))]
+
+
+def _listed(config, name):
+    """Returns a setting that is a list; an empty one where a file has none, or something else."""
+    found = config.get(name, [])
+    return found if isinstance(found, list) else []
 
 
 def find(
@@ -148,7 +156,7 @@ def _places(runs) -> dict[str, Path]:
     places = {}
     for text in runs:
         name, equals, place = text.partition("=")
-        place = Path(place if equals else text).expanduser()
+        place = user_path(place if equals else text)
         if not (place / "config.json").is_file():
             raise InputError(
                 f"--runs={text}: '{place}' is not a run directory (no config.json). "
@@ -224,7 +232,8 @@ def _trained(name, run_dir, which, model) -> Method:
         raise InputError(f"--runs={name}={run_dir}: no checkpoint yet. Train first.")
     number = checkpoint.chosen(run_dir, which)[0].stem
     config = stored_config(run_dir, configs.find(stored).presets)
-    return Method(name, config, run_dir, str(int(number)) if number.isdigit() else number)
+    images = whole_number(number)
+    return Method(name, config, run_dir, number if images is None else str(images))
 
 
 def _check_kind(model):

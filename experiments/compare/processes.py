@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,10 +41,17 @@ def run(plan: Path) -> tuple[int, bool]:
 
     old = {number: signal.signal(number, pass_on) for number in _numbers()}
     try:
-        return process.wait(), bool(passed)
+        return _wait(process), bool(passed)
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def _wait(process):
+    """Returns the exit status, and never waits for long: handlers of signals run in between."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=1)
 
 
 def _numbers() -> list[int]:

@@ -42,7 +42,7 @@ def write(
     """Writes all results to `output` and prints the table."""
     header, lines = inputs.table(methods, columns, rows)
     notes = _notes(methods, rows, columns, scores)
-    listed = "\n".join(f"- {note}" for note in notes)
+    listed = "\n".join(f"- {tables.as_markdown(note)}" for note in notes)
     print(tables.write(output, "comparison", header, lines, listed))
     titles, grid = _grid(rows, columns)
     picture = _sheet(titles, grid)

@@ -7,7 +7,6 @@ method alone. Each picture is written with a record of what it was made from, an
 the memory that it took. A picture that is already there is not made again.
 """
 
-import json
 import time
 from pathlib import Path
 from statistics import median
@@ -16,7 +15,7 @@ from typing import Any
 from absl import flags
 
 from core.errors import InputError
-from core.files import sha256, write_json_whole
+from core.files import parse_json, read_json, sha256, write_json_whole
 from core.memory import peak_memory
 from experiments import cli
 from experiments.cli import FLAGS, say
@@ -24,6 +23,7 @@ from experiments.compare import processes
 
 flags.DEFINE_string("plan", None, "The column to make: a JSON file that a comparison wrote.")
 PLAN = "plan.json"
+RECORD_SUFFIX = ".json"  # of the record beside a picture
 RECORD = {
     "made_from": dict,
     "picture": str,
@@ -49,7 +49,7 @@ def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
     Raises:
         InputError: the picture was made from something else, or it or its record is damaged.
     """
-    path = Path(folder) / f"{cell['name']}.json"
+    path = Path(folder) / f"{cell['name']}{RECORD_SUFFIX}"
     picture = path.with_suffix(".png")
     if not (path.exists() and picture.exists()):
         return None
@@ -71,10 +71,10 @@ def made(folder: str | Path, cell: dict[str, Any]) -> dict | None:
 def _read(path):
     """Returns the record in a file; InputError where it is damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_bytes())
         wrong = [key for key, kind in RECORD.items() if not isinstance(record[key], kind)]
         wrong += {"device", "machine", "commit"} - record["environment"].keys()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({error!r}). Remove it.") from error
     if wrong:
         raise InputError(f"{path} is damaged ({', '.join(wrong)}). Remove it.")
@@ -110,7 +110,7 @@ def make(plan: dict[str, Any]) -> None:
         except Unusable as error:
             say(f"left out: {cell['name']}: {error}")
             continue
-        _keep(folder / f"{cell['name']}.json", picture, maker, cell, seconds)
+        _keep(folder / f"{cell['name']}{RECORD_SUFFIX}", picture, maker, cell, seconds)
         say(f"{folder.name}: {cell['name']}, {seconds:.3g} s")
 
 
@@ -270,7 +270,9 @@ def elapsed(rows: list[dict]) -> float:
         rows: the lines of its log. The first one includes compiling; it counts only if it is the
             only one.
     """
-    paces = [1 / row["images_per_second"] for row in rows if "images_per_second" in row]
+    paces = [1 / row["images_per_second"] for row in rows if row.get("images_per_second")]
+    if not paces:
+        raise InputError("the log of the run names no speed. Remove the run; it is made again.")
     return rows[-1]["images"] * median(paces[1:] or paces)
 
 
@@ -284,7 +286,7 @@ def _run():
     if not FLAGS.plan:
         raise InputError("--plan: give the file that experiments.compare wrote.")
     try:
-        make(json.loads(Path(FLAGS.plan).read_text(encoding="utf-8")))
+        make(read_json(FLAGS.plan))
     except OSError as error:
         raise InputError(
             f"{FLAGS.plan}: its folder cannot be written to ({error}). Make room; "

@@ -5,9 +5,8 @@ python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR
 python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=FILE --output=MP4|DIR
 """
 
-from pathlib import Path
-
 from core.errors import InputError
+from core.paths import user_path
 from experiments.data.config import DataConfig
 from experiments.model import Model
 from experiments.tasks.stylization import AnyStyle
@@ -98,7 +97,7 @@ def _decoder_settings(found, options):
             "vgg_normalised.pth."
         )
     if weights not in NAMES:
-        weights = str(Path(weights).expanduser().absolute())
+        weights = str(user_path(weights).absolute())
     return {"algorithm.weights": weights, "algorithm.normalise": False}
 
 

@@ -4,11 +4,15 @@ python -m experiments.run --model=cyclegan
 python -m experiments.run --model=cyclegan --preset=paper --dataset=cycle_gan/horse2zebra
 """
 
-from core.picture_size import as_text
 from experiments.data.config import DataConfig
 from experiments.model import Model
 from experiments.tasks.imports import settings
-from experiments.tasks.translation import Translation, check_patches
+from experiments.tasks.translation import (
+    Translation,
+    check_halvings,
+    check_patches,
+    translator_options,
+)
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets
@@ -21,10 +25,10 @@ from gan.cyclegan.config import CycleGANConfig
 # minutes on two CPU cores; one halving and smaller patches keep the details of small pictures.
 _ALGORITHM = {
     #                     paper     quick     smoke
-    "ngf":               (64,       24,       4),
-    "n_blocks":          (9,        4,        1),
+    "ngf":               (64,       20,       4),
+    "n_blocks":          (9,        3,        1),
     "n_downsampling":    (2,        1,        2),
-    "ndf":               (64,       32,       4),
+    "ndf":               (64,       24,       4),
     "n_layers":          (3,        2,        2),
     "pool_size":         (50,       50,       4),
     "learning_rate":     (2e-4,     6e-4,     2e-4),
@@ -37,7 +41,7 @@ _RUN = {
     "data.load_size":   (286,                      64,         36),
     "batch_size":       (1,                        1,          2),
     "epochs":           (200,                      0,          0),
-    "images":           (0,                        3_000,      16),
+    "images":           (0,                        3_200,      16),
     "log_every":        (100,                      40,         2),
     "sample_every":     (2_000,                    1_000,      8),
     "eval_every":       (20_000,                   1_000,      8),
@@ -54,43 +58,14 @@ PRESETS = presets(
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> CycleGAN:
-    """The algorithm of a configuration.
-
-    The learning rate changes once an epoch, as published, where the length is given in epochs, and
-    with every step where it is given in images.
-
-    Args:
-        config: the configuration.
-        epoch: images in the data set.
-        budget: images in all of training.
+    """The algorithm of a configuration, see `translator_options`.
 
     Raises:
         ValueError: an image size that the networks cannot take.
     """
-    _check_size(config.data.sides, config.algorithm)
-    stair = epoch if config.epochs else config.batch_size
-    return CycleGAN(
-        config.algorithm,
-        size=config.data.size,
-        channels=config.data.channels,
-        batch_size=config.batch_size,
-        epoch=stair,
-        epochs=budget / stair,
-        seed=config.seed,
-        xla=config.xla,
-    )
-
-
-def _check_size(sides, algorithm):
-    """The generator needs whole halvings and two pixels to reflect, the discriminator one patch."""
-    multiple = 2**algorithm.n_downsampling
-    if any(side % multiple or side < 2 * multiple for side in sides):
-        raise ValueError(
-            f"data.size={as_text(sides)}: the generator halves a picture "
-            f"{algorithm.n_downsampling} times and takes multiples of {multiple} pixels "
-            f"from {2 * multiple} up"
-        )
-    check_patches(sides, algorithm)
+    check_halvings(config.data.sides, config.algorithm.n_downsampling)
+    check_patches(config.data.sides, config.algorithm)
+    return CycleGAN(config.algorithm, **translator_options(config, epoch, budget))
 
 
 MODEL = Model(
@@ -106,5 +81,5 @@ MODEL = Model(
         Import("cyclegan/resnet_generator", importers, ("G_A", "G_B"), settings),
         Import("cyclegan/patch_discriminator", importers, ("D_A", "D_B"), settings),
     ),
-    costs={"quick": "4 to 5 minutes on two fast CPU cores"},
+    costs={"quick": "5 minutes on two CPU cores, 8 to 11 on slow ones"},
 )

@@ -11,9 +11,9 @@ paper's facades have the photograph at the left, A, and learn to make it from th
 from core.picture_size import as_text
 from experiments.data.config import DataConfig
 from experiments.model import Model
-from experiments.tasks.imports import settings, settings_of_pairs
+from experiments.tasks.imports import directed, settings, settings_of_pairs
 from experiments.tasks.pairs import PairedTranslation
-from experiments.tasks.translation import check_patches
+from experiments.tasks.translation import check_patches, translator_options
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets
@@ -56,31 +56,13 @@ PRESETS = presets(
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> Pix2Pix:
-    """The algorithm of a configuration.
-
-    The learning rate changes once an epoch, as published, where the length is given in epochs, and
-    with every step where it is given in images.
-
-    Args:
-        config: the configuration.
-        epoch: pairs in the data set.
-        budget: pairs in all of training.
+    """The algorithm of a configuration, see `translator_options`.
 
     Raises:
         ValueError: an image size that the networks cannot take.
     """
     _check_size(config.data.sides, config.algorithm)
-    stair = epoch if config.epochs else config.batch_size
-    return Pix2Pix(
-        config.algorithm,
-        size=config.data.size,
-        channels=config.data.channels,
-        batch_size=config.batch_size,
-        epoch=stair,
-        epochs=budget / stair,
-        seed=config.seed,
-        xla=config.xla,
-    )
+    return Pix2Pix(config.algorithm, **translator_options(config, epoch, budget))
 
 
 def _check_size(sides, algorithm):
@@ -97,14 +79,12 @@ def _check_size(sides, algorithm):
 
 def _generator_settings(found, options):
     """What a file of a generator says, and which direction it was trained in."""
-    direction = options.direction if options["direction"].present else None
-    return settings(found) | ({"algorithm.direction": direction} if direction else {})
+    return settings(found) | directed(options)
 
 
 def _discriminator_settings(found, options):
     """What a file of a discriminator says, and which direction it was trained in."""
-    direction = options.direction if options["direction"].present else None
-    return settings_of_pairs(found) | ({"algorithm.direction": direction} if direction else {})
+    return settings_of_pairs(found) | directed(options)
 
 
 MODEL = Model(

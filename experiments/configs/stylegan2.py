@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.errors import InputError
 from experiments.data.config import DataConfig
 from experiments.model import Model, Run
 from experiments.tasks.generation import LabelledGeneration, check_classes, gan_options
 from experiments.tasks.imports import stylegan2_features, stylegan2_settings
+from experiments.training import starting
+from experiments.training.checkpoint import newest_first
 from experiments.training.config import RunConfig
-from experiments.training.imported import Import, check_imported
+from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets, renamed
 from gan import importers
 from gan.stylegan2.algorithm import StyleGAN2
@@ -116,35 +117,25 @@ class StyledGeneration(LabelledGeneration):
     def complete(
         self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
     ) -> RunConfig:
-        """The configuration with what `auto` computes, and what a base implies."""
+        """The configuration with what `auto` computes, and what beginning with a run implies."""
         if config.preset == "auto":
             config = automatic(config, given)
-        if not config.algorithm.base:
+        if not (config.algorithm.base or config.start_from):
             return config
         # as the official code resumes: p may rise faster, the average is there already, no blur
         changes = {"ada_images": 100_000, "ema_ramp_up": 0.0, "blur_sigma": 0.0}
         return _replaced(config, changes, given)
 
     def begin(self, run: Run, load: Callable[..., Run]) -> None:
-        """Starts from the networks of `algorithm.base`, if there is one.
+        """Starts from the networks of `algorithm.base`, if there is one, as `start_from` does.
+
+        A run that has a checkpoint goes on from that and does not need the other one any more.
 
         Raises:
             InputError: no trained run there, or its networks have other sizes.
         """
-        if not (base := run.config.algorithm.base):
-            return
-        other = load(base, say=lambda line: None)
-        if type(other.algorithm) is not type(run.algorithm):
-            raise InputError(
-                f"algorithm.base={base}: a run of {other.config.model}, expected one of "
-                f"{run.config.model}."
-            )
-        for name in ("G", "D"):
-            check_imported(other, name, f"algorithm.base={base}")
-        try:
-            run.algorithm.start_from(other.algorithm)
-        except ValueError as error:
-            raise InputError(f"algorithm.base={base}: {error}.") from error
+        if (base := run.config.algorithm.base) and not newest_first(run.run_dir):
+            starting.take_networks(run, load, "algorithm.base", base)
 
 
 def automatic(config: RunConfig, given: Collection[str]) -> RunConfig:

@@ -6,6 +6,7 @@ python -m experiments.run --model=ulyanov_texture --mode=sample --seeds=0-7 --si
 
 from dataclasses import dataclass
 
+from core.bounds import Side
 from experiments.model import Model
 from experiments.tasks.feed_forward import Builder
 from experiments.tasks.textures import TextureNetwork
@@ -20,7 +21,7 @@ _FIVE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 class TextureConfig:
     """What is made in training."""
 
-    size: int = 256  # height and width, pixels
+    size: Side = 256  # height and width, pixels
 
 
 # `paper`: branch texture_nets_v1 of DmitryUlyanov/texture_nets, texture_train.lua, as

@@ -1,25 +1,28 @@
-"""Reads videos and folders of frames as streams of pictures, and writes streams as GIF or MP4."""
+"""Reads videos and folders of frames as streams of pictures."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
-from core import files as core_files
 from core.errors import InputError
+from core.files import open_regular
+from core.paths import user_path
 from experiments.data import files, pictures
+from experiments.data.ranges import Ranges
 
-MAX_FPS = {".gif": 50, ".mp4": 240}  # GIF times are hundredths of a second
 EXACT = "flags=accurate_rnd+full_chroma_int"  # colours without the shortcuts of FFmpeg's scaler
-SMPTE170M = 6  # the matrix of BT.601 in H.264, ITU-T H.264 table E-5
+USUAL = 25  # frames per second of a video that does not say it
+APART = Fraction(1, 1000)  # seconds between frames for which a damaged video gives one time
+# a list of other files is no video, and nothing but the video is opened; hundredths of a second
+# under 2 in a GIF are kept, and 0 is 10 as in browsers
+OPTIONS = {"protocol_whitelist": "none", "min_delay": "1"}
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,26 @@ class Clip:
         frames: a function that yields the frames, uint8 `[H, W, 3]`, one at a time.
         files: the files that are read: the frames, or the video.
         names: a PNG name for each frame; empty for a video.
-        fps: frames per second; None if it is not known.
+        times: when each frame of a video begins, seconds after the first one, and last when the
+            last one ends; empty for a folder.
+        sound: the file that has sound to the pictures, if there is one.
+        sound_from: the time in that file at which the first frame is shown, seconds.
     """
 
     frames: Callable[[], Iterator[np.ndarray]]
     files: list[Path]
     names: Sequence[Path] = ()
-    fps: float | None = None
+    times: Sequence[Fraction] = ()
+    sound: Path | None = None
+    sound_from: Fraction = Fraction(0)
 
 
-def open_clip(flag: str, source: str) -> Clip:
+def open_clip(
+    flag: str,
+    source: str,
+    say: Callable[[str], None] = lambda line: None,
+    known: Ranges | None = None,
+) -> Clip:
     """Opens a clip: a folder of frames, or a video in any format that FFmpeg reads.
 
     Frames of a folder come in the order of the numbers in their names, 2 before 10.
@@ -47,16 +60,18 @@ def open_clip(flag: str, source: str) -> Clip:
     Args:
         flag: the flag that names it, such as "--content", for messages.
         source: the path of the folder or the file.
+        say: takes a line on the range of frames that have more than 8 bits,
+        known: and their ranges that are not guessed, see `experiments.data.ranges`.
 
     Raises:
         InputError: it does not exist, the video is damaged, PyAV is missing, or the frames have
             several sizes. A damaged picture in a folder is noticed only when it is read.
     """
-    path = Path(source).expanduser()
+    path = user_path(source, flag)
     if not path.exists():
         raise InputError(f"{flag}={source}: does not exist. Give a video or a folder of frames.")
     if path.is_dir():
-        return _folder(flag, path)
+        return _folder(flag, path, say, known)
     if path.suffix.lower() in pictures.EXTENSIONS - {".gif"}:
         raise InputError(
             f"{flag}={source}: a picture. Give a video or a folder of frames; --mode=stylize takes "
@@ -65,7 +80,7 @@ def open_clip(flag: str, source: str) -> Clip:
     return _video(path)
 
 
-def _folder(flag, folder):
+def _folder(flag, folder, say, known):
     frames = [path for path in pictures.find(folder) if path.parent == folder]
     if not frames:
         raise InputError(
@@ -76,7 +91,12 @@ def _folder(flag, folder):
     first = pictures.shape(frames[0])
     for path in frames[1:]:
         check_shape(f"the frame {path}", pictures.shape(path), first)
-    return Clip(lambda: map(pictures.read, frames), frames, files.names(frames, folder))
+    ranges = pictures.ranges_of(flag, frames, say, known)
+    return Clip(
+        lambda: (pictures.read(path, find_ranges=ranges) for path in frames),
+        frames,
+        files.names(frames, folder),
+    )
 
 
 def natural(name: str) -> tuple[list[int | str], str]:
@@ -98,35 +118,70 @@ def check_shape(name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> No
 
 
 def _video(path):
-    av = _pyav(f"the video {path}", "give a folder of frames")
+    av = pyav(f"the video {path}", "give a folder of frames")
     try:
-        rate = _check_all(av, path)
+        start, times, sound = _check_all(av, path)
+    except InputError:
+        raise
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    return Clip(lambda: _decode(av, path, rate), [path], fps=float(rate) if rate else None)
+    heard = path if sound else None
+    return Clip(lambda: _decode(av, path), [path], (), times, heard, start)
 
 
 def _check_all(av, path):
     """Decodes the whole video, which is fast, to notice damage before the work and not after it.
 
     Returns:
-        The mean frame rate, a fraction; None if the file does not have it.
+        When the first frame is shown, seconds; `Clip.times`; and whether there is sound.
     """
-    with _opened(av, path) as container:
-        for _ in _frames(container):
-            pass
-        return container.streams.video[0].average_rate or None
+    with opened(av, path) as container:
+        shown = [(_seconds(frame, frame.pts), frame.duration) for frame in _frames(container)]
+        stream = container.streams.video[0]
+        rate, base = stream.average_rate or USUAL, stream.time_base
+        sound = bool(container.streams.audio)
+    if not shown:
+        return Fraction(0), [], sound
+    starts = [time for time, _ in shown]
+    if None in starts:  # raw streams of a codec
+        return Fraction(0), [i / Fraction(rate) for i in range(len(shown) + 1)], sound
+    length = (shown[-1][1] or 0) * base or _last_step(starts) or 1 / Fraction(rate)
+    return starts[0], _increasing([*starts, starts[-1] + length]), sound
 
 
-def _opened(av, path):
-    container = av.open(f"file:{path}")
-    if not container.streams.video:
-        container.close()
-        raise ValueError("there are no pictures in it")
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    stream.codec_context.options = {"err_detect": "explode"}  # no guessing at damage
-    return container
+def _seconds(frame, ticks):
+    return None if ticks is None or frame.time_base is None else ticks * frame.time_base
+
+
+def _last_step(starts):
+    return starts[-1] - starts[-2] if len(starts) > 1 else 0
+
+
+def _increasing(starts):
+    """Times from 0 on; those that do not increase, which is damage, are moved a little."""
+    times = [Fraction(0)]
+    for start in starts[1:]:
+        time = start - starts[0]
+        times.append(time if time > times[-1] else times[-1] + APART)
+    return times
+
+
+@contextmanager
+def opened(av: ModuleType, path: Path) -> Iterator:
+    """Opens a video that is a regular file, as a container of PyAV.
+
+    Raises:
+        InputError: it is no regular file.
+        OSError: it cannot be opened.
+        ValueError: there are no pictures in it, or FFmpeg cannot read it.
+    """
+    with open_regular(path) as file, av.open(file, options=OPTIONS) as container:
+        if not container.streams.video:
+            raise ValueError("there are no pictures in it")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.options = {"err_detect": "explode"}  # no guessing at damage
+        yield container
 
 
 def _frames(container):
@@ -140,28 +195,24 @@ def _frames(container):
             yield frame
 
 
-def _decode(av, path, rate):
-    """Yields the frames as uint8 `[H, W, 3]`, upright, in exact colours, at a constant rate.
-
-    A variable rate becomes its mean: some frames are left out, others repeated.
-    """
-    steady = [("fps", str(rate))] if rate else []
-    filters = [*steady, ("scale", EXACT), ("format", "rgb24")]
+def _decode(av, path):
+    """Yields each frame once, as uint8 `[H, W, 3]`, upright, in exact colours."""
     try:
-        with _opened(av, path) as container:
+        with opened(av, path) as container:
             frames = _frames(container)
             first = next(frames, None)
             if first is None:
                 return
             turns = round(first.rotation / 90)  # how a telephone was held
-            for frame in _filtered(av, chain([first], frames), filters):
+            filters = [("scale", EXACT), ("format", "rgb24")]
+            for frame in filtered(av, chain([first], frames), filters):
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(), turns))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
-def _filtered(av, frames, filters):
-    """Yields the frames after FFmpeg's filters, which are given as (name, options)."""
+def filtered(av: ModuleType, frames: Iterator, filters: Sequence[tuple[str, str]]) -> Iterator:
+    """Yields frames of PyAV after FFmpeg's filters, which are given as (name, options)."""
     graph = None
     for frame in frames:
         graph = graph or _graph(av, frame, filters)
@@ -195,96 +246,10 @@ def _unreadable(path, reason):
     )
 
 
-def _pyav(what: str, instead: str) -> ModuleType:
+def pyav(what: str, instead: str) -> ModuleType:
     """Returns PyAV, which reads and writes videos; InputError if it is not installed."""
     try:
         import av
     except ImportError as error:
         raise InputError(f"{what} needs PyAV. pip install -e '.[video]', or {instead}.") from error
     return av
-
-
-# --- writing clips
-
-
-def write_gif(target: Path | IO[bytes], frames: Iterable[np.ndarray], fps: float) -> None:
-    """Writes a GIF that repeats endlessly.
-
-    Each frame lasts a whole number of hundredths of a second. Pillow keeps all frames in memory
-    until the file is written.
-
-    Args:
-        target: a path, or a file that is open for writing.
-        frames: at least one frame, uint8 `[H, W, 3]`.
-        fps: frames per second.
-    """
-    images = map(Image.fromarray, frames)
-    options: dict[str, Any] = {"duration": 10 * round(100 / fps), "loop": 0}
-    next(images).save(target, "GIF", save_all=True, append_images=images, **options)
-
-
-def mp4_writer(instead: str) -> Callable[[Path | IO[bytes], Iterable[np.ndarray], float], None]:
-    """Returns the function that writes frames as an MP4; its arguments are those of `write_gif`.
-
-    H.264 with colours that every player shows needs even heights and widths, so the last row or
-    column of an odd one is repeated. There is no sound.
-
-    Args:
-        instead: what to do where PyAV is missing, for the message.
-
-    Raises:
-        InputError: PyAV is not installed.
-    """
-    av = _pyav("--output: an MP4", instead)
-
-    def write(target, frames, fps):
-        try:
-            _write_mp4(av, target, map(_even, frames), Fraction(fps).limit_denominator(1_001_000))
-        except av.FFmpegError as error:
-            raise OSError(f"FFmpeg: {error}") from error
-
-    return write
-
-
-def _write_mp4(av, target, made, rate):
-    first = next(made)
-    place = target if hasattr(target, "write") else f"file:{target}"
-    filters = [("scale", f"{EXACT}:out_color_matrix=bt601"), ("format", "yuv420p")]
-    with av.open(place, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
-        stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.colorspace = SMPTE170M
-        frames = _as_frames(av, chain([first], made), rate)
-        for frame in _filtered(av, frames, filters):
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def _as_frames(av, pictures, rate):
-    """Yields pictures, uint8 `[H, W, 3]`, as frames of a video, each with its time."""
-    for i, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame.pts, frame.time_base = i, 1 / rate
-        yield frame
-
-
-def _even(frame):
-    rows, columns = frame.shape[:2]
-    return np.pad(frame, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge")
-
-
-def write_whole(target: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Writes a file completely or not at all: under another name, and then renames it.
-
-    Args:
-        target: the path of the file.
-        write: a function that gets the open file and writes to it.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    try:
-        core_files.write_whole(target, write, durable=False)
-    except OSError as error:
-        raise InputError(f"Cannot write {target}: {error}. Choose another place.") from error

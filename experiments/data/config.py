@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.picture_size import Size, as_text, sides
-from experiments.data import pictures
+from core.bounds import Channels, Count, PictureSize, Threads
+from core.picture_size import as_text, sides
+from experiments.data import pictures, ranges
 
 
 @dataclass(frozen=True)
@@ -14,20 +15,25 @@ class DataConfig:
     data/base_dataset.py:81-112 (stretch to `load_size`, random crop of `size`, flip).
     """
 
-    # seasons | seasons_paired | faces | photos | folder:PATH | a TensorFlow Datasets name
+    # seasons | seasons_paired | faces | photos | folder:PATH | zip:PATH | a name of TensorFlow
+    # Datasets
     dataset: str = "seasons"
-    size: Size = 256  # of the crops that the networks get, pixels: 256, or 256x512 (height x width)
-    load_size: Size = 286  # before the crop, pixels; one number is the shorter side
+    # of the crops that the networks get, pixels: 256, or 256x512 (height x width)
+    size: PictureSize = 256
+    load_size: PictureSize = 286  # before the crop, pixels; one number is the shorter side
     fit: str = "stretch"  # stretch | crop | pad: how an image gets this shape; side: it does not
-    channels: int = 3  # 1 (grey), 3 (RGB) or 4 (RGBA)
+    channels: Channels = 3  # 1 (grey), 3 (RGB) or 4 (RGBA)
+    range: tuple[float, ...] = ()  # values of black and white in grey files of more than 8 bits,
+    # such as 0,4095; empty: 0 to 65535 for 16 bits, guessed over the data set for others
     flip: bool = True  # mirror half of the images left to right
     labels: bool = False  # whether each image comes with the number of its class
     paired: bool = False  # training and test images of A and B with the same name are one scene
     paired_test: bool = False  # test images of A and B with the same name are the same scene
-    limit: int = 0  # trains on so many images of each domain, see `Dataset.limited`; 0: on all
-    threads: int = 0  # threads of the pipeline; 0 lets tf.data choose
+    limit: Count = 0  # trains on so many images of each domain, see `Dataset.limited`; 0: on all
+    threads: Threads = 0  # threads of the pipeline; 0 lets tf.data choose
 
     def __post_init__(self):
+        ranges.check(self.range)
         if self.fit not in (*pictures.MODES, "side"):
             raise ValueError(f"fit={self.fit!r}: expected one of {', '.join(pictures.MODES)}, side")
         if self.channels not in pictures.CHANNELS:

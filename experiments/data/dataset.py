@@ -14,6 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.errors import InputError
+from experiments.data.ranges import Ranges
+
+SAMPLE = 32  # files of a source that are compared when it moved, at most
 
 
 @dataclass
@@ -32,6 +35,9 @@ class Source:
             names, such as the sizes and dates of files; None if they cannot change.
         label: a function from an index to the number of the image's class; None without classes.
         classes: the names of the classes, by number.
+        raw: a function from an index to the bytes of the image's file; None without files.
+        ranges: a function that returns the values of black and white of its images, by kind of
+            values, as far as they were needed; see `experiments.data.ranges`.
     """
 
     name: str
@@ -43,9 +49,11 @@ class Source:
     state: Callable[[], str] | None = None
     label: Callable[[int], int] | None = None
     classes: tuple[str, ...] = ()
+    raw: Callable[[int], bytes] | None = None
+    ranges: Callable[[], Ranges] = dict
 
     def __post_init__(self):
-        self._lock, self._good = threading.Lock(), set()
+        self._lock, self._good = threading.Lock(), np.zeros(self.size, bool)
 
     def load(self, index: int, partners: Sequence["Source"] = ()) -> np.ndarray:
         """Returns image `index`, uint8 `[H, W, C]`, or the first good one after it; see `find`."""
@@ -82,12 +90,12 @@ class Source:
         except InputError as error:
             self._leave_out(index, str(error))
             return None
-        self._good.add(index)
+        self._good[index] = True
         return image if all(partner._readable(index) for partner in partners) else None
 
     def part(self, indices: Sequence[int]) -> "Source":
         """Returns a source of some of the images, in the order of their indices here."""
-        label, name = self.label, self.name
+        label, name, raw = self.label, self.name, self.raw
         return Source(
             name,
             len(indices),
@@ -97,11 +105,23 @@ class Source:
             state=self.state,
             label=None if label is None else lambda i: label(indices[i]),
             classes=self.classes,
+            raw=None if raw is None else lambda i: raw(indices[i]),
+            ranges=self.ranges,
         )
+
+    def contents(self) -> str:
+        """Returns a digest of the files of some images, evenly spaced; "" without files."""
+        if self.raw is None:
+            return ""
+        digest = hashlib.sha256()
+        for i in sorted({k * self.size // SAMPLE for k in range(SAMPLE)}):
+            data = self.raw(i)
+            digest.update(len(data).to_bytes(8, "little") + data)
+        return digest.hexdigest()[:16]
 
     def _readable(self, index):
         """Returns whether image `index` can be read; this is tried only once."""
-        return index in self._good or self.get(index) is not None
+        return self._good[index] or self.get(index) is not None
 
     def _leave_out(self, index, message):
         with self._lock:
@@ -202,8 +222,9 @@ class Dataset:
             domains = f"has the domains {', '.join(self.train)}" if source is None else "has none"
             raise InputError(
                 f"--dataset={self.name}: data.labels needs images of one domain in classes; this "
-                f"{domains}. Give a folder with a folder of pictures for each class, a TensorFlow "
-                "Datasets name with the feature 'label' such as cifar10, or 'faces'."
+                f"{domains}. Give a folder with a folder of pictures for each class, or with the "
+                "dataset.json of StyleGAN's dataset_tool; a TensorFlow Datasets name with the "
+                "feature 'label' such as cifar10; or 'faces'."
             )
 
     def fingerprint(self) -> dict[str, str]:
@@ -214,6 +235,19 @@ class Dataset:
         names = {r: os.fsencode(s.identity or s.name) for r, s in self.train.items()}
         hashes = {role: hashlib.sha256(name).hexdigest()[:16] for role, name in names.items()}
         return {role: f"{self.train[role].size}:{hashes[role]}" for role in hashes}
+
+    def contents(self) -> dict[str, str]:
+        """Returns a digest of some files of each training role that has files.
+
+        Beside `fingerprint`, it tells whether a data set in another place is the same one.
+        """
+        digests = {role: source.contents() for role, source in self.train.items()}
+        return {role: digest for role, digest in digests.items() if digest}
+
+    def ranges(self) -> dict[str, Ranges]:
+        """Returns the `Source.ranges` of each training role that has some."""
+        ranges = {role: source.ranges() for role, source in self.train.items()}
+        return {role: dict(found) for role, found in ranges.items() if found}
 
     def left_out(self) -> list[str]:
         """Returns the messages about all images that could not be read so far."""

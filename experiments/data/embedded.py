@@ -112,14 +112,16 @@ def suggestion(name: str) -> str:
     meant = []
     if name and os.path.isdir(os.path.expanduser(name)):
         meant.append(f"folder:{name}")
+    if name.endswith(".zip") and os.path.isfile(os.path.expanduser(name)):
+        meant.append(f"zip:{name}")
     near = nearest_set(name.split("/")[-1])
     if near:
         meant.append(f"cycle_gan/{near}" if near in CYCLE_GAN else near)
     if meant:
         return f"Did you mean {' or '.join(map(repr, meant))}?"
     return (
-        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH' or a TensorFlow Datasets name "
-        "such as 'cycle_gan/horse2zebra'."
+        f"Expected {', '.join(map(repr, EMBEDDED))}, 'folder:PATH', 'zip:PATH' or a TensorFlow "
+        "Datasets name such as 'cycle_gan/horse2zebra'."
     )
 
 

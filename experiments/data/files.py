@@ -2,57 +2,63 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import InputError
-from experiments.data import pictures
+from core.files import file_id
+from core.names import plain_name, short_name
+from core.paths import user_path
+from experiments.data import junk, pictures
 
 
-def inputs(flag: str, source: str) -> tuple[list[Path], Path]:
+def inputs(
+    flag: str, source: str, say: Callable[[str], None] | None = None
+) -> tuple[list[Path], Path]:
     """Returns the pictures that a flag names, and the folder they are in.
 
     Args:
         flag: the flag, such as "--input", for messages.
         source: the path of a picture or of a folder of pictures.
+        say: takes a line on what looks like a picture in a folder and is passed over.
 
     Raises:
         InputError: it does not exist, or is a folder without pictures.
     """
-    root = Path(source).expanduser()
+    root = user_path(source, flag)
     if not root.exists():
         raise InputError(f"{flag}={source}: does not exist. Give a picture or a folder of them.")
     files = pictures.find(root) if root.is_dir() else [root]
+    other = pictures.passed_over(root) if root.is_dir() and (say or not files) else ""
     if not files:
-        raise InputError(f"{flag}={source}: no pictures in this folder.")
+        raise InputError(f"{flag}={source}: no pictures in this folder. {other}".strip())
+    if other and say:
+        say(other)
     return files, root if root.is_dir() else root.parent
+
+
+def inside(path: str | Path, folder: Path) -> Path | None:
+    """Returns a path as one that begins with `folder`, if it is below it, whatever links say."""
+    whole, above = Path(path).expanduser().resolve(), folder.expanduser().resolve()
+    return folder / whole.relative_to(above) if above in whole.parents else None
 
 
 def names(files: list[Path], root: Path) -> list[Path]:
     """Returns the names of results, below a folder: `<stem>.png` in the same subfolder.
 
-    If two results had the same name, each gets the whole name of its file: `<name>.png`.
+    If two results had the same name, each gets the whole name of its file: `<name>.png`. Names that
+    would be too long are shortened.
 
     Args:
         files: the files that the results are made from.
         root: a folder that all of them are in.
     """
-    short = [path.relative_to(root).with_suffix(".png") for path in files]
-    whole = [path.relative_to(root).with_name(f"{path.name}.png") for path in files]
+    inner = [path.relative_to(root) for path in files]
+    short = [path.with_name(short_name(path.stem, ".png")) for path in inner]
+    whole = [path.with_name(short_name(path.name, ".png")) for path in inner]
     counts = Counter(short)
     mixed = [s if counts[s] == 1 else w for s, w in zip(short, whole, strict=True)]
     return mixed if len(set(mixed)) == len(mixed) else whole
-
-
-def file_id(path: Path) -> tuple[int, int] | None:
-    """Returns an id that all paths of one file share, whatever links or case they use.
-
-    It is None for a file that does not exist.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def check_overwrites(output: str, targets: list[Path], originals: list[Path]) -> None:
@@ -69,22 +75,37 @@ def check_overwrites(output: str, targets: list[Path], originals: list[Path]) ->
             raise InputError(f"--output={output}: would overwrite {target}; give another folder.")
 
 
-def check_folder(output: str) -> None:
+def check_folder(output: str, sources: Sequence[str] = ()) -> None:
     """Makes the output folder and checks that files can be written there.
+
+    Args:
+        output: the folder.
+        sources: folders whose pictures are read. A new folder inside one of them is marked as one
+            of results, so that these are not among the pictures the next time.
 
     Raises:
         InputError: they cannot be written.
     """
-    folder = Path(output).expanduser()
+    folder = user_path(output)
+    new = not folder.exists()
     probe = folder / f".{uuid.uuid4().hex}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"probe")
         probe.unlink()
+        if new and any(inside(folder, Path(source)) for source in sources):
+            mark_results(folder)
     except OSError as error:
         raise InputError(
             f"--output={output}: Cannot write there: {error}. Give a folder that can be written to."
         ) from error
+
+
+def mark_results(folder: Path) -> None:
+    """Says of a folder, in a hidden file, that what is in it is no data."""
+    (folder / junk.RESULTS).write_text(
+        "Results: no part of the pictures around them.\n", encoding="utf-8"
+    )
 
 
 def output_file(output: str, name: str, suffixes: tuple[str, ...] = (".png",)) -> Path:
@@ -99,9 +120,9 @@ def output_file(output: str, name: str, suffixes: tuple[str, ...] = (".png",)) -
     Raises:
         InputError: the file has another suffix, or cannot be written.
     """
-    path = Path(output).expanduser()
+    path = user_path(output)
     if path.is_dir() or not path.suffix:
-        path = path / f"{name}{suffixes[0]}"
+        path = path / short_name(plain_name(name), suffixes[0])
     elif path.suffix.lower() not in suffixes:
         kinds = " or ".join(suffix[1:].upper() for suffix in suffixes)
         raise InputError(

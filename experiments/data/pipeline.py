@@ -5,6 +5,7 @@ depend on threads, and a run can go on at image `i` by starting there.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -25,7 +26,14 @@ CACHE_BYTES = 2**30  # memory for decoded, resized images; the others are decode
 
 
 def batches(
-    dataset: Dataset, config: DataConfig, *, size: Size, batch_size: int, start: int, seed: int
+    dataset: Dataset,
+    config: DataConfig,
+    *,
+    size: Size,
+    batch_size: int,
+    start: int,
+    seed: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[dict]:
     """Yields training batches endlessly, from image `start` of the run on.
 
@@ -44,10 +52,12 @@ def batches(
         batch_size: images in a batch.
         start: the number of the first image.
         seed: the seed of the order, crops and flips.
+        share: (k, n) for rows `k * N / n` to `(k + 1) * N / n` of each batch of N alone, which are
+            all that is read: the share of process k of n.
 
     Yields:
-        TensorFlow tensors by role, float32 `[batch_size, H, W, C]` in [-1, 1]; and with
-        `config.labels` int32 `[batch_size]` under "label".
+        TensorFlow tensors by role, float32 `[batch_size / n, H, W, C]` in [-1, 1]; and with
+        `config.labels` int32 `[batch_size / n]` under "label".
 
     Raises:
         InputError: `size` is not `config.size`, halved some number of times, or labels are wanted
@@ -67,14 +77,28 @@ def batches(
             images[role], label = _image(cache, index, i, orders[role], config, factor, seed)
         return images | {"label": label} if config.labels else images
 
+    rows = batch_size // share[1]
+    items = _numbers(start, batch_size, share).map(item, config.threads or tf.data.AUTOTUNE)
+    items = items.batch(rows, drop_remainder=True).prefetch(4)
+    return _reraise(iter(items.with_options(_options(config))), caches.values())
+
+
+def _numbers(start, batch_size, share):
+    """Returns the numbers of the images from `start` on, those of a share of each batch."""
+    numbers, (process, count) = tf.data.Dataset.range(start, 2**62), share
+    if count == 1:
+        return numbers
+    rows = batch_size // count
+    return numbers.batch(batch_size).map(lambda i: i[process * rows :][:rows]).unbatch()
+
+
+def _options(config):
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = True
     if config.threads:
         options.threading.private_threadpool_size = config.threads
-    items = tf.data.Dataset.range(start, 2**62).map(item, config.threads or tf.data.AUTOTUNE)
-    items = items.batch(batch_size, drop_remainder=True).prefetch(4).with_options(options)
-    return _reraise(iter(items), caches.values())
+    return options
 
 
 def _reduction(config, size):
@@ -93,13 +117,29 @@ def _reduction(config, size):
 
 def _caches(dataset, config):
     """Returns the cache of each domain; it holds already what earlier stages have loaded."""
-    train = dataset.train
+    train = {role: _scalable(source, config) for role, source in dataset.train.items()}
     others = {r: [s for s in train.values() if s is not train[r]] for r in train}
     if config not in dataset.kept:
         dataset.kept[config] = {
             r: _Cache(train[r], config, others[r] if dataset.paired else ()) for r in train
         }
     return dataset.kept[config]
+
+
+def _scalable(source, config):
+    """Returns a source that leaves out images which would become far too large by `fit=side`."""
+    if config.fit != "side":
+        return source
+
+    def read(i):
+        image = source.read(i)
+        try:
+            pictures.check_over(image, config.load_sides)
+        except InputError as error:
+            raise InputError(f"{source.name}: image {i}: {error}") from error
+        return image
+
+    return replace(source, read=read)
 
 
 def _index(i, size, epoch, order, seed):
@@ -127,7 +167,7 @@ def _image(cache, index, i, order, config, factor, seed):
         image = tf.slice(image, [corner[0], corner[1], 0], [height, width, channels])
     if config.flip:
         left = tf.random.stateless_uniform([], _key(seed, 20 + order, i)) < 0.5
-        image = tf.cond(left, lambda: image[:, ::-1], lambda: image)
+        image = tf.cond(left, lambda: tf.reverse(image, [1]), lambda: image)  # slices are slower
     image = tf.cast(image, tf.float32)
     if factor > 1:
         grid = (height // factor, factor, width // factor, factor, channels)

@@ -1,7 +1,7 @@
-"""Opens the data set that `--dataset` names: an embedded one, a folder, or TensorFlow Datasets.
+"""Opens the data set that `--dataset` names.
 
-The name is "seasons", "seasons_paired", "faces" or "photos" (embedded), "folder:PATH", a TensorFlow
-Datasets name, or two names of one domain each, separated by a comma.
+The name is "seasons", "seasons_paired", "faces" or "photos" (embedded), "folder:PATH", "zip:PATH",
+a TensorFlow Datasets name, or two names of one domain each, separated by a comma.
 """
 
 import os
@@ -26,14 +26,15 @@ def open_dataset(
     paired_test: bool = False,
     labels: bool = False,
     channels: int = 3,
+    limits: Sequence[float] = (),
     download: bool = True,
     report: Callable[[str], None] = print,
 ) -> Dataset:
     """Opens what `--dataset` names.
 
     Args:
-        name: "seasons", "seasons_paired", "faces", "photos", "folder:PATH", a TensorFlow Datasets
-            name, or several of one domain each, separated by commas.
+        name: "seasons", "seasons_paired", "faces", "photos", "folder:PATH", "zip:PATH", a
+            TensorFlow Datasets name, or several of one domain each, separated by commas.
         size: height and width at which an embedded set is drawn, pixels; it becomes a rectangle, as
             any picture does, by `fit` of the pipeline.
         roles: the roles of the model. The domains of a name with commas get them in this order. If
@@ -45,6 +46,7 @@ def open_dataset(
             that a translation has an exact error.
         labels: whether the images must have classes.
         channels: of the pictures, see `experiments.data.pictures.read`.
+        limits: the values of black and white in grey of more than 8 bits; empty for a guess.
         download: whether to download a TensorFlow Datasets set that is not there yet.
         report: called with a line about an image that is left out or a missing test set.
 
@@ -52,7 +54,9 @@ def open_dataset(
         InputError: the name is unknown, a folder is missing or empty, a set cannot be downloaded,
             or it has no pairs or no classes although they are needed.
     """
-    dataset = _open(name, size, roles, paired, paired_test, channels, download, report)
+    dataset = _open(
+        name, size, roles, paired, paired_test, labels, channels, limits, download, report
+    )
     if paired and not dataset.paired:
         raise InputError(
             f"--dataset={name}: data.paired needs pairs of A and B: a folder with trainA and "
@@ -76,25 +80,30 @@ def _single(dataset, role):
     return replace(dataset, train=train, test=test)
 
 
-def _open(name, size, roles, paired, paired_test, channels, download, report):
-    if "," in name and not os.path.isdir(os.path.expanduser(name.removeprefix("folder:"))):
-        options = {"size": size, "channels": channels, "download": download, "report": report}
+def _open(name, size, roles, paired, paired_test, labels, channels, limits, download, report):
+    kind, _, path = name.partition(":")
+    own = kind in ("folder", "zip")
+    if "," in name and not os.path.exists(os.path.expanduser(path if own else name)):
+        options = {"size": size, "channels": channels, "limits": limits, "download": download}
+        options["report"] = report
         parts = [open_dataset(part, **options) for part in name.split(",")]
         return _join(name, roles, parts)
     if name in EMBEDDED:
         return open_embedded(name, size, channels)
-    if name.startswith("folder:"):
+    if own:
         return open_folder(
             name,
             two=paired or "A" in roles,
             paired=paired,
             paired_test=paired_test,
+            labels=labels,
             channels=channels,
+            limits=limits,
             report=report,
         )
     if "/" not in name and nearest_set(name) in EMBEDDED:
         raise InputError(f"--dataset={name}: unknown. {suggestion(name)}")
-    return open_tfds(name, download, report, channels)
+    return open_tfds(name, download, report, channels, limits)
 
 
 def _join(name, roles, parts):

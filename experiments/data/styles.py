@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from core.bounds import Side
 from core.errors import InputError
-from experiments.data import photos, pictures
+from core.given_numbers import whole_number
+from core.paths import user_path
+from experiments.data import photos, pictures, ranges
+from experiments.data.ranges import FindRanges
 from nst.controls import check_colours, style_shares
 
 EMBEDDED = "photos:"  # followed by a name of `experiments.data.photos`
@@ -26,11 +30,13 @@ class PictureConfig:
     style: tuple[str, ...] = ("photos:immunohistochemistry",)
     style_weights: tuple[float, ...] = ()  # a share for each style; empty for equal shares
     mask: tuple[str, ...] = ()  # white where each style goes; empty to mix them everywhere
-    size: int = 512  # longer side of the result, pixels; 0 for that of the content
+    size: Side = 512  # longer side of the result, pixels; 0 for that of the content
     style_scale: float = 1.0  # longer side of the styles relative to that of the result
     colours: str = "style"  # see nst.controls
+    range: tuple[float, ...] = ()  # see experiments.data.config
 
     def __post_init__(self):
+        ranges.check(self.range)
         if not self.style:
             raise ValueError("style: expected at least one picture")
         if self.size and self.size < 8:
@@ -62,18 +68,19 @@ def stem(name: str | Path) -> str:
     return Path(str(name).removeprefix(EMBEDDED)).stem
 
 
-def read(name: str | os.PathLike) -> np.ndarray:
+def read(name: str | os.PathLike, find_ranges: FindRanges | None = None) -> np.ndarray:
     """Returns a picture, uint8 `[H, W, 3]`.
 
     Args:
         name: the path of a file, or "photos:NAME".
+        find_ranges: see `experiments.data.pictures.read`.
 
     Raises:
         InputError: the picture cannot be read.
     """
     name = str(name)
     if not name.startswith(EMBEDDED):
-        return pictures.read(Path(name).expanduser())
+        return pictures.read(user_path(name), find_ranges=find_ranges)
     known = (*photos.CONTENT, *photos.STYLE)
     if name.removeprefix(EMBEDDED) not in known:
         raise InputError(
@@ -87,9 +94,9 @@ def read_mask(name: str | os.PathLike, shape: tuple[int, int]) -> np.ndarray:
     return pictures.to_unit(pictures.fit(read(name), shape, "stretch")).mean(2)
 
 
-def sized(name: str | Path, size: int) -> np.ndarray:
+def sized(name: str | Path, size: int, find_ranges: FindRanges | None = None) -> np.ndarray:
     """Returns a picture, uint8 `[H, W, 3]`, its shorter side `size` pixels; 0 keeps its size."""
-    picture = read(name)
+    picture = read(name, find_ranges)
     return pictures.fit_side(picture, size) if size else picture
 
 
@@ -110,8 +117,8 @@ def style_number(style: int | str, names: Sequence[str]) -> int:
     """
     if isinstance(style, str) and style in names:
         return list(names).index(style)
-    number = int(style) if isinstance(style, int) or str(style).isdecimal() else -1
-    if 0 <= number < len(names):
+    number = whole_number(str(style))
+    if number is not None and number < len(names):
         return number
     listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names))
     shown = style if isinstance(style, (int, str)) else type(style).__name__

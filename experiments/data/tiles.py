@@ -1,4 +1,7 @@
-"""Runs a network on pictures of any size, in tiles if they do not fit into memory."""
+"""Runs a network on pictures of any size, in tiles if they do not fit into memory.
+
+Beside the picture and the result, there is never more than a band of tiles in memory.
+"""
 
 from collections.abc import Callable
 
@@ -11,6 +14,7 @@ COPIES = 8  # about how many float32 copies of its widest layer a network keeps 
 SHARE = 4  # a picture may take 1 / SHARE of the free memory
 
 Network = Callable[[np.ndarray], np.ndarray]
+Convert = Callable[[np.ndarray], np.ndarray]  # of a part `[h, w, C]`
 
 
 def max_pixels(channels: int) -> int:
@@ -30,6 +34,8 @@ def tiled(
     multiple: int,
     smallest: int,
     channels: int,
+    before: Convert = np.asarray,
+    after: Convert = np.asarray,
 ) -> np.ndarray:
     """Returns a network's output for a picture of any size, float32 `[H, W, C]`.
 
@@ -40,32 +46,60 @@ def tiled(
 
     Args:
         network: a function from float32 `[1, h, w, C]` to an array of the same shape.
-        picture: float32 `[H, W, C]`.
+        picture: float32 `[H, W, C]`, or what `before` makes that of.
         multiple: the height and width that the network takes are multiples of this, pixels.
         smallest: the lowest height and width that the network takes, pixels.
         channels: see `max_pixels`.
+        before: makes what the network takes of a part of the picture, such as floats of uint8.
+        after: makes what is returned of a part of the output, such as uint8 of floats.
     """
     height, width = picture.shape[:2]
-    padded = _pad(picture, multiple, smallest)
+    rows, columns = (_mirrored(length, multiple, smallest) for length in (height, width))
     if height * width <= max_pixels(channels):
-        return network(padded[None])[0][:height, :width]
-    total = np.zeros(padded.shape, np.float32)
-    weights = np.zeros((*padded.shape[:2], 1), np.float32)
-    for top in _starts(padded.shape[0], multiple):
-        for left in _starts(padded.shape[1], multiple):
-            window = np.s_[top : top + TILE, left : left + TILE]
-            tile = padded[window]
+        whole = before(picture[np.ix_(rows, columns)])
+        return after(network(whole[None])[0][:height, :width])
+    made, end = np.empty(0), 0
+    for band in _bands(network, picture, (rows, columns), multiple, before):
+        part = after(band[: height - end, :width])
+        if not end:
+            made = np.empty((height, *part.shape[1:]), part.dtype)
+        made[end : end + len(part)] = part
+        end += len(part)
+    return made
+
+
+def _mirrored(length, multiple, smallest):
+    """Returns the rows (or columns) of a picture that is extended to a size the network takes."""
+    pad = max(smallest - length, -length % multiple)
+    # a picture of one pixel cannot be mirrored: its pixel is repeated
+    return np.pad(np.arange(length), (0, pad), mode="symmetric")
+
+
+def _bands(network, picture, places, multiple, before):
+    """Yields the output from top to bottom, in bands that the tiles below do not change."""
+    rows, columns = places
+    tops, lefts = (_starts(len(place), multiple) for place in places)
+    total = weights = None
+    for top, following in zip(tops, [*tops[1:], len(rows)], strict=True):
+        band = before(picture[np.ix_(rows[top : top + TILE], columns)])
+        total, weights = _below(total, band), _below(weights, band[..., :1])
+        for left in lefts:
+            window = np.s_[:, left : left + TILE]
+            tile = band[window]
             fade = _fade(tile.shape[0])[:, None, None] * _fade(tile.shape[1])[None, :, None]
             total[window] += fade * network(tile[None])[0]
             weights[window] += fade
-    return (total / weights)[:height, :width]
+        done = following - top
+        yield total[:done] / weights[:done]
+        total, weights = total[done:], weights[done:]
 
 
-def _pad(picture, multiple, smallest):
-    """Returns a picture extended by mirroring to a size that the network takes."""
-    pads = [(0, max(smallest - n, -n % multiple)) for n in picture.shape[:2]]
-    # a picture of one pixel cannot be mirrored: its pixel is repeated
-    return np.pad(picture, [*pads, (0, 0)], mode="symmetric")
+def _below(rest, band):
+    """Returns what is left of the band above, with zeros below it, of the shape of a band."""
+    sums = np.zeros(band.shape, np.float32)
+    if rest is not None:
+        sums[: len(rest)] = rest
+    return sums
 
 
 def _starts(length, multiple):

@@ -14,6 +14,7 @@ from keras import layers
 from scipy.special import expit
 
 from core.errors import InputError
+from core.stored import open_npz
 from experiments.data import pictures
 from experiments.data.faces import FACTORS
 from experiments.metrics.features import runner, to_unit
@@ -36,8 +37,8 @@ def network() -> keras.Model:
 @lru_cache(maxsize=1)
 def _trained():
     model = network()
-    with np.load(WEIGHTS) as stored:
-        model.set_weights([stored[key].astype(np.float32) for key in sorted(stored)])
+    with open_npz(WEIGHTS) as stored:
+        model.set_weights([stored[key].read().astype(np.float32) for key in sorted(stored)])
     return runner(keras.Model(model.input, {"logits": model.output}), to_unit)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from core.errors import InputError
+from core.files import append_text
 from core.names import hint
 from experiments.metrics.polling import polling
 from experiments.metrics.subject import Subject
@@ -180,8 +181,7 @@ def identity(run: Any, dataset: Any) -> dict[str, Any]:
 
 def _write(run_dir, text):
     try:
-        with open(run_dir / RECORDS, "a", encoding="utf-8") as file:
-            file.write(text)
+        append_text(run_dir / RECORDS, text)
     except OSError as error:
         raise InputError(
             f"--run_dir={run_dir}: {RECORDS} cannot be written ({error.strerror}). Copy the run to "

@@ -7,6 +7,7 @@ import keras
 
 from core.errors import InputError
 from core.files import sha256
+from core.paths import user_path
 
 
 class File(NamedTuple):
@@ -62,7 +63,7 @@ def find(file: File, folder: str | Path | None = None) -> Path:
     Raises:
         InputError: it is not there, could not be downloaded, is damaged, or is a different file.
     """
-    path = Path(folder).expanduser() / file.name if folder else _download(file)
+    path = user_path(folder) / file.name if folder else _download(file)
     if not path.exists():
         raise InputError(
             f"{path}: no such file. Copy it there from {file.url}, or leave the folder out and go "

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from core.files import write_whole
+from core.files import open_regular, write_whole
+from core.paths import user_path
 from core.picture_size import as_text
+from core.stored import open_npz
 from experiments.data import pictures
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source
@@ -98,7 +100,7 @@ def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path |
         InputError: fewer pictures can be read, or the cache cannot be written.
     """
     path = _path(reals, extractor, count, cache, "npz")
-    result = _stored(path, _read_moments)
+    result = _stored(path, lambda path: _read_moments(path, extractor.length))
     if result is None or not _enough(result.count, count):
         result = Moments()
         for batch in batches(reals, count, "real"):
@@ -116,8 +118,8 @@ def features(
     The arguments and errors are those of `moments`.
     """
     path = _path(reals, extractor, count, cache, "npy")
-    values = _stored(path, lambda path: np.load(path, mmap_mode="r"))
-    if values is None or values.shape[1:] != (extractor.length,) or not _enough(len(values), count):
+    values = _stored(path, lambda path: _read_features(path, extractor.length))
+    if values is None or not _enough(len(values), count):
         rows = Rows(path and path.parent)
         for batch in batches(reals, count, "real"):
             rows.add(extractor.run(batch)["features"])
@@ -130,7 +132,7 @@ def _path(reals, extractor, count, cache, suffix):
     """Returns the cached file, whose name changes with the pictures, and makes its folder."""
     if cache is None:
         return None
-    folder = Path(cache).expanduser()
+    folder = user_path(cache)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     state = f"-{_digest(reals.state())}" if reals.state else ""
@@ -151,9 +153,26 @@ def _stored(path, read):
         return None
 
 
-def _read_moments(path):
-    with path.open("rb") as file, np.load(file) as stored:
-        return Moments(int(stored["count"]), stored["mean"], stored["scatter"])
+def _read_moments(path, length):
+    """Returns the moments of features of this length; raises what a file of others makes it."""
+    expected = {"count": ((), "i"), "mean": ((length,), "f"), "scatter": ((length, length), "f")}
+    with open_npz(path) as stored:
+        for name, kind in expected.items():
+            if (stored[name].shape, stored[name].dtype.kind) != kind:
+                raise InputError(f"has a {name} of another shape or type")
+        count, mean, scatter = (stored[name].read() for name in expected)
+    if not (np.isfinite(mean).all() and np.isfinite(scatter).all()):
+        raise InputError("has moments that are not finite")
+    return Moments(int(count), mean, scatter)
+
+
+def _read_features(path, length):
+    """Returns features of this length, read from the file as needed."""
+    open_regular(path).close()
+    values = np.load(path, mmap_mode="r")  # no larger than the file
+    if values.shape[1:] != (length,) or values.dtype != np.float32:
+        raise InputError(f"has features {values.dtype} {values.shape}")
+    return values
 
 
 def _enough(found, count):

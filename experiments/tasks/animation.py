@@ -9,10 +9,18 @@ from absl.flags import FlagValues
 from scipy.interpolate import CubicSpline
 
 from core.errors import InputError
-from experiments.data import clips, files, pictures
+from experiments.data import clip_writers, files, pictures
 from experiments.metrics.sampling import labels, latents
 from experiments.model import Run, Say
-from experiments.tasks.seeds import chosen_classes, chosen_seeds, chosen_ws, controls, sampler
+from experiments.tasks.seeds import (
+    check_pictures,
+    check_together,
+    chosen_classes,
+    chosen_seeds,
+    chosen_ws,
+    controls,
+    sampler,
+)
 from gan.stylegan3.transforms import inverse_transform
 
 FRAMES, FPS = 120, 25
@@ -32,6 +40,7 @@ def interpolate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     if len(points) < 2 or frames < 2:
         given = f"--w={','.join(flags.w)}" if flags.w else f"--seeds={flags.seeds}"
         raise InputError(f"{given}, --frames={frames}: expected two or more of each.")
+    check_pictures(run, frames, f"--frames={frames}")
     write = _writer(flags, "interpolation")
     if flags.w:
         made = sampler(run).from_ws(spline(points, frames))
@@ -56,6 +65,7 @@ def video_mode(run: Run, flags: FlagValues, say: Say) -> int:
     points, frames = _points(run, flags, "0"), _frames(flags)
     if frames < 2:
         raise InputError(f"--frames={frames}: expected two or more.")
+    check_pictures(run, frames, f"--frames={frames}")
     write = _writer(flags, "video")
     if not flags.w:
         points = sampler(run).ws(points, **controls(flags))
@@ -89,6 +99,7 @@ def _points(run, flags, text):
     if flags.w:
         return chosen_ws(run, flags, text)[1]
     seeds = chosen_seeds(run, flags, text)
+    check_together(run, len(seeds), "--seeds")
     count = max(len(seeds), len(chosen_classes(flags) or ()))
     return [seeds[i % len(seeds)] for i in range(count)]
 
@@ -105,16 +116,17 @@ def _writer(flags, name):
         name: what the file is called in a folder.
     """
     fps = FPS if flags.fps is None else flags.fps
-    target = files.output_file(flags.output, name, tuple(clips.MAX_FPS))
-    limit = clips.MAX_FPS[target.suffix.lower()]
+    target = files.output_file(flags.output, name, tuple(clip_writers.MAX_FPS))
+    limit = clip_writers.MAX_FPS[target.suffix.lower()]
     if not 1 <= fps <= limit:
         raise InputError(f"--fps={fps:g}: expected a number from 1 to {limit} for {target.suffix}.")
-    gif = target.suffix.lower() == ".gif"
-    write = clips.write_gif if gif else clips.mp4_writer("give a name that ends in .gif")
+    write = clip_writers.write_gif
+    if target.suffix.lower() == ".mp4":
+        write = clip_writers.mp4_writer("give a name that ends in .gif")
 
     def written(frames, say):
         frames = pictures.to_rgb(frames)  # neither GIF nor MP4 has an opacity
-        clips.write_whole(target, lambda path: write(path, frames, fps))
+        clip_writers.write_whole(target, lambda path: write(path, frames, fps))
         say(f"written: {target}, {len(frames)} frames")
         return 0
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
 from core.files import write_whole
+from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.faces import FACTORS
 from experiments.metrics import attributes
@@ -17,10 +17,18 @@ from experiments.metrics.separability import DATASET
 from experiments.model import Run, Say
 from experiments.tasks.figures import write_figure
 from experiments.tasks.projection import w_samples
-from experiments.tasks.seeds import check_styles, chosen_ws, one_class, parse_numbers, sampler
+from experiments.tasks.seeds import (
+    check_styles,
+    check_together,
+    chosen_ws,
+    one_class,
+    parse_numbers,
+    sampler,
+)
 from gan import directions as found
 
 STRENGTH, COLUMNS = 3.0, 7  # farthest step in standard deviations; steps from one end to the other
+MOST = 1000  # standard deviations: far beyond, pictures are no numbers any more
 ROWS = 8  # directions that are shown where nothing else is said
 JUDGED, JUDGED_STEP = 64, 2.0  # seeds, and standard deviations to both sides
 TOLD = 3  # factors that are named for each direction
@@ -56,12 +64,15 @@ def edit_mode(run: Run, flags: FlagValues, say: Say) -> int:
     check_styles(run, "--mode=edit")
     files.check_folder(flags.output)
     strength = STRENGTH if flags.strength is None else flags.strength
-    if not 0 < strength < np.inf:
-        raise InputError(f"--strength={strength}: expected a number above 0, such as {STRENGTH:g}.")
+    if not 0 < strength <= MOST:
+        raise InputError(
+            f"--strength={strength:g}: expected above 0, to {MOST}, such as {STRENGTH:g}."
+        )
     label = one_class(flags, "--mode=edit")
     names, ws = chosen_ws(run, flags, flags.seeds or "0")
     directions = find(run, flags)
-    folder = Path(flags.output).expanduser()
+    check_together(run, len(directions.numbers) * COLUMNS, "--directions")
+    folder = user_path(flags.output)
     for name, styles in zip(names, ws, strict=True):
         _write_pictures(run, folder, name, styles, directions, strength, say)
     moves = _judged(run, directions, label, say)

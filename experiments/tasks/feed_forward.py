@@ -8,12 +8,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.data.styles import EMBEDDED, digest_pixels, read, stem
@@ -93,7 +93,7 @@ def read_styles(config: PerceptualConfig) -> list[np.ndarray]:
         InputError: a picture is missing or cannot be read.
     """
     for name in config.style:
-        if not name.startswith(EMBEDDED) and not Path(name).expanduser().exists():
+        if not name.startswith(EMBEDDED) and not user_path(name).exists():
             raise InputError(
                 f"--style={name}: there is no such picture, and training needs it. Put it back, or "
                 "give another one and another --run_dir. (--mode=stylize works without it.)"
@@ -172,7 +172,8 @@ def styles_label(config: RunConfig) -> str:
     names = [stem(name) for name in config.algorithm.style]
     if len(names) <= 2:
         return "-".join(names)
-    return f"{len(names)}-{hashlib.sha256('/'.join(names).encode()).hexdigest()[:6]}"
+    joined = "/".join(names).encode("utf-8", "surrogatepass")
+    return f"{len(names)}-{hashlib.sha256(joined).hexdigest()[:6]}"
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from experiments.metrics.sampling import Sampler
 from experiments.model import Run, Say
 from experiments.tasks.seeds import (
     check_styles,
+    check_together,
     chosen_classes,
     chosen_seeds,
     chosen_ws,
@@ -40,6 +41,7 @@ def mix_mode(run: Run, flags: FlagValues, say: Say) -> int:
     check_styles(run, "--mode=mix")
     names, a = chosen_ws(run, flags, flags.seeds or "0-2", ("seeds",))
     seeds_b = chosen_seeds(run, flags, flags.seeds_b or "3-8", "--seeds_b")
+    check_together(run, (3 * len(a) + 1) * (len(seeds_b) + 1), "--seeds, --w, --seeds_b")
     target = files.output_file(flags.output, "mix")
     made = sampler(run)
     b = made.ws(seeds_b, **controls(flags))
@@ -68,6 +70,7 @@ def truncation_mode(run: Run, flags: FlagValues, say: Say) -> int:
     check_styles(run, "--mode=truncation")
     seeds = chosen_seeds(run, flags, flags.seeds or "0-3")
     classes = chosen_classes(flags)
+    check_together(run, len(seeds) * len(PSIS), "--seeds")
     target = files.output_file(flags.output, "truncation")
     made = sampler(run)
     columns = [made.from_ws(made.ws(seeds, truncation=psi, label=classes)) for psi in PSIS]
@@ -89,6 +92,7 @@ def noise_mode(run: Run, flags: FlagValues, say: Say) -> int:
     if not run.algorithm.has_noise:
         raise InputError(f"--mode=noise: this {run.config.model} was trained without noise inputs.")
     seeds = chosen_seeds(run, flags, flags.seeds or "0-2")
+    check_together(run, len(seeds) * (CROPS + 2), "--seeds")
     target = files.output_file(flags.output, "noise")
     made = sampler(run)
     styles = made.ws(seeds, **controls(flags))

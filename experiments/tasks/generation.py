@@ -5,7 +5,8 @@ Its algorithms are of the class `gan.latent.LatentGAN`.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
 from experiments.metrics import protocols
@@ -22,7 +24,7 @@ from experiments.metrics.classes import (
     measure_classes,
     reals_by_class,
 )
-from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler
+from experiments.metrics.sampling import BATCH, METRIC_BATCH, Sampler, given_seeds
 from experiments.metrics.separability import DATASET, SEPARABILITIES
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
@@ -32,6 +34,7 @@ from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
 from experiments.tasks.projection import project_mode
 from experiments.tasks.seeds import (
     TRUNCATION,
+    check_pictures,
     chosen_seeds,
     chosen_transform,
     chosen_ws,
@@ -39,6 +42,7 @@ from experiments.tasks.seeds import (
     counted_seeds,
     sampler,
 )
+from experiments.tasks.side_by_side import side_by_side
 from experiments.training.config import RunConfig
 from experiments.training.imported import check_imported
 
@@ -117,6 +121,17 @@ class Generation(Task):
             ),
         }
 
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        """The configuration; growing networks that training begins with (`start_from`) have grown,
+        so that it begins with the full resolution."""
+        key = "start_resolution"
+        grown = config.start_from and f"algorithm.{key}" not in given
+        if not (grown and hasattr(config.algorithm, key)):
+            return config
+        return replace(config, algorithm=replace(config.algorithm, **{key: config.data.size}))
+
     def check_ready(self, run: Run) -> None:
         """Refuses a run of imported networks without the generator."""
         check_imported(run, "G", "pictures")
@@ -164,8 +179,9 @@ class Generation(Task):
             controls: the options of `experiments.metrics.sampling.Sampler.pictures`.
         """
         self.check_ready(run)
-        seeds = range(seeds) if isinstance(seeds, int) else seeds
-        return sampler(run).pictures(seeds, **controls)
+        chosen = given_seeds(seeds)
+        check_pictures(run, len(chosen), "seeds")
+        return sampler(run).pictures(chosen, **controls)
 
 
 class LabelledGeneration(Generation):
@@ -251,17 +267,20 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     chosen: Any = chosen_ws(run, flags, text)[1] if flags.w else chosen_seeds(run, flags, text)
     files.check_folder(flags.output)
     images: list[np.ndarray] = []
-    folder = Path(flags.output).expanduser()
-    for start in range(0, len(chosen), BATCH):
-        batch = chosen[start : start + BATCH]
-        if flags.w:
-            numbers, kind = itertools.count(start), "w"
-        else:
-            numbers, kind = batch, "seed"
-        made = _chosen_pictures(run, flags, batch, transform, start)
-        for number, picture in zip(numbers, made, strict=False):
-            pictures.write_png(folder / f"{kind}{number:04}.png", picture)
-        images += list(made[: GRID - len(images)])
+    folder = user_path(flags.output)
+
+    def named():
+        """Yields files and pictures, which are written while the next ones are made."""
+        for start in range(0, len(chosen), BATCH):
+            batch = chosen[start : start + BATCH]
+            names = itertools.count(start) if flags.w else batch
+            made = _chosen_pictures(run, flags, batch, transform, start)
+            images.extend(made[: GRID - len(images)])
+            for number, picture in zip(names, made, strict=False):
+                yield folder / f"{'w' if flags.w else 'seed'}{number:04}.png", picture
+
+    for _ in side_by_side(lambda pair: pictures.write_png(*pair), named(), 1, BATCH):
+        pass
     columns = math.ceil(math.sqrt(len(images)))
     rows = [images[i : i + columns] for i in range(0, len(images), columns)]
     pictures.write_png(folder / "grid.png", pictures.sheet(rows))

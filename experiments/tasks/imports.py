@@ -28,6 +28,11 @@ def settings_of_pairs(found: Mapping[str, Any], options: Any = None) -> dict[str
     return _settings(found, 2)
 
 
+def directed(options: Any) -> dict[str, Any]:
+    """Returns the setting of `--direction`, in which a network was trained; {} if not given."""
+    return {"algorithm.direction": options.direction} if options["direction"].present else {}
+
+
 def growing_settings(found: Mapping[str, Any], options: Any = None) -> dict[str, Any]:
     """Returns the `settings` of a growing network, so that the run begins fully grown."""
     names = {"resolution": "data.size", "dlatent_size": "algorithm.w_dim"}

@@ -4,14 +4,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
+from core.paths import user_path
 from experiments.data import files, pictures
+from experiments.data.ranges import given
 from experiments.data.styles import PictureConfig, digest_pixels, read, read_mask
 from experiments.metrics import picture_scores
 from experiments.metrics.picture_scores import TERMS
@@ -67,7 +68,7 @@ class Texture(Task):
         """Refuses an output that cannot be written."""
         if flags.output:
             target = files.output_file(flags.output, config.data.label)
-            originals = [Path(name).expanduser() for name in config.data.names]
+            originals = [user_path(name) for name in config.data.names]
             files.check_overwrites(flags.output, [target], originals)
 
     def finish(self, run: Run, flags: FlagValues, say: Say) -> None:
@@ -174,8 +175,8 @@ def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
     Raises:
         InputError: a picture or mask cannot be used, or the sizes do not increase.
     """
-    content: Any = read(config.content) if config.content else None
-    styles = [read(name) for name in config.style]
+    content: Any = _read(config, config.content) if config.content else None
+    styles = [_read(config, name) for name in config.style]
     last = config.size or max(content.shape[:2])
     if list(pyramid) != sorted(set(pyramid) - {last}) or any(size > last for size in pyramid):
         raise InputError(
@@ -183,6 +184,10 @@ def levels(config: PictureConfig, pyramid: tuple[int, ...]) -> list[Level]:
             f"that of the result, {last}."
         )
     return [_level(config, content, styles, size) for size in (*pyramid, last)]
+
+
+def _read(config, name):
+    return read(name, lambda: given(config.range))
 
 
 def _level(config, content, styles, size):
@@ -212,9 +217,9 @@ def result(run: Run) -> np.ndarray:
     if not config.content:
         if config.colours != "histogram":
             return picture
-        source = pictures.to_unit(read(config.style[0]))
+        source = pictures.to_unit(_read(config, config.style[0]))
         return pictures.from_unit(match_histogram(pictures.to_unit(picture), source))
-    content = read(config.content)
+    content = _read(config, config.content)
     if picture.shape != content.shape:
         picture = pictures.fit(picture, content.shape[:2], "stretch")
     unit = colour_result(pictures.to_unit(picture), pictures.to_unit(content), config.colours)

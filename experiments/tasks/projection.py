@@ -9,17 +9,19 @@ from absl.flags import FlagValues
 
 from core import engine
 from core.errors import InputError
-from experiments.data import clips, files, pictures
+from core.paths import user_path
+from experiments.data import clip_writers, files, pictures
 from experiments.metrics.features import as_rgb
 from experiments.metrics.lpips import Embedding, embedding
 from experiments.metrics.sampling import Sampler, labels
 from experiments.model import Run, Say
 from experiments.tasks.saved_w import write_w
 from experiments.tasks.seeds import check_styles, one_class, sampler
+from experiments.tasks.trained_ranges import trained_ranges
 from experiments.training.imported import check_imported
 from gan.projection import Projector
 
-STEPS = 1000
+STEPS, MAX_STEPS = 1000, 100_000  # every step's w is kept
 SAMPLES, SAMPLES_SEED, SAMPLES_BATCH = 10_000, 123, 500  # w that the mean is taken of; official
 FRAMES, FPS = 100, 25  # of the GIF, at most
 NAMES = {
@@ -36,12 +38,13 @@ def project_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """
     check_styles(run, "--mode=project")
     files.check_folder(flags.output)
-    folder, steps = Path(flags.output).expanduser(), _steps(flags)
+    folder, steps = user_path(flags.output), _steps(flags)
     check_imported(run, "G", "--mode=project")
     label = one_class(flags, "--mode=project")
     labels(run.algorithm, [0], label)
-    source = Path(flags.input).expanduser()
-    target = fitted(run, pictures.read(source, run.algorithm.channels), say)
+    source = user_path(flags.input)
+    ranges = pictures.ranges_of("--input", [source], say, trained_ranges(run, "image"))
+    target = fitted(run, pictures.read(source, run.algorithm.channels, ranges), say)
     files.check_overwrites(flags.output, [folder / "target.png"], [source])
     features = perceptual(flags.distance, flags.metric_networks, say)
     engine.setup(deterministic=run.config.deterministic)
@@ -53,8 +56,8 @@ def project_mode(run: Run, flags: FlagValues, say: Say) -> int:
 
 def _steps(flags):
     steps = STEPS if flags.steps is None else flags.steps
-    if steps < 1:
-        raise InputError(f"--steps={steps}: expected 1 or more; published: {STEPS}.")
+    if not 1 <= steps <= MAX_STEPS:
+        raise InputError(f"--steps={steps}: expected 1 to {MAX_STEPS:,}; published: {STEPS}.")
     return steps
 
 
@@ -171,4 +174,6 @@ def write(run: Run, folder: Path, target: np.ndarray, way: np.ndarray) -> None:
     pictures.write_png(folder / "projection.png", images[-1])
     write_w(folder / "w.npz", np.repeat(way[-1:, None], layers, axis=1))
     frames = [pictures.to_rgb(np.concatenate([target, image], axis=1)) for image in images]
-    clips.write_whole(folder / "projection.gif", lambda path: clips.write_gif(path, frames, FPS))
+    clip_writers.write_whole(
+        folder / "projection.gif", lambda file: clip_writers.write_gif(file, frames, FPS)
+    )

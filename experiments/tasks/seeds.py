@@ -8,13 +8,16 @@ import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from experiments.metrics.sampling import MAX_SEED, Sampler, check_truncation, labels
+from core.given_numbers import whole_number
+from core.memory import check_fits
+from experiments.metrics.sampling import MAX_SEED, MAX_SEEDS, Sampler, check_truncation, labels
 from experiments.model import Run
 from experiments.tasks.saved_w import read_w
 from experiments.training.imported import check_imported
 from gan.stylegan3.transforms import inverse_transform
 
-MAX_SEEDS = 100_000
+MAX_TOGETHER = 10_000  # pictures of a sheet
+FARTHEST, MOST_TURNED = 1000.0, 1e6  # sides of a picture; degrees
 TRUNCATION = ("truncation", "truncation_cutoff")
 SEEDS_ONLY = ("seeds", "count", "label", *TRUNCATION)  # flags that go with seeds, not with --w
 
@@ -42,18 +45,51 @@ def parse_numbers(text: str, flag: str, lowest: int, highest: int) -> list[int]:
     """
     numbers: list[int] = []
     for part in text.split(","):
-        first, dash, last = (piece.strip() for piece in part.partition("-"))
-        last = last if dash else first
-        digits = first.isdecimal() and last.isdecimal()
-        if not (digits and lowest <= int(first) <= int(last) <= highest):
+        words, dash, end = (piece.strip() for piece in part.partition("-"))
+        first, last = whole_number(words), whole_number(end if dash else words)
+        if first is None or last is None or not lowest <= first <= last <= highest:
             raise InputError(
                 f"{flag}={text}: expected numbers and ranges such as {lowest}-{min(3, highest)}, "
                 f"each from {lowest} to {highest}; '{part}' is none."
             )
-        if len(numbers) + int(last) - int(first) >= MAX_SEEDS:
+        if len(numbers) + last - first >= MAX_SEEDS:
             raise InputError(f"{flag}={text}: more than {MAX_SEEDS:,} seeds. Give fewer at a time.")
-        numbers += range(int(first), int(last) + 1)
+        numbers += range(first, last + 1)
     return numbers
+
+
+def check_together(run: Run, count: int, flags: str) -> None:
+    """Refuses so many pictures in a sheet or on a walk that nobody could look at them.
+
+    Args:
+        run: the run that makes them.
+        count: how many pictures there are.
+        flags: the flags that say how many, for the message.
+
+    Raises:
+        InputError: there are more than `MAX_TOGETHER`, or they need more memory than there is.
+    """
+    if count > MAX_TOGETHER:
+        raise InputError(
+            f"{flags}: {count:,} pictures together, expected {MAX_TOGETHER:,} or fewer. Give fewer "
+            "at a time."
+        )
+    check_pictures(run, count, flags)
+
+
+def check_pictures(run: Run, count: int, flags: str) -> None:
+    """Refuses pictures that do not fit into memory together.
+
+    Args:
+        run: the run that makes them.
+        count: how many are in memory at a time.
+        flags: the flags that say how many, for the message.
+
+    Raises:
+        InputError: they need more memory than there is; says how much.
+    """
+    size = 5 * math.prod(run.algorithm.shape(run.algorithm.current_stage)[1:])  # float32, uint8
+    check_fits(size * count, f"{flags}: {count:,} pictures", "Give fewer.")
 
 
 def counted_seeds(flags: FlagValues) -> str:
@@ -105,6 +141,7 @@ def chosen_ws(
     """
     if not flags.w:
         seeds = chosen_seeds(run, flags, text)
+        check_together(run, len(seeds), "--seeds")
         return [f"seed {seed}" for seed in seeds], sampler(run).ws(seeds, **controls(flags))
     check_imported(run, "G", "pictures")
     check_styles(run, "--w")
@@ -175,10 +212,11 @@ def chosen_transform(run: Run, flags: FlagValues) -> np.ndarray | None:
     except ValueError:
         x = y = math.nan
     degrees = flags.rotate or 0.0
-    if not all(map(math.isfinite, (x, y, degrees))):
+    near = all(abs(shift) <= FARTHEST for shift in (x, y)) and abs(degrees) <= MOST_TURNED
+    if not near:  # nor for NaN
         raise InputError(
             f"--translate={','.join(flags.translate)} --rotate={degrees}: expected two numbers "
-            "such as 0.25,-0.1, and degrees."
+            f"such as 0.25,-0.1, to {FARTHEST:g}, and degrees."
         )
     return inverse_transform((x, y), degrees)
 

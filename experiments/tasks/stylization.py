@@ -10,15 +10,18 @@ import keras
 import numpy as np
 
 from core.errors import InputError
+from core.given_numbers import as_number
 from experiments.data import pictures
+from experiments.data.given_pictures import mask, picture, pictures_of
 from experiments.data.pipeline import test_images
-from experiments.data.styles import read, read_mask, style_number
+from experiments.data.styles import style_number
 from experiments.metrics import picture_scores
 from experiments.metrics.features import progress
 from experiments.metrics.picture_scores import STYLING, styling_score
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Task
 from experiments.tasks.stylize_files import CONTROLS, stylize_mode
+from experiments.tasks.trained_ranges import trained_ranges
 from experiments.tasks.video import stylize_video, video_mode
 from nst.stylizer import Stylizer
 
@@ -49,7 +52,7 @@ class Stylization(Task):
             "video": Mode(
                 "a video, or a folder of frames, in a style",
                 video_mode,
-                takes=(*STYLIZING, *self.style_flags, "fps", "steady", "flow"),
+                takes=(*STYLIZING, *self.style_flags, "fps", "sound", "steady", "flow"),
                 needs=("content", "output"),
             ),
         }
@@ -143,46 +146,70 @@ def stylize(
 
     Args:
         run: a trained run of a model that stylises.
-        content: a file, or a picture uint8 `[H, W, 3]`.
-        styles: files, or pictures uint8 `[h, w, 3]`. For a network that has learned its styles:
-            their numbers or names; the default is the first one.
+        content: a file or a picture, see `experiments.data.given_pictures.picture`.
+        styles: files or pictures, or one of them. For a network that has learned its styles: their
+            numbers or names; the default is the first one.
         alpha: the strength of the style, from 0 (the content) to 1.
         style_weights: a number from 0 on for each style; they are scaled to sum to 1. None for
             equal shares.
-        masks: a mask for each style: a file, or float `[H, W]` in [0, 1] of the content's size.
-            None or empty mixes all styles everywhere.
+        masks: a mask for each style, see `experiments.data.given_pictures.mask`. None or empty
+            mixes all styles everywhere.
         colours: one of `nst.controls.COLOURS`.
         weights: the older name of `style_weights`.
 
     Raises:
         InputError: a number is out of range, there are not as many weights or masks as styles, or
-            a picture is too small.
+            a picture is too small or none.
     """
-    file_types = (str, os.PathLike)
-    content = read(content) if isinstance(content, file_types) else content
-    known = run.task.learned_styles(run.config)
-    if known is None:
-        read_style = run.task.read_style
-        given = [read_style(s) if isinstance(s, file_types) else s for s in styles or ()]
-        chosen: list = [pictures.to_unit(style) for style in given]
-    else:
-        chosen = [style_number(style, known) for style in ([0] if styles is None else styles)]
-    if not chosen:
-        raise InputError("styles: none came; give one picture or more.")
-    masks, shape = () if masks is None else masks, content.shape[:2]
-    maps = [read_mask(m, shape) if isinstance(m, file_types) else m for m in masks] or None
+    content = picture(content, "content", find_ranges=lambda: trained_ranges(run, "content"))
+    chosen = _chosen(run, styles)
+    masks = () if masks is None else pictures_of(masks, "masks")
+    shape = content.shape[:2]
+    maps = [mask(given, f"mask {i}", shape) for i, given in enumerate(masks, 1)] or None
+    weights = weights if style_weights is None else style_weights
     try:
-        picture = run.stylizer(
+        made = run.stylizer(
             pictures.to_unit(content),
             chosen,
-            alpha=alpha,
-            style_weights=weights if style_weights is None else style_weights,
+            alpha=as_number("alpha", alpha),
+            style_weights=_numbers("style_weights", weights),
             masks=maps,
             colours=colours,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    return pictures.from_unit(picture)
+    return pictures.from_unit(made)
+
+
+def _chosen(run, styles):
+    """Returns the styles as the stylizer takes them: pictures in [0, 1], or learned numbers."""
+    known = run.task.learned_styles(run.config)
+    if known is not None:
+        several = isinstance(styles, Iterable) and not isinstance(styles, str)
+        given = list(styles) if several else [0 if styles is None else styles]
+        chosen: list = [style_number(style, known) for style in given]
+    else:
+        given = pictures_of(() if styles is None else styles, "styles")
+        chosen = [
+            pictures.to_unit(_style(run, style, f"style {i}")) for i, style in enumerate(given, 1)
+        ]
+    if not chosen:
+        raise InputError("styles: none came; give one picture or more.")
+    return chosen
+
+
+def _style(run, given, name):
+    file = isinstance(given, (str, os.PathLike))
+    return run.task.read_style(given) if file else picture(given, name)
+
+
+def _numbers(name, given):
+    """Returns numbers of any type as a list; None for None."""
+    if given is None:
+        return None
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InputError(f"{name}={given!r}: expected a list of numbers.")
+    return [as_number(name, number) for number in given]
 
 
 # --- metrics

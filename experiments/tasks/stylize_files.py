@@ -7,10 +7,13 @@ from typing import Any
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from experiments.cli import either
+from core.names import short_name
+from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.styles import EMBEDDED, read_mask, sized, stem, style_number
+from experiments.flag_values import either
 from experiments.model import Run, Say
+from experiments.tasks.trained_ranges import trained_ranges
 from nst.controls import check_colours, check_masks, style_shares
 
 CONTROLS = ("alpha", "style_weights", "mask", "colours")
@@ -19,15 +22,18 @@ CONTENT, STYLE = "photos:chelsea", "photos:immunohistochemistry"  # used if none
 
 def stylize_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """Stylises each content of `--content` in each style of `--style`; returns the exit status."""
-    contents, root = _flag_files("--content", [flags.content] if flags.content else [], CONTENT)
-    groups = style_groups(run, flags)
+    given = [flags.content] if flags.content else []
+    contents, root = _flag_files("--content", given, CONTENT, say)
+    groups = style_groups(run, flags, say)
     learned = run.task.learned_styles(run.config) is not None
-    targets = _targets(flags.output, contents, root, groups, str if learned else stem)
+    targets = _targets(flags, contents, root, groups, str if learned else stem)
     options, side = controls(flags), either(flags, "shorter_side") or 0
     written, unusable = 0, None
+    files_given = [path for path in contents if isinstance(path, Path)]
+    ranges = pictures.ranges_of("--content", files_given, say, trained_ranges(run, "content"))
     for (content, group), target in targets.items():
         try:
-            picture = sized(content, side)
+            picture = sized(content, side, ranges)
             result = _stylized(run, content, (picture, style_inputs(run, flags, group)), options)
         except InputError as error:
             unusable = error
@@ -41,17 +47,17 @@ def stylize_mode(run: Run, flags: FlagValues, say: Say) -> int:
     return 0
 
 
-def style_groups(run: Run, flags: FlagValues) -> list[list]:
+def style_groups(run: Run, flags: FlagValues, say: Say | None = None) -> list[list]:
     """Returns a list of styles for each result: files, or names of learned styles.
 
-    Styles that are mixed in one picture are in one list.
+    Styles that are mixed in one picture are in one list. `say` takes lines for a person.
 
     Raises:
         InputError: a file or style does not exist, or weights, masks or colours do not match.
     """
     names = run.task.learned_styles(run.config)
     if names is None:
-        styles, _ = _flag_files("--style", flags.style, STYLE)
+        styles, _ = _flag_files("--style", flags.style, STYLE, say)
     else:
         styles = [names[style_number(style, names)] for style in flags.style or names]
     together = bool(flags.mask or flags.style_weights)
@@ -65,7 +71,8 @@ def style_inputs(run: Run, flags: FlagValues, group: list) -> list:
     if run.task.learned_styles(run.config) is not None:
         return group
     size = run.task.style_size if flags.style_size is None else flags.style_size
-    return [sized(style, size) for style in group]
+    ranges = trained_ranges(run, "style")
+    return [sized(style, size, lambda: ranges) for style in group]
 
 
 def controls(flags: FlagValues) -> dict[str, Any]:
@@ -96,27 +103,30 @@ def _check_group(flags, count):
         raise InputError(f"--style, --mask: {error}") from error
 
 
-def _flag_files(flag, values, default):
+def _flag_files(flag, values, default, say):
     """Returns the files of a flag and their folder, or `default` if the flag is not given."""
     if not values:
         return [default], Path(".")
-    parts = [([v], Path(".")) if v.startswith(EMBEDDED) else files.inputs(flag, v) for v in values]
+    parts = [
+        ([v], Path(".")) if v.startswith(EMBEDDED) else files.inputs(flag, v, say) for v in values
+    ]
     return [path for group, _ in parts for path in group], parts[0][1]
 
 
-def _targets(output, contents, root, groups, title):
+def _targets(flags, contents, root, groups, title):
     """Returns `{(content, styles): file}`; all files are checked before the first one is made."""
+    output = flags.output
     single = len(contents) == len(groups) == 1
     suffixes = ["+".join(title(str(style)) for style in group) for group in groups]
     if twice := [name for name, count in Counter(suffixes).items() if count > 1]:
         raise InputError(f"--style: '{twice[0]}' came twice. Give it once, or rename one of them.")
-    if single and Path(output).suffix and not Path(output).expanduser().is_dir():
+    if single and Path(output).suffix and not user_path(output).is_dir():
         targets = {(contents[0], tuple(groups[0])): files.output_file(output, "")}
     else:
-        files.check_folder(output)
-        names, folder = _content_names(contents, root), Path(output).expanduser()
+        files.check_folder(output, [name for name in (flags.content, *flags.style) if name])
+        names, folder = _content_names(contents, root), user_path(output)
         targets = {
-            (content, tuple(group)): folder / name.parent / f"{name.stem}-{end}.png"
+            (content, tuple(group)): folder / name.parent / short_name(f"{name.stem}-{end}", ".png")
             for content, name in zip(contents, names, strict=True)
             for group, end in zip(groups, suffixes, strict=True)
         }

@@ -1,17 +1,19 @@
 """The task of a network that learns one texture, without a data set, and makes it by seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
+from core.given_numbers import as_whole
+from core.memory import check_fits
+from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.styles import stem
 from experiments.data.tiles import max_pixels
-from experiments.metrics.sampling import check_seeds
+from experiments.metrics.sampling import check_seeds, given_seeds
 from experiments.model import Mode, Run, Say, Task
 from experiments.tasks.feed_forward import (
     attach_loss,
@@ -91,15 +93,16 @@ def sample(run: Run, seeds: int | Sequence[int] = 16, *, size: int | None = None
     Raises:
         InputError: there are no seeds, or the size is not above 0 or does not fit into memory.
     """
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
-    size = run.config.data.size if size is None else size
+    chosen = given_seeds(seeds)
+    size = run.config.data.size if size is None else as_whole("size", size)
     largest = int(max_pixels(run.algorithm.width) ** 0.5)
     if not 0 < size <= largest:
         raise InputError(
             f"size {size}: expected 1 to {largest} pixels, what fits into the free memory."
         )
-    check_seeds(seeds)
-    textures = (run.algorithm.texture(seed, size, size) for seed in seeds)
+    check_seeds(chosen)
+    check_fits(3 * len(chosen) * size**2, f"seeds: {len(chosen):,} textures", "Give fewer.")
+    textures = (run.algorithm.texture(seed, size, size) for seed in chosen)
     return np.stack([pictures.from_unit(texture) for texture in textures])
 
 
@@ -107,7 +110,7 @@ def sample_mode(run: Run, flags: FlagValues, say: Say) -> int:
     """Carries out `--mode=sample`: writes `seed0000.png` and so on; returns the exit status."""
     seeds = parse_seeds(counted_seeds(flags))
     files.check_folder(flags.output)
-    folder = Path(flags.output).expanduser()
+    folder = user_path(flags.output)
     for seed in seeds:
         (picture,) = run.sample([seed], size=flags.size or None)
         pictures.write_png(folder / f"seed{seed:04}.png", picture)

@@ -1,6 +1,5 @@
 """The task of translating between two domains: scores, sheets, and pictures of any size."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from absl.flags import FlagValues
 
 from core import engine
 from core.errors import InputError
+from core.paths import user_path
 from core.picture_size import as_text
 from core.tensors import to_numpy
-from experiments.data import files, pictures
+from experiments.data import files, given_pictures, pictures
 from experiments.data.pipeline import test_images
 from experiments.data.tiles import Network, tiled
 from experiments.metrics import protocols
@@ -21,6 +21,9 @@ from experiments.metrics.pairs import absolute_error, psnr, ssim
 from experiments.metrics.picture_scores import LPIPS, PAIRS, better, pair_score
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
+from experiments.tasks.side_by_side import side_by_side
+from experiments.tasks.trained_ranges import trained_ranges
+from experiments.training.config import RunConfig
 from experiments.training.imported import check_imported
 from gan.translator import DIRECTIONS
 
@@ -99,15 +102,58 @@ class Translation(Task):
             titles.append("truth")
         return columns, titles
 
+    def longer(self, config: RunConfig, before: int, now: int, seen: int) -> str:
+        """Says what a longer training makes of the learning rate, which falls towards the end."""
+        share = config.algorithm.decay_from
+        old, new = round(share * before), round(share * now)
+        text = f"The learning rate falls from image {new:,} on, in place of {old:,}"
+        if seen > old:
+            again = f"is {config.algorithm.learning_rate:g} again until then"
+            text += f"; it {again if seen < new else 'rises to what it is there'}"
+        return text + "."
+
     def subject(self, run: Run, dataset: Any) -> Subject:
         return Translated(run, dataset)
 
     def translate(self, run: Run, picture: Any, direction: str = "AtoB") -> np.ndarray:
-        channels = run.algorithm.channels
-        if isinstance(picture, (str, os.PathLike)):
-            picture = pictures.read(picture, channels)
-        picture = pictures.in_channels(picture, channels)
-        return _translated(run, usable_translator(run, direction), picture)
+        translator = usable_translator(run, direction)
+        ranges, channels = trained_ranges(run, direction[0]), run.algorithm.channels
+        picture = given_pictures.picture(picture, "picture", channels, lambda: ranges)
+        return _translated(run, translator, picture)
+
+
+def translator_options(config: RunConfig, epoch: int, budget: int) -> dict[str, Any]:
+    """Returns what every model of this task takes beside its hyper-parameters.
+
+    The learning rate changes once an epoch, as published, where the length is given in epochs, and
+    with every step where it is given in images.
+
+    Args:
+        config: the configuration.
+        epoch: images (or pairs) in the data set.
+        budget: images (or pairs) in all of training.
+    """
+    stair = epoch if config.epochs else config.batch_size
+    return {
+        "size": config.data.size,
+        "channels": config.data.channels,
+        "batch_size": config.batch_size,
+        "epoch": stair,
+        "epochs": budget / stair,
+        "seed": config.seed,
+        "xla": config.xla,
+    }
+
+
+def check_halvings(sides: Sequence[int], count: int) -> None:
+    """Raises ValueError for images that a ResNet generator cannot halve `count` times with two
+    pixels left, which it reflects."""
+    multiple = 2**count
+    if any(side % multiple or side < 2 * multiple for side in sides):
+        raise ValueError(
+            f"data.size={as_text(sides)}: the generator halves a picture {count} times and takes "
+            f"multiples of {multiple} pixels from {2 * multiple} up"
+        )
 
 
 def check_patches(sides: Sequence[int], algorithm: Any) -> None:
@@ -133,9 +179,7 @@ def _compiled(algorithm, direction):
     network = algorithm.translator(direction)
     if not isinstance(network, keras.Model):  # it draws random numbers, as published
         return lambda images: to_numpy(network(images, training=False))
-    compiled = engine.compile_by_shape(
-        lambda x: network(x, training=False), network.variables, any_size=True
-    )
+    compiled = engine.compile_by_shape(lambda x: network(x, training=False), network.variables)
     return lambda images: to_numpy(compiled(images))
 
 
@@ -173,36 +217,38 @@ def predict(network: Network, images: np.ndarray) -> np.ndarray:
 def _translated(run, network, picture):
     """Returns the translation of a picture, uint8 `[H, W, C]`, at its own size."""
     algorithm = run.algorithm
-    images = tiled(
+    return tiled(
         network,
-        pictures.to_signed(picture),
+        picture,
         multiple=algorithm.size_multiple,
         smallest=algorithm.smallest_size,
         channels=algorithm.width,
+        before=pictures.to_signed,
+        after=pictures.from_signed,
     )
-    return pictures.from_signed(images)
 
 
 # --- --mode=translate
 
 
 def translate_mode(run: Run, flags: FlagValues, say: Say) -> int:
-    """Translates `--input` into the folder `--output`; returns the exit status."""
+    """Translates `--input` into the folder `--output`; returns the exit status.
+
+    On a CPU with TensorFlow, several pictures are worked on at once.
+    """
     network = usable_translator(run, flags.direction)
-    targets = _targets(flags.input, flags.output)
-    written, errors = 0, []
-    for path, target in targets.items():
-        try:
-            picture = pictures.read(path, run.algorithm.channels)
-        except InputError as error:
-            errors.append(str(error))
-            say(f"left out: {error}")
-            continue
-        if not written:
-            files.check_folder(flags.output)
-        pictures.write_png(target, _translated(run, network, picture))
+    targets = _targets(flags.input, flags.output, say)
+    errors: list[str] = []
+
+    def translate(item):
+        path, picture = item
+        pictures.write_png(targets[path], _translated(run, network, picture))
+        return path
+
+    written, readable = 0, _readable(run, flags, targets, errors, say)
+    for path in side_by_side(translate, _checked(readable, flags), engine.calls_at_once()):
         written += 1
-        say(f"{path} -> {target}")
+        say(f"{path} -> {targets[path]}")
     if not written:
         raise InputError(
             f"--input={flags.input}: none of {len(targets)} pictures can be read: {errors[0]}"
@@ -211,13 +257,35 @@ def translate_mode(run: Run, flags: FlagValues, say: Say) -> int:
     return 0
 
 
-def _targets(source, output):
+def _readable(run, flags, paths, errors, say):
+    """Yields `(path, picture)` of the files that can be read; says the others, and adds why."""
+    known = trained_ranges(run, flags.direction[0])
+    ranges = pictures.ranges_of("--input", list(paths), say, known)
+    for path in paths:
+        try:
+            picture = pictures.read(path, run.algorithm.channels, ranges)
+        except InputError as error:
+            errors.append(str(error))
+            say(f"left out: {error}")
+            continue
+        yield path, picture
+
+
+def _checked(items, flags):
+    """Yields the same items; refuses, at the first one, a folder that cannot be written to."""
+    for i, item in enumerate(items):
+        if i == 0:
+            files.check_folder(flags.output, [flags.input])
+        yield item
+
+
+def _targets(source, output, say):
     """Returns the file for the translation of each picture; refuses to overwrite a picture."""
-    originals, place = files.inputs("--input", source)
-    folder = Path(output).expanduser()
+    originals, place = files.inputs("--input", source, say)
+    folder = user_path(output)
     targets = [folder / name for name in files.names(originals, place)]
     if folder.exists() and folder.samefile(place):
-        whole = Path(source).expanduser().is_dir()
+        whole = user_path(source).is_dir()
         for target in targets:
             if whole or target.exists():
                 raise InputError(

@@ -9,10 +9,14 @@ import numpy as np
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from experiments.cli import either
-from experiments.data import clips, files, pictures
+from core.given_numbers import as_number
+from core.paths import user_path
+from experiments.data import clip_writers, clips, files, pictures
+from experiments.data.given_pictures import frames_of
+from experiments.flag_values import either
 from experiments.model import Run, Say
 from experiments.tasks.stylize_files import controls, style_groups, style_inputs
+from experiments.tasks.trained_ranges import trained_ranges
 from nst.video import Steadier
 
 FPS = 25  # frames per second of a video made from a folder of frames
@@ -36,7 +40,7 @@ def stylize_video(
 
     Args:
         run: a trained model that has `stylize`.
-        frames: uint8 `[H, W, 3]`, all of one size.
+        frames: pictures of one size, see `experiments.data.given_pictures.picture`.
         styles: see `experiments.tasks.stylization.stylize`.
         steady: how much of the result before is kept where the optical flow of the content holds,
             from 0 (nothing) to below 1, see `nst.video.Steadier`.
@@ -50,14 +54,14 @@ def stylize_video(
 
     Raises:
         InputError: at the first frame, what `stylize` raises or `steady` is out of range; later, a
-            frame has another size.
+            frame has another size or is no picture.
     """
     try:
-        steadier = Steadier(steady, flow)
+        steadier = Steadier(as_number("steady", steady), flow)
     except ValueError as error:
         raise InputError(str(error)) from error
     first = None
-    for number, frame in enumerate(frames, 1):
+    for number, frame in enumerate(frames_of(frames), 1):
         first = frame.shape if first is None else first
         clips.check_shape(f"frame {number}", frame.shape, first)
         result = run.stylize(frame, styles, **options)
@@ -74,7 +78,7 @@ def video_mode(run: Run, flags: FlagValues, say: Say) -> int:
     The result is a video or a folder of frames too. The command prints the number of frames and the
     figures of `nst.video.Steadier.flicker`.
     """
-    clip = clips.open_clip("--content", flags.content)
+    clip = clips.open_clip("--content", flags.content, say, trained_ranges(run, "content"))
     groups = style_groups(run, flags)
     if len(groups) > 1:
         raise InputError(
@@ -91,6 +95,8 @@ def video_mode(run: Run, flags: FlagValues, say: Say) -> int:
     results = stylize_video(run, frames, styles, flicker=scores, **options)
     write(_told(results, scores, flags.content, say))
     say(f"{flags.content} -> {flags.output}")
+    if clip.sound and flags.sound and flags.fps is not None:
+        say("the sound is left out, as --fps changes the speed")
     print(f"{'frames':24} {scores.pop('frames'):10}")
     for name, value in scores.items():
         print(f"{f'flicker/{name}':24} {value:10.5f}")
@@ -111,7 +117,7 @@ def _told(results, scores, name, say):
 
 def _writer(flags, clip, read):
     """Returns the function that writes results; refuses an output that cannot be written."""
-    output = Path(flags.output).expanduser()
+    output = user_path(flags.output)
     if output.suffix and not output.is_dir():
         return _video_writer(flags, clip, read)
     if flags.fps is not None:
@@ -137,11 +143,27 @@ def _folder_writer(flags, folder, clip, read):
 
 
 def _video_writer(flags, clip, read):
-    target = files.output_file(flags.output, "", (".mp4",))
+    target = files.output_file(flags.output, "", (".mp4", ".gif"))
     files.check_overwrites(flags.output, [target], read)
-    if flags.fps is not None and not 1 <= flags.fps <= clips.MAX_FPS[".mp4"]:
-        raise InputError(
-            f"--fps={flags.fps:g}: expected a number from 1 to {clips.MAX_FPS['.mp4']}."
-        )
-    write, fps = clips.mp4_writer("give a folder"), flags.fps or clip.fps or FPS
-    return lambda results: clips.write_whole(target, lambda path: write(path, results, fps))
+    suffix = target.suffix.lower()
+    limit = clip_writers.MAX_FPS[suffix]
+    if flags.fps is not None and not 1 <= flags.fps <= limit:
+        raise InputError(f"--fps={flags.fps:g}: expected a number from 1 to {limit} for {suffix}.")
+    timing = flags.fps or clip.times or FPS
+    if suffix == ".gif":
+        if timing is clip.times:
+            clip_writers.check_gif_times(timing)
+        return _into(target, lambda file, results: clip_writers.write_gif(file, results, timing))
+    write = clip_writers.mp4_writer("give a folder")
+    sound = (clip.sound, clip.sound_from) if _keeps_sound(flags, clip) else None
+    return _into(target, lambda file, results: write(file, results, timing, sound))
+
+
+def _into(target, write):
+    """Returns the function that writes results to a file, whole or not at all."""
+    return lambda results: clip_writers.write_whole(target, lambda file: write(file, results))
+
+
+def _keeps_sound(flags, clip):
+    """Returns whether an MP4 gets the sound of the video: not where --fps changes the speed."""
+    return clip.sound and flags.sound and flags.fps is None

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from core.names import reason
 from experiments.training import checkpoint
 from experiments.training.config import RunConfig
 
@@ -36,13 +37,13 @@ class Best:
             return
         self.tag, self.sign = tag(self.score, config.metrics), sign
         try:
-            stored = checkpoint.read(checkpoint.best(run_dir))[1]["best"]
+            stored = checkpoint.read_progress(checkpoint.best(run_dir))["best"]
         except FileNotFoundError:
             return
         except Exception as error:  # damaged files raise exceptions of many kinds
             say(
-                f"{checkpoint.best(run_dir)} is damaged ({type(error).__name__}); the next best "
-                "one replaces it"
+                f"{checkpoint.best(run_dir)} is damaged ({reason(error)}); the next "
+                "best one replaces it"
             )
             return
         if stored["score"] == self.score:

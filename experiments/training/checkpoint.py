@@ -1,8 +1,11 @@
 """Checkpoints: all that training depends on, written so that a crash cannot damage them."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,12 @@ import keras
 import numpy as np
 
 from core.errors import InputError
-from core.files import write_whole
+from core.files import parse_json, write_whole
+from core.given_numbers import whole_number
+from core.names import reason, short
 from core.phases import Algorithm
+from core.stored import open_npz
+from experiments.training.declared import check_progress
 
 
 def folder(run_dir: Path) -> Path:
@@ -21,7 +28,8 @@ def folder(run_dir: Path) -> Path:
 
 def newest_first(run_dir: Path) -> list[Path]:
     """Returns the checkpoints of a run, the newest first, without the best one."""
-    return sorted(folder(run_dir).glob("[0-9]*.npz"), reverse=True)
+    found = [p for p in folder(run_dir).glob("*.npz") if re.fullmatch("[0-9]{1,18}", p.stem)]
+    return sorted(found, key=lambda path: int(path.stem), reverse=True)
 
 
 def best(run_dir: Path) -> Path:
@@ -42,9 +50,9 @@ def chosen(run_dir: Path, which: str) -> list[Path]:
     numbered = newest_first(run_dir)
     if which == "last":
         return numbered
-    number = f"{int(which):012d}" if which.isdecimal() else which
+    number = which if whole_number(which) is None else f"{int(which):012d}"
     path = folder(run_dir) / f"{number}.npz"
-    if not path.exists() or path not in (*numbered, best(run_dir)):
+    if path not in numbered and not (path == best(run_dir) and os.path.lexists(path)):
         there = [str(int(p.stem)) for p in numbered]
         there += ["best"] if best(run_dir).exists() else []
         raise InputError(
@@ -107,6 +115,10 @@ def _names(algorithm):
     }
 
 
+class _Foreign(InputError):
+    """A checkpoint of another architecture."""
+
+
 def restore(
     run_dir: Path,
     algorithm: Algorithm,
@@ -115,77 +127,145 @@ def restore(
     tidy: bool = False,
     which: str = "last",
 ) -> dict[str, Any] | None:
-    """Loads the newest checkpoint that can be read into an algorithm.
+    """Loads the newest checkpoint that can be used into an algorithm: all of it, or nothing.
 
     Args:
         run_dir: the directory of the run.
         algorithm: the algorithm whose variables are loaded.
-        report: called with a line about a damaged checkpoint.
-        tidy: remove what an interrupted save left, and rename damaged checkpoints. Only the process
-            that holds the run's lock may do so.
+        report: called with a line about each newer checkpoint that was passed over.
+        tidy: remove what an interrupted save left, and rename checkpoints that were passed over.
+            Only the process that holds the run's lock may do so.
         which: "last" for the newest; "best" or a number of images for that one alone.
 
     Returns:
         The progress that was saved with it, or None if there is no checkpoint yet.
 
     Raises:
-        InputError: all checkpoints are damaged, one is of another architecture, or there is none
-            of this name.
+        InputError: all checkpoints are damaged or of another architecture, or there is none of this
+            name.
     """
     if tidy:
-        for leftover in folder(run_dir).glob("*.tmp*"):
-            leftover.unlink()
-    paths, damaged = chosen(run_dir, which), []
-    for path in paths:
+        _remove_leftovers(run_dir)
+    passed: list[tuple[Path, InputError]] = []
+    for path in chosen(run_dir, which):
         try:
-            arrays, progress = read(path)
+            values, progress = _usable(path, algorithm)
         except FileNotFoundError:  # a training process has just replaced it: try again
-            return restore(run_dir, algorithm, report, which=which)
-        except Exception as error:  # damaged files raise exceptions of many kinds
-            if which != "last":
-                raise InputError(
-                    f"--checkpoint={which}: {path} is damaged ({error}). Give another one, or "
-                    "leave it out."
-                ) from error
-            kind = type(error).__name__
-            report(f"checkpoint {path} is damaged ({kind}: {error}); using the one before")
-            damaged.append(path)
+            return restore(run_dir, algorithm, report, tidy=tidy, which=which)
+        except InputError as error:
+            passed.append((path, error))
             continue
-        if tidy:
-            for bad in damaged:  # renamed, so that they do not count towards `keep`
-                bad.rename(bad.with_suffix(".damaged"))
-        _assign(algorithm, arrays, path)
+        for unused, why in passed:
+            report(f"{why}; using the one before")
+            if tidy:  # so that it does not count towards `keep`
+                _rename(unused)
+        for variable, value in values:
+            variable.assign(value)
         if progress.get("stage") is not None:  # an imported network is in no stage
             algorithm.current_stage = algorithm.stages[progress["stage"]]
         return progress
-    if paths:
-        raise InputError(
-            f"all {len(paths)} checkpoints in {folder(run_dir)} are damaged. Restore one from a "
-            "backup, or move the run directory away to start again."
-        )
+    if passed:
+        raise _refusal(run_dir, which, passed)
     return None
 
 
-def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Returns all arrays of a checkpoint by name, and the progress that is stored beside them.
+def _remove_leftovers(run_dir):
+    for leftover in folder(run_dir).glob("*.tmp*"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def _rename(path):
+    with suppress(OSError):
+        path.replace(path.with_suffix(".damaged"))
+
+
+def _refusal(run_dir, which, passed):
+    """Returns the error for checkpoints none of which can be used."""
+    errors = [error for _, error in passed]
+    if which != "last":
+        return InputError(f"--checkpoint={which}: {errors[0]}. Give another one, or leave it out.")
+    foreign = [error for error in errors if isinstance(error, _Foreign)]
+    if foreign:
+        return InputError(f"{foreign[0]}. Use the configuration it was made with.")
+    return InputError(
+        f"all {len(errors)} checkpoints in {folder(run_dir)} are damaged (the newest: "
+        f"{errors[0]}). Restore one from a backup, or move the run directory away to start again."
+    )
+
+
+def _usable(path, algorithm):
+    """Returns the variables of an algorithm, each with its value in a checkpoint; and the progress.
+
+    Raises:
+        FileNotFoundError: the file is not there any more.
+        InputError: it cannot be used; without a full stop.
+    """
+    try:
+        return _checked(path, algorithm)
+    except (MemoryError, _Foreign):
+        raise
+    except Exception as error:  # damaged files raise exceptions of many kinds
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+            raise
+        raise InputError(f"checkpoint {path} is damaged ({reason(error)})") from error
+
+
+def _checked(path, algorithm):
+    variables = _names(algorithm)
+    with open_npz(path) as stored:
+        _check_fit(path, stored, variables)
+        progress = _progress(stored, len(algorithm.stages))
+        return [(v, _value(name, stored[name], v)) for name, v in variables.items()], progress
+
+
+def _check_fit(path, stored, variables):
+    """Refuses names and shapes other than those of the variables, before any array is read."""
+    wrong = sorted(set(stored) - {"progress"} ^ set(variables))
+    wrong += [n for n, v in variables.items() if n in stored and stored[n].shape != tuple(v.shape)]
+    if wrong:
+        raise _Foreign(
+            f"checkpoint {path} is of another architecture: {len(wrong)} of {len(variables)} "
+            f"variables do not fit, such as '{short(wrong[0])}'"
+        )
+
+
+def _value(name, stored, variable):
+    """Returns an array in the type of its variable, whose numbers it must hold."""
+    dtype = np.dtype(variable.dtype)
+    if stored.dtype.kind not in ("f" if dtype.kind == "f" else "iub"):
+        raise InputError(f"{short(name)} of type {stored.dtype}, expected {dtype}")
+    with np.errstate(over="ignore"):  # an overflow gives infinity
+        found = stored.read()
+        value = found.astype(dtype, copy=False)
+    right = np.isfinite(value) if dtype.kind == "f" else value == found
+    if not right.all():
+        raise InputError(f"NaN, infinity or too large a number in {short(name)}")
+    return value
+
+
+def _progress(stored, stages=sys.maxsize):
+    item = stored["progress"]
+    if item.dtype.kind != "U" or item.shape:
+        raise InputError(f"progress of type {item.dtype}, expected text")
+    progress = parse_json(str(item.read()))
+    check_progress(progress, stages)
+    return progress
+
+
+def read_progress(path: Path) -> dict[str, Any]:
+    """Returns the progress that is stored beside the arrays of a checkpoint.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        Exception: it is damaged; NumPy and zipfile raise exceptions of many kinds for that.
+        Exception: it is damaged, in any way.
     """
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return arrays, json.loads(str(arrays.pop("progress")))
+    with open_npz(path) as stored:
+        return _progress(stored)
 
 
-def _assign(algorithm, arrays, path):
-    variables = _names(algorithm)
-    wrong = sorted(set(arrays) ^ set(variables))
-    wrong += [n for n, v in variables.items() if n in arrays and arrays[n].shape != tuple(v.shape)]
-    if wrong:
-        raise InputError(
-            f"checkpoint {path} is of another architecture: {len(wrong)} of {len(variables)} "
-            f"variables do not fit, such as '{wrong[0]}'. Use the configuration it was made with."
-        )
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns all arrays of a checkpoint by name, and its progress; raises as `read_progress`."""
+    with open_npz(path) as stored:
+        arrays = {name: item.read() for name, item in stored.items() if name != "progress"}
+        return arrays, _progress(stored)

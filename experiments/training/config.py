@@ -6,8 +6,9 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from core.bounds import Batch, Count, Epochs, Kept, check_bounds
 from core.errors import InputError
-from core.names import nearest
+from core.names import nearest, short
 from core.picture_size import Size, parse
 from experiments.data.config import DataConfig
 
@@ -28,26 +29,27 @@ class RunConfig:
     preset: str
     algorithm: Any  # of the model, see gan/<model>/config.py or nst/<model>/config.py
     data: Any = field(default_factory=DataConfig)  # or a PictureConfig, for one that is optimised
-    batch_size: int = 1
-    epochs: float = 0.0  # length of training in epochs of the data set
-    images: int = 0  # length of training in images; exactly one of the two is above 0
-    seed: int = 0
+    batch_size: Batch = 1
+    epochs: Epochs = 0.0  # length of training in epochs of the data set
+    images: Count = 0  # length of training in images; exactly one of the two is above 0
+    seed: Count = 0
     backend: str = "tensorflow"  # tensorflow | jax
     precision: str = "float32"  # float32 | mixed_bfloat16 | mixed_float16
     xla: bool = False  # compile the step with XLA on TensorFlow (JAX always does)
     # whether the same command on the same machine gives the same bits. False is faster on a GPU,
     # but an interrupted run then ends with other bits than one that was not interrupted
     deterministic: bool = True
-    log_every: int = 100
-    sample_every: int = 1000
-    eval_every: int = 5000
-    eval_images: int = 100  # how many test images of each domain are scored
-    checkpoint_every: int = 1000
-    keep: int = 2  # how many checkpoints are kept
+    log_every: Count = 100
+    sample_every: Count = 1000
+    eval_every: Count = 5000
+    eval_images: Kept = 100  # how many test images of each domain are scored
+    checkpoint_every: Count = 1000
+    keep: Count = 2  # how many checkpoints are kept
     metrics: tuple[str, ...] = ()  # such as fd_hed5k, see experiments/metrics/protocols.py
-    metrics_every: int = 0  # 0 takes them only when training ends
+    metrics_every: Count = 0  # 0 takes them only when training ends
     metrics_weights: str = ""  # folder of the published networks; empty to download them
     best: str = ""  # score whose best checkpoint is kept: a metric's, or one of the model's own
+    start_from: str = ""  # a run of the model whose networks training begins with
 
     def __post_init__(self):
         if self.precision not in PRECISIONS:
@@ -76,14 +78,20 @@ class RunConfig:
             )
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed={self.seed}: expected 0 to {2**31 - 1}")
+        check_bounds(self)
 
     def budget(self, epoch: int) -> int:
         """Returns the length of training in images, a multiple of the batch size.
 
         Args:
             epoch: how many images an epoch of the data set has.
+
+        Raises:
+            InputError: it is more than can be counted.
         """
         images = self.images or round(self.epochs * epoch)
+        if images >= 2**31:
+            raise InputError(f"epochs={self.epochs:g}: {images:,} images, expected below 2**31.")
         return max(1, -(-images // self.batch_size)) * self.batch_size
 
 
@@ -132,7 +140,7 @@ def override(config: Config, changes: dict[str, Any]) -> Config:
     try:
         return _replace(config, changes)
     except ValueError as error:
-        raise InputError(f"configuration: {error}") from error
+        raise InputError(f"configuration: {short(error, 600)}") from error
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, str]:
@@ -174,6 +182,8 @@ def _read(value, kind, key):
     """Returns a value, given as text or as JSON has it, converted to the type of its field."""
     if typing.get_origin(kind) is tuple:  # tuple[str, ...]: text with commas, or a list
         parts = [p.strip() for p in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            raise ValueError(f"{key}={short(value)}: expected a list")
         return tuple(_read(part, typing.get_args(kind)[0], key) for part in parts if part != "")
     if kind == Size:
         return _read_size(value, key)
@@ -181,12 +191,14 @@ def _read(value, kind, key):
     try:
         if kind is bool:
             return words[str(value).lower()]
+        if value is None or isinstance(value, (dict, list, tuple)):
+            raise ValueError
         if kind is int and isinstance(value, float):
             raise ValueError
         return kind(value)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         article = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-        raise ValueError(f"{key}={value!r}: expected {article[kind]}") from None
+        raise ValueError(f"{key}={short(repr(value))}: expected {article[kind]}") from None
 
 
 def _read_size(value, key):
@@ -194,8 +206,8 @@ def _read_size(value, key):
         return parse(value)
     except ValueError:
         raise ValueError(
-            f"{key}={value!r}: expected pixels, such as 256 for squares or 256x512 for a height of "
-            "256 and a width of 512"
+            f"{key}={short(repr(value))}: expected pixels, such as 256 for squares or 256x512 for "
+            "a height of 256 and a width of 512"
         ) from None
 
 
@@ -206,12 +218,22 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         old: the values of the first one by dotted key.
         new: those of the second one.
     """
-    lines = []
-    for key in {**old, **new}:
-        before, after = (_plain(leaves.get(key, "(not there)")) for leaves in (old, new))
-        if before != after and key not in CADENCE:
-            lines.append(f"{key}: {before} -> {after}")
-    return lines
+    return [changed_line(key, *pair) for key, pair in changed(old, new).items()]
+
+
+def changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Returns the values (before, after) of the settings that `differences` lists, by key."""
+    pairs = {
+        key: tuple(_plain(leaves.get(key, "(not there)")) for leaves in (old, new))
+        for key in {**old, **new}
+        if key not in CADENCE
+    }
+    return {key: (before, after) for key, (before, after) in pairs.items() if before != after}
+
+
+def changed_line(key: str, before: Any, after: Any) -> str:
+    """Returns the line of `differences` for a setting."""
+    return f"{key}: {short(before, 200)} -> {short(after, 200)}"
 
 
 def _plain(value):

@@ -9,7 +9,8 @@ import keras
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from experiments.training.rundir import read_json
+from core.files import read_json
+from experiments.training import declared
 
 RECORD = "imported.json"  # file in the run directory: network -> the file that it came from
 
@@ -63,6 +64,25 @@ class Import:
         return self.parts(network) if self.parts else {name or self.networks[0]: network}
 
 
+def read_record(run_dir: Path) -> dict[str, str]:
+    """Returns the files that the networks of a run came from, by network; {} without a record.
+
+    Raises:
+        InputError: the record cannot be read, or is something else.
+    """
+    path = run_dir / RECORD
+    if not path.exists():
+        return {}
+    content = read_json(path)
+    try:
+        declared.check_imported(content)
+    except ValueError as error:
+        raise InputError(
+            f"'{path}' does not name the networks of a run ({error}). Import them again."
+        ) from error
+    return content
+
+
 def check_imported(run: Any, name: str, use: str) -> None:
     """Refuses to use a network that no weights were imported for.
 
@@ -74,10 +94,9 @@ def check_imported(run: Any, name: str, use: str) -> None:
     Raises:
         InputError: it has no weights; the message says how to import them.
     """
-    record = run.run_dir / RECORD
-    if not record.exists() or int(run.algorithm.images.numpy()):  # or it was trained afterwards
-        return
-    if not {name, f"raw_{name}"} & set(read_json(record)):
+    if not (run.run_dir / RECORD).exists() or int(run.algorithm.images.numpy()):
+        return  # it was trained, perhaps after the import
+    if not {name, f"raw_{name}"} & set(read_record(run.run_dir)):
         raise InputError(
             f"{use}: {run.run_dir} was imported without {name}. Import it with "
             "scripts.import_weights, or use what is there."

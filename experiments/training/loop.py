@@ -2,19 +2,18 @@
 
 import errno
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from core import engine
+from core.engine import processes
 from core.errors import InputError, Interrupted
 from core.phases import Algorithm
 from experiments.data.pipeline import batches
@@ -22,6 +21,7 @@ from experiments.data.sources import Dataset
 from experiments.training import checkpoint
 from experiments.training.best import Best
 from experiments.training.config import RunConfig
+from experiments.training.signals import Signals, Stopped
 from experiments.training.writer import Writer
 
 
@@ -39,6 +39,7 @@ class Work:
     sheets: Callable[..., dict[str, np.ndarray]]
     measure: Callable[[Callable[[], None]], dict[str, float]]
     best_sign: int
+    keep: Callable[[], None]
 
 
 def train(
@@ -53,6 +54,7 @@ def train(
     sheets: Callable[..., dict[str, np.ndarray]],
     measure: Callable[[Callable[[], None]], dict[str, float]] = _no_metrics,
     best_sign: int = 0,
+    keep: Callable[[], None] = lambda: None,
     say: Callable[[str], None],
 ) -> None:
     """Trains until `budget` images, starting from the newest checkpoint of the run.
@@ -72,66 +74,51 @@ def train(
             catch the exception that this may raise.
         best_sign: 1 where higher values of the score `config.best` are better, -1 where lower ones
             are; 0 without `config.best`.
+        keep: called before anything is saved, and at the end, see `RunDir.keep`.
         say: called with each line for the user.
 
     Raises:
         Interrupted: SIGTERM or SIGINT came; a checkpoint was saved.
-        InputError: a loss is not finite, or the disk is full; the last checkpoint is intact.
+        InputError: a loss is not finite, or the disk is full; the last checkpoint is intact. Or the
+            directory of the run has gone.
     """
-    progress = checkpoint.restore(run_dir, algorithm, say, tidy=True) or {"images": 0, "steps": 0}
+    progress = _restored(run_dir, algorithm, say)
     images = progress["images"]
     if images >= budget:
         hint = " (--mode=evaluate takes further metrics)" if config.metrics else ""
         say(f"this run is complete: {images:,} of {budget:,} images{hint}")
     elif images:
         say(f"going on after {images:,} of {budget:,} images")
-    work = Work(batches, evaluate, sheets, measure, best_sign)
+    work = Work(batches, evaluate, sheets, measure, best_sign, keep)
     run = _Run(algorithm, dataset, config, Path(run_dir), budget, work, say)
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             run.open(progress)
-            run.train(images, progress["steps"], signals)
+            run.train(images, progress.get("steps", images // config.batch_size), signals)
         except OSError as error:
+            keep()  # says so where the directory has gone
             raise run.cannot_write(error) from error
         finally:
             run.close()
 
 
-class _Stopped(Exception):
-    """Raised to end a metric when a signal has come."""
+def _restored(run_dir, algorithm, say):
+    """Returns the progress of the newest checkpoint, from which all processes go on alike."""
+    start = {"images": 0, "steps": 0}
+    if processes.first():
+        start = checkpoint.restore(run_dir, algorithm, say, tidy=True) or start
+    engine.give_all(algorithm.variables())
+    progress = processes.from_first(start)
+    if progress.get("stage") is not None:
+        algorithm.current_stage = algorithm.stages[progress["stage"]]
+    return progress
 
 
-class _Signals:
-    """Remembers the first SIGINT or SIGTERM; a second one goes to the previous handler.
+class _Silent:
+    """Stands for the writer and the bar in all processes but the first: does nothing."""
 
-    Attributes:
-        received: the number of the first signal, 0 for none.
-    """
-
-    def __enter__(self) -> "_Signals":
-        self.received = 0
-        self._old: dict[int, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._old[number] = signal.signal(number, self._receive)
-            except ValueError:  # not in the main thread, which cannot handle signals
-                return self
-        return self
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
-            signal.signal(number, self._old[number])
-            signal.raise_signal(number)
-        self.received = number
-
-    def check(self) -> None:
-        """Raises `_Stopped` once a signal has come."""
-        if self.received:
-            raise _Stopped
-
-    def __exit__(self, *_: object) -> None:
-        for number, old in self._old.items():
-            signal.signal(number, old)
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
 
 
 class _Run:
@@ -150,11 +137,14 @@ class _Run:
 
     def open(self, progress):
         images = progress["images"]
-        self.bar = _Progress(images, self.budget, self.say)
         self.saved = images if images else None
         self.unreported = progress.get("unreported")
         self.entered = progress.get("stage")
         self.pending = [tuple(row) for row in progress.get("pending", [])]
+        if not processes.first():
+            self.bar = self.writer = _Silent()
+            return
+        self.bar = _Progress(images, self.budget, self.say)
         self.writer = Writer(self.run_dir, images)
         self.best = Best(self.run_dir, self.config, self.work.best_sign, self.say)
 
@@ -181,11 +171,12 @@ class _Run:
             if self._due(self.config.log_every, before, images):
                 self._log(images, clock)
             self._score(before, images, steps, clock, signals)
-            if signals.received:
+            if number := signals.stop_after(steps):
                 self._save(images, steps)
-                raise Interrupted(signals.received, images)
+                raise Interrupted(number, images)
         if self.saved != images:
             self._save(images, steps)
+        self.work.keep()
 
     def _next_stage(self, images):
         """Returns the stage at a count of images, and enters it unless that has been done."""
@@ -198,14 +189,15 @@ class _Run:
         return stage
 
     def _batches(self, stage, images):
-        config = self.config
+        config, read = self.config, self.algorithm.batches_per_step
         return self.work.batches(
             self.dataset,
             config.data,
             size=stage.size,
-            batch_size=stage.batch_size,
-            start=images,
+            batch_size=read * stage.batch_size,
+            start=read * images,
             seed=config.seed,
+            share=processes.share(),
         )
 
     def _due(self, every, before, images):
@@ -229,14 +221,18 @@ class _Run:
             for every in (config.eval_every, config.sample_every, config.checkpoint_every)
         )
         measured = config.metrics and self._due(config.metrics_every or self.budget, before, images)
-        if scored or measured:
-            scores = self.work.evaluate() if scored else {}
-            if measured:
-                scores |= self._measure(before, images, steps, signals)
-            self._scores(images, steps, scores)
-        if sampled:
-            for name, picture in self.work.sheets().items():
+
+        def show():
+            if scored or measured:
+                scores = self.work.evaluate() if scored else {}
+                if measured:
+                    scores |= self._measure(before, images, steps, signals)
+                self._scores(images, steps, scores)
+            for name, picture in self.work.sheets().items() if sampled else ():
                 self.writer.picture(images, name, picture)
+
+        if scored or measured or sampled:
+            engine.alone(show, self.algorithm.variables())
         self.unreported = None
         if saved:
             self._save(images, steps)
@@ -247,10 +243,10 @@ class _Run:
         """Returns the metrics. A signal ends them; they are taken again when the run goes on."""
         try:
             return self.work.measure(signals.check)
-        except _Stopped:
+        except Stopped:
             self.unreported = before
             self._save(images, steps)
-            raise Interrupted(signals.received, images) from None
+            raise Interrupted(signals.known, images) from None
 
     def _scores(self, images, steps, scores):
         self.writer.scalars(images, scores)
@@ -292,9 +288,16 @@ class _Run:
     def _save(self, images, steps, best=None):
         """Saves the newest checkpoint, or the best one, given the record of its score."""
         self._look()
+        if processes.first():
+            self._write(images, steps, best)
+        if best is None:
+            self.saved = images
+
+    def _write(self, images, steps, best):
         progress = {"images": images, "steps": steps, "stage": self.entered}
         progress["pending"] = self.pending  # so that the next line of the log misses nothing
         progress["unreported"] = self.unreported
+        self.work.keep()
         try:
             checkpoint.save(
                 self.run_dir,
@@ -309,8 +312,6 @@ class _Run:
                 f"were. Training stopped and this state was not saved. {self._kept()} Lower "
                 "algorithm.learning_rate or use --precision=float32, in a new --run_dir."
             ) from error
-        if best is None:
-            self.saved = images
 
     def cannot_write(self, error: OSError) -> InputError:
         """Returns the error for a full disk, or for a file that the system refuses to write."""

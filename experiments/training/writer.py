@@ -9,16 +9,17 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from core.files import read_json_lines, write_text_whole
+from core.files import append_text, read_json_lines, write_text_whole
 from experiments.data import pictures
-from experiments.training.rundir import check_images, read_lines
+from experiments.training.declared import check_metrics
+from experiments.training.rundir import read_lines
 
 
 class Writer:
     """Writes scalars and pictures, each at a count of images."""
 
     def __init__(self, run_dir: Path, images: int):
-        """Opens the files, and removes what was logged after `images`: no count comes twice.
+        """Opens the events, and removes what was logged after `images`: no count comes twice.
 
         Args:
             run_dir: the directory of the run, which must exist.
@@ -27,7 +28,6 @@ class Writer:
         self.run_dir = Path(run_dir)
         self.path = self.run_dir / "metrics.jsonl"
         self._drop_after(images)
-        self._lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 kept open
         self._events = EventFileWriter(str(self.run_dir / "tensorboard"))
         start = Event(step=images + 1, session_log=SessionLog(status=SessionLog.START))
         self._add(start)  # makes TensorBoard drop what an earlier session logged later
@@ -35,15 +35,14 @@ class Writer:
     def _drop_after(self, images):
         if not self.path.exists():
             return
-        rows = read_json_lines(self.path, check=check_images, skip_damaged=True)
+        rows = read_json_lines(self.path, check=check_metrics, skip_damaged=True)
         kept = [json.dumps(row) + "\n" for row in rows if row["images"] <= images]
         write_text_whole(self.path, "".join(kept))
 
     def scalars(self, images: int, values: dict[str, float]) -> None:
         """Writes one line of metrics.jsonl and one point of each TensorBoard curve."""
-        self._lines.write(json.dumps({"images": images, "time": round(time.time(), 3)} | values))
-        self._lines.write("\n")
-        self._lines.flush()
+        line = json.dumps({"images": images, "time": round(time.time(), 3)} | values)
+        append_text(self.path, line + "\n")  # opened anew: it may have been removed
         summary = Summary(value=[Summary.Value(tag=k, simple_value=v) for k, v in values.items()])
         self._add(Event(step=images, wall_time=time.time(), summary=summary))
 
@@ -67,8 +66,7 @@ class Writer:
         self._events.add_event(event)
 
     def close(self) -> None:
-        """Flushes and closes the files."""
-        self._lines.close()
+        """Flushes and closes the events."""
         self._events.close()
 
 

@@ -1,6 +1,6 @@
 """The augmentation of a training: what changes the pictures that D sees, and how often."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,12 +25,13 @@ class Augmentation:
     def __init__(
         self,
         kind: str,
-        transforms: str = "bgc",
+        transforms: str | Sequence[str] = "bgc",
         *,
         p: float = 0.0,
         target: float = 0.6,
         interval: int = 4,
         images: int = 500_000,
+        rates: Mapping[str, float] | None = None,
     ):
         """Args:
         kind: "none"; "ada", transforms with a probability that adapts itself; "fixed", with one
@@ -40,12 +41,14 @@ class Augmentation:
         target: of "ada", see `AdaptiveProbability`.
         interval: steps from one change of the probability to the next.
         images: images in which the probability can move by 1.
+        rates: factors of the probability, by name of a transform; 1 for those not named.
 
         Raises:
             InputError: an unknown transform.
         """
         chosen(transforms)
         self.kind, self.transforms, self.interval, self._p = kind, transforms, interval, p
+        self.rates = dict(rates or {})
         self.adaptive = AdaptiveProbability(target, images / 1000, p) if kind == "ada" else None
 
     @property
@@ -58,7 +61,9 @@ class Augmentation:
         """The probability, a number or a scalar tensor."""
         return self._p if self.adaptive is None else ops.convert_to_tensor(self.adaptive.p)
 
-    def drawn(self, images: Tensor, seed: keras.random.SeedGenerator) -> Callable:
+    def drawn(
+        self, images: Tensor, seed: keras.random.SeedGenerator, p: Tensor | None = None
+    ) -> Callable:
         """A function that changes pictures of this shape, with random numbers drawn now.
 
         So it can be used where gradients with respect to the pictures are taken.
@@ -66,13 +71,17 @@ class Augmentation:
         Args:
             images: `[N, H, W, C]`; only its shape counts.
             seed: what draws.
+            p: the probability, of "fixed" where it changes by a schedule; None: its own.
         """
         if self.kind == "none":
             return lambda x: x
         if self.kind == "diff":
             draws = diff_draws(images, seed)
             return lambda x: diff_apply(x, draws)
-        draws, p = random_draws(images, self.transforms, seed), self.p
+        draws = random_draws(images, self.transforms, seed)
+        for name, rate in self.rates.items():  # the gate opens as seldom as with p * rate
+            draws[f"{name}_gate"] = draws[f"{name}_gate"] / rate
+        p = self.p if p is None else p
         return lambda x: apply(x, p, draws, self.transforms)
 
     def observe(self, logits: Tensor) -> None:

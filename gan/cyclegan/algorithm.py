@@ -100,6 +100,9 @@ class CycleGAN(Translator):
     def width(self) -> int:
         return self.config.ngf
 
+    def average_networks(self) -> dict[str, keras.Model]:
+        return {name: average.network for name, average in self.averages.items()}
+
     def translator_name(self, direction: str) -> str:
         return {"AtoB": "G_A", "BtoA": "G_B"}[direction]
 

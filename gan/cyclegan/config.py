@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Kept, Layers, Levels
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
 from gan.translator import DIRECTIONS
@@ -17,19 +18,19 @@ class CycleGANConfig:
     cycle), all with `lambda_identity=0`.
     """
 
-    ngf: int = 64  # channels of the generators after their first convolution
-    n_blocks: int = 9  # residual blocks: 9 from 256 px on, 6 at 128 px
-    n_downsampling: int = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
+    ngf: Channels = 64  # channels of the generators after their first convolution
+    n_blocks: Layers = 9  # residual blocks: 9 from 256 px on, 6 at 128 px
+    n_downsampling: Levels = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
     dropout: bool = False  # 0.5 in the residual blocks
     discriminator: str = "patch"  # patch | pixel
-    ndf: int = 64  # channels of the discriminators after their first convolution
-    n_layers: int = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
+    ndf: Channels = 64  # channels of the discriminators after their first convolution
+    n_layers: Levels = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
     gan_mode: str = "lsgan"  # lsgan | vanilla | hinge | minimax
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_A: float = 10.0  # weight of the forward cycle A -> B -> A
     lambda_B: float = 10.0  # weight of the backward cycle B -> A -> B
     lambda_identity: float = 0.5  # relative to lambda_A and lambda_B: 0.5 gives a weight of 5
-    pool_size: int = 50  # old fakes kept per discriminator, 0 for none
+    pool_size: Kept = 50  # old fakes kept per discriminator, 0 for none
     learning_rate: float = 2e-4  # the rate of both Adams until it decays
     beta_1: float = 0.5
     beta_2: float = 0.999

@@ -4,6 +4,7 @@ Source: junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/networks.py. Pict
 out as `[N, H, W, C]` in [-1, 1].
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from keras import layers
 
 from core.batch_norm import BatchNorm
 from core.layers import NORMAL_INIT, InstanceNorm, PaddedConv2D
+from gan.antialias import BlurDown
 
 NORMS = {"instance": InstanceNorm, "batch": BatchNorm}
 
@@ -44,7 +46,7 @@ def resnet_generator(
     for i in range(n_downsampling):
         x = _conv_norm_relu(x, ngf * 2 ** (i + 1), 3, strides=2, pad=1)
     for _ in range(n_blocks):
-        x = _residual_block(x, dropout)
+        x = residual_block(x, dropout)
     for i in reversed(range(n_downsampling)):
         x = _upsample(x, ngf * 2**i)
     x = PaddedConv2D(channels, 7, pad=3, pad_mode="reflect")(x)
@@ -69,13 +71,19 @@ def _conv_norm_relu(x, filters, kernel_size, **kwargs):
     return layers.ReLU()(InstanceNorm()(x))
 
 
-def _residual_block(x, dropout):
-    """conv-IN-ReLU-conv-IN and the sum; no ReLU after the sum."""
-    filters = x.shape[-1]
-    y = _conv_norm_relu(x, filters, 3, pad=1, pad_mode="reflect")
+def residual_block(x: Any, dropout: bool = False, init: Any = NORMAL_INIT) -> Any:
+    """conv-IN-ReLU-conv-IN and the sum; no ReLU after the sum.
+
+    Args:
+        x: the Keras tensor that goes in, `[N, H, W, C]`; as many channels come out.
+        dropout: 0.5 between the two convolutions.
+        init: the initializer of the kernels.
+    """
+    kwargs = {"pad": 1, "pad_mode": "reflect", "kernel_initializer": init}
+    y = _conv_norm_relu(x, x.shape[-1], 3, **kwargs)
     if dropout:
         y = layers.Dropout(0.5)(y)
-    y = PaddedConv2D(filters, 3, pad=1, pad_mode="reflect")(y)
+    y = PaddedConv2D(x.shape[-1], 3, **kwargs)(y)
     return layers.Add()([x, InstanceNorm()(y)])
 
 
@@ -93,6 +101,8 @@ def patch_discriminator(
     n_layers: int = 3,
     channels: int = 3,
     norm: str = "instance",
+    antialias: bool = False,
+    init: Any = NORMAL_INIT,
     name: str | None = None,
 ) -> keras.Model:
     """PatchGAN: one logit per patch (70x70 pixels at `n_layers` 3), no sigmoid.
@@ -101,27 +111,35 @@ def patch_discriminator(
         ndf: channels after the first convolution (64 in the paper).
         n_layers: strided convolutions.
         channels: channels of the picture (6 when it judges a pair, as in pix2pix).
-        name: name of the model.
         norm: "instance" (CycleGAN) or "batch" (pix2pix), whose convolutions have no biases.
+        antialias: halve by a blur after each activation in place of by the convolution (CUT).
+        init: the initializer of the kernels.
+        name: name of the model.
 
     Returns:
         A model from `[N, H, W, channels]` to `[N, H', W', 1]`, 30x30 at 256 px. 2,764,737
         parameters at 64, 3 and 3, 2,768,705 trainable ones at 64, 3, 6 and "batch".
     """
-    inputs = keras.Input((None, None, channels))
-    x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 4, strides=2, pad=1)(inputs))
-    for i in range(1, n_layers + 1):
-        strides = 2 if i < n_layers else 1
-        filters = ndf * min(2**i, 8)
-        x = PaddedConv2D(filters, 4, strides=strides, pad=1, use_bias=norm == "instance")(x)
-        x = layers.LeakyReLU(0.2)(NORMS[norm]()(x))
-    x = PaddedConv2D(1, 4, pad=1)(x)
-    x = layers.Activation("linear", dtype="float32")(x)
+    conv = functools.partial(PaddedConv2D, kernel_size=4, pad=1, kernel_initializer=init)
+    step = 1 if antialias else 2
+    x = inputs = keras.Input((None, None, channels))
+    for i in range(n_layers + 1):
+        strides = step if i < n_layers else 1
+        x = conv(ndf * min(2**i, 8), strides=strides, use_bias=i == 0 or norm == "instance")(x)
+        x = layers.LeakyReLU(0.2)(NORMS[norm]()(x) if i else x)
+        if antialias and i < n_layers:
+            x = BlurDown()(x)
+    x = layers.Activation("linear", dtype="float32")(conv(1)(x))
     return keras.Model(inputs, x, name=name or "patch_discriminator")
 
 
 def pixel_discriminator(
-    *, ndf: int = 64, channels: int = 3, norm: str = "instance", name: str | None = None
+    *,
+    ndf: int = 64,
+    channels: int = 3,
+    norm: str = "instance",
+    init: Any = NORMAL_INIT,
+    name: str | None = None,
 ) -> keras.Model:
     """PixelGAN of pix2pix: 1x1 convolutions judge each pixel alone; `[N, H, W, 1]` logits.
 
@@ -129,25 +147,33 @@ def pixel_discriminator(
     bias either (networks.py:607).
     """
     biased = norm == "instance"
+    conv = functools.partial(PaddedConv2D, kernel_size=1, kernel_initializer=init)
     inputs = keras.Input((None, None, channels))
-    x = layers.LeakyReLU(0.2)(PaddedConv2D(ndf, 1)(inputs))
-    x = PaddedConv2D(2 * ndf, 1, use_bias=biased)(x)
+    x = layers.LeakyReLU(0.2)(conv(ndf)(inputs))
+    x = conv(2 * ndf, use_bias=biased)(x)
     x = layers.LeakyReLU(0.2)(NORMS[norm]()(x))
-    x = PaddedConv2D(1, 1, use_bias=biased)(x)
+    x = conv(1, use_bias=biased)(x)
     x = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(inputs, x, name=name or "pixel_discriminator")
 
 
 def discriminator(
-    config: Any, *, channels: int = 3, norm: str = "instance", name: str | None = None
+    config: Any,
+    *,
+    channels: int = 3,
+    norm: str = "instance",
+    antialias: bool = False,
+    init: Any = NORMAL_INIT,
+    name: str | None = None,
 ) -> keras.Model:
     """The discriminator that a configuration asks for by `discriminator`, `ndf` and `n_layers`.
 
     Args:
         config: has these three fields.
-        channels, norm, name: see `patch_discriminator`.
+        channels, norm, antialias, init, name: see `patch_discriminator`. A pixel discriminator
+            halves nothing, so `antialias` does not change it.
     """
-    options = {"ndf": config.ndf, "channels": channels, "norm": norm, "name": name}
+    options = {"ndf": config.ndf, "channels": channels, "norm": norm, "init": init, "name": name}
     if config.discriminator == "pixel":
         return pixel_discriminator(**options)
-    return patch_discriminator(n_layers=config.n_layers, **options)
+    return patch_discriminator(n_layers=config.n_layers, antialias=antialias, **options)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Classes, Count
 from gan.checks import check_at_least, check_fraction, check_one_of
 from gan.latent import LATENTS
 from gan.losses import MODES
@@ -15,13 +16,13 @@ class DCGANConfig:
     faces/train_uncond_dcgan.py (whose weight decay of 1e-5 the paper does not have, nor this).
     """
 
-    latent_size: int = 100  # numbers in a z
+    latent_size: Channels = 100  # numbers in a z
     latent: str = "uniform"  # how z is distributed: uniform (from -1 to 1) | normal
-    ngf: int = 128  # channels of the generator before its last layer; doubled at every level below
-    ndf: int = 128  # channels of the discriminator after its first layer
-    classes: int = 0  # how many classes the labels of the data distinguish; 0: unconditional
+    ngf: Channels = 128  # channels of the generator before its last layer, doubled at each below
+    ndf: Channels = 128  # channels of the discriminator after its first layer
+    classes: Classes = 0  # how many classes the labels of the data distinguish; 0: unconditional
     gan_mode: str = "vanilla"  # vanilla (non-saturating) | minimax | lsgan | hinge | wgan
-    d_steps: int = 1  # the generator learns at every d_steps-th step (k, Goodfellow et al. 2014)
+    d_steps: Count = 1  # the generator learns at every d_steps-th step (k, Goodfellow et al. 2014)
     clip: float = 0.0  # wgan: weights of D stay from -clip to clip (Arjovsky et al. 2017: 0.01)
     learning_rate: float = 2e-4  # the rate of both Adams
     beta_1: float = 0.5

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from core import engine
 from core.batch_norm import run_unchanged
 from core.phases import Stage
 from core.picture_size import Size
@@ -144,8 +145,11 @@ def published_translator(network: keras.Model, seed: int) -> Callable:
     dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
     seeds = {id(layer.seed_generator.state): (seed, i) for i, layer in enumerate(dropouts)}
 
+    alone = engine.compile_by_shape(
+        lambda image: run_unchanged(network, image, seeds), network.variables
+    )
+
     def translate(images, training=False):
-        alone = [images[i : i + 1] for i in range(len(images))]
-        return ops.concatenate([run_unchanged(network, image, seeds) for image in alone])
+        return ops.concatenate([alone(images[i : i + 1]) for i in range(len(images))])
 
     return translate

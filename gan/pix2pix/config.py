@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Levels
 from gan.checks import check_adam, check_at_least, check_one_of
 from gan.losses import FREE_MODES
 from gan.translator import DIRECTIONS
@@ -26,12 +27,12 @@ class Pix2PixConfig:
     """
 
     direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
-    ngf: int = 64  # channels of the U-Net after its first convolution
-    num_downs: int = 8  # halvings of the U-Net, 5 to 8; sizes are multiples of 2 ** this
+    ngf: Channels = 64  # channels of the U-Net after its first convolution
+    num_downs: Levels = 8  # halvings of the U-Net, 5 to 8; sizes are multiples of 2 ** this
     dropout: bool = True  # 0.5 in the inner layers on the way up, where num_downs is above 5
     discriminator: str = "patch"  # patch | pixel
-    ndf: int = 64  # channels of the discriminator after its first convolution
-    n_layers: int = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
+    ndf: Channels = 64  # channels of the discriminator after its first convolution
+    n_layers: Levels = 3  # strided convolutions of the patch discriminator: 3 judges 70x70 pixels
     gan_mode: str = "vanilla"  # vanilla | lsgan | hinge | minimax
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_L1: float = 100.0  # weight of the distance to the truth

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Count, Side
 from gan.checks import check_at_least, check_fraction, check_one_of
 from gan.growth import by_resolution
 from gan.losses import MODES
@@ -17,14 +18,14 @@ class ProGANConfig:
     train.py:90-164, loss.py and networks.py.
     """
 
-    fmap_base: int = 8192  # a level of R pixels has fmap_base * 2 / R feature maps,
-    fmap_max: int = 512  # and at most this many
-    latent_size: int = 512  # how many numbers a z has
-    mbstd_group_size: int = 4  # images whose deviation the discriminator sees; 1: it does not
+    fmap_base: Count = 8192  # a level of R pixels has fmap_base * 2 / R feature maps,
+    fmap_max: Channels = 512  # and at most this many
+    latent_size: Channels = 512  # how many numbers a z has
+    mbstd_group_size: Count = 4  # images whose deviation the discriminator sees; 1: it does not
     blur: bool = False  # filter by (1, 2, 1) after upsampling and before downsampling
-    start_resolution: int = 4  # pixels
-    fade_images: int = 600_000  # images seen while a level fades in
-    stable_images: int = 600_000  # images seen with a level before the next one fades in
+    start_resolution: Side = 4  # pixels
+    fade_images: Count = 600_000  # images seen while a level fades in
+    stable_images: Count = 600_000  # images seen with a level before the next one fades in
     # images a step by resolution; batch_size for the others
     batch_sizes: tuple[str, ...] = ("4:128", "8:128", "16:128", "32:64", "64:32", "128:16", "256:8")
     learning_rate: float = 1e-3
@@ -37,7 +38,7 @@ class ProGANConfig:
     gan_mode: str = "wgan"  # wgan | vanilla (non-saturating logistic) | minimax | lsgan | hinge
     penalty: str = "wgan_gp"  # wgan_gp | r1 | none
     penalty_weight: float = 10.0  # lambda of WGAN-GP, gamma of R1 (half of which is the factor)
-    penalty_interval: int = 1  # steps; above 1 the penalty is lazy, and Adam's pace adapted to it
+    penalty_interval: Count = 1  # steps; above 1 the penalty is lazy, and Adam's pace adapted to it
     drift: float = 1e-3  # weight of the squared logits of reals
     ema_decay: float = 0.999  # factor of the generator's average per step, or
     ema_half_life: float = 0.0  # its half-life in images; one of both is above 0

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Layers, Side
 from gan.checks import check_at_least, check_fraction
 from gan.progan.config import ProGANConfig
 
@@ -18,9 +19,9 @@ class StyleGANConfig(ProGANConfig):
     with which the published figures were made.
     """
 
-    w_dim: int = 512  # how many features a w has
-    mapping_layers: int = 8  # 0: w is the normalised z
-    mapping_fmaps: int = 512  # features of the mapping network's hidden layers
+    w_dim: Channels = 512  # how many features a w has
+    mapping_layers: Layers = 8  # 0: w is the normalised z
+    mapping_fmaps: Channels = 512  # features of the mapping network's hidden layers
     mapping_lrmul: float = 0.01  # learning rate of the mapping network relative to the others
     use_styles: bool = True  # AdaIN after every layer; else pixel norm
     const_input: bool = True  # start from a learned constant; else from w
@@ -28,7 +29,7 @@ class StyleGANConfig(ProGANConfig):
     style_mixing: float = 0.9  # probability that a step's fakes have two w
     w_avg_beta: float = 0.995  # how much of the moving mean of w stays at a step
     blur: bool = True
-    start_resolution: int = 8
+    start_resolution: Side = 8
     batch_sizes: tuple[str, ...] = ("4:512", "8:256", "16:128", "32:64", "64:32")
     learning_rates: tuple[str, ...] = ("128:0.0015", "256:0.002", "512:0.003", "1024:0.003")
     gan_mode: str = "vanilla"

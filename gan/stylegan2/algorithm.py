@@ -20,7 +20,7 @@ from keras import ops
 from core import engine
 from core.optimizers import Adam
 from core.phases import Stage
-from core.picture_size import Size, in_words
+from core.picture_size import Size
 from core.tensors import Batch, PhaseResult, Tensor
 from gan.augment.blur import blurred
 from gan.augment.training import Augmentation
@@ -168,27 +168,6 @@ class StyleGAN2(LatentGAN):
     def sized(self, name: str, stage: Stage | None = None) -> keras.Model:
         stage = self.stages[-1] if stage is None else stage
         return self.networks[name].functional(stage.batch_size)
-
-    def start_from(self, other: "StyleGAN2") -> None:
-        """Takes over the networks of another one, the average for the average.
-
-        Raises:
-            ValueError: they have other sizes.
-        """
-        pairs = [(self.networks[name], other.networks[name], name) for name in ("G", "D")]
-        if self.average is not None:
-            pairs.append((self.average.network, other.sampling_network, "average"))
-        for own, given, name in pairs:
-            if [w.shape for w in own.weights] != [w.shape for w in given.weights]:
-                here, there = (
-                    f"{in_words(x.stages[0].size)}, {x.channels} channels" for x in (self, other)
-                )
-                raise ValueError(
-                    f"its {name} has other layers or features than this one ({here}; there: "
-                    f"{there}); give the settings that it was made with"
-                )
-        for own, given, _ in pairs:
-            own.set_weights(given.get_weights())
 
     def after_phases(self, batch_size: int) -> None:
         self.augmentation.adapt(batch_size, self.images.value)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Blur, Channels, Classes, Count, Layers
 from gan.augment.draws import chosen
 from gan.augment.training import KINDS
 from gan.checks import check_at_least, check_fraction, check_one_of
@@ -19,20 +20,20 @@ class StyleGAN2Config:
     (https://arxiv.org/abs/1912.04958 and https://arxiv.org/abs/2006.06676).
     """
 
-    z_dim: int = 512  # numbers in a z
-    w_dim: int = 512  # features of a w
-    classes: int = 0  # how many classes the labels of the data distinguish; 0: unconditional
-    mapping_layers: int = 8
+    z_dim: Channels = 512  # numbers in a z
+    w_dim: Channels = 512  # features of a w
+    classes: Classes = 0  # how many classes the labels of the data distinguish; 0: unconditional
+    mapping_layers: Layers = 8
     mapping_lrmul: float = 0.01  # learning rate of the mapping network relative to the others
     w_avg_beta: float = 0.995  # how much of the moving mean of w stays at a step
-    channel_base: int = 32768  # a block of R pixels has channel_base / R features,
-    channel_max: int = 512  # and at most this many
+    channel_base: Count = 32768  # a block of R pixels has channel_base / R features,
+    channel_max: Channels = 512  # and at most this many
     g_architecture: str = "skip"  # skip | resnet | orig
     d_architecture: str = "resnet"
-    d_mapping_layers: int = 8  # of the discriminator's mapping of classes
-    mbstd_group_size: int = 4  # images whose deviation the discriminator sees; 1: it does not
+    d_mapping_layers: Layers = 8  # of the discriminator's mapping of classes
+    mbstd_group_size: Count = 4  # images whose deviation the discriminator sees; 1: it does not
     use_noise: bool = True
-    num_fp16_res: int = 4  # how many of the last blocks compute in the run's precision
+    num_fp16_res: Layers = 4  # how many of the last blocks compute in the run's precision
     conv_clamp: float = 256.0  # activations stay within it; 0: not clamped
     g_learning_rate: float = 2e-3
     d_learning_rate: float = 2e-3
@@ -40,11 +41,11 @@ class StyleGAN2Config:
     beta_2: float = 0.99
     epsilon: float = 1e-8
     r1_gamma: float = 10.0  # R1's weight, half of which is the factor; 0: no R1
-    r1_interval: int = 16  # steps from one R1 to the next
+    r1_interval: Count = 16  # steps from one R1 to the next
     pl_weight: float = 2.0  # of the path length; 0: none
-    pl_interval: int = 4
+    pl_interval: Count = 4
     pl_decay: float = 0.01  # of the mean length
-    pl_shrink: int = 2  # the path length is taken of a batch divided by this
+    pl_shrink: Count = 2  # the path length is taken of a batch divided by this
     style_mixing: float = 0.9  # probability that a step's fakes have two w
     ema_half_life: float = 10_000.0  # images
     ema_ramp_up: float = 0.0  # fraction of the images seen that the half-life is at most; 0: none
@@ -52,12 +53,12 @@ class StyleGAN2Config:
     transforms: str = "bgc"  # see gan.augment: blit geom color filter noise cutout bg bgc bgcf ...
     p: float = 0.0  # probability of a transform: at the beginning for ada, always for fixed
     ada_target: float = 0.6  # share of reals that D should be sure of, as the mean of sign(D(real))
-    ada_interval: int = 4  # steps from one change of p to the next
-    ada_images: int = 500_000  # images in which p can go from 0 to 1
-    blur_sigma: float = 0.0  # pixels by which what D sees is blurred at first; 0: not
+    ada_interval: Count = 4  # steps from one change of p to the next
+    ada_images: Count = 500_000  # images in which p can go from 0 to 1
+    blur_sigma: Blur = 0.0  # pixels by which what D sees is blurred at first; 0: not
     blur_images: float = 200_000.0  # images in which that ends
     base: str = ""  # a run whose networks training begins with
-    freeze_d: int = 0  # how many of D's layers, from the picture on, stay as they are
+    freeze_d: Layers = 0  # how many of D's layers, from the picture on, stay as they are
 
     def __post_init__(self):
         check_one_of(self, "augment", KINDS)

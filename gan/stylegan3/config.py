@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Count, Layers
 from gan.checks import check_at_least, check_one_of
 from gan.stylegan2.config import StyleGAN2Config
 from gan.stylegan3.schedule import CONFIGS
@@ -19,13 +20,13 @@ class StyleGAN3Config(StyleGAN2Config):
     """
 
     config: str = "t"  # t (translation) | r (translation and rotation)
-    num_layers: int = 14  # of the synthesis, beside that to RGB
-    g_channel_base: int = 32768  # a layer of cutoff f has g_channel_base / (2 f) features,
-    g_channel_max: int = 512  # and at most this many
-    g_num_fp16_res: int = 4  # layers above size / 2**this compute in the run's precision
+    num_layers: Layers = 14  # of the synthesis, beside that to RGB
+    g_channel_base: Count = 32768  # a layer of cutoff f has g_channel_base / (2 f) features,
+    g_channel_max: Channels = 512  # and at most this many
+    g_num_fp16_res: Layers = 4  # layers above size / 2**this compute in the run's precision
     g_conv_clamp: float = 256.0  # activations of the synthesis stay within it; 0: not clamped
     magnitude_half_life: float = 20_000.0  # images, of the moving mean squares of features
-    mapping_layers: int = 2
+    mapping_layers: Layers = 2
     w_avg_beta: float = 0.998
     use_noise: bool = False
     g_learning_rate: float = 2.5e-3

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from core.stats import adain, moments
-from core.tensors import to_numpy
+from core.tensors import Tensor
 from nst.adain.config import CONTENT_EPSILON
 from nst.adain.networks import TAPS
 from nst.autoencoder import CodeStylizer
@@ -38,10 +38,8 @@ class AdaINStylizer(CodeStylizer):
         super().__init__(encoder, decoder, network, tap=TAPS[-1], margin=DECODER_MARGIN)
         self.style_epsilon, self.unbiased = style_epsilon, unbiased
 
-    def transfer(
-        self, code: np.ndarray, style: np.ndarray, share: np.ndarray | None = None
-    ) -> np.ndarray:
+    def transfer(self, code: Tensor, style: Tensor, share: np.ndarray | None = None) -> Tensor:
         """The content's code with the mean and the standard deviation of the style's."""
         mean, std = moments(style, self.style_epsilon, unbiased=self.unbiased)
         unbiased = self.unbiased and share is None
-        return to_numpy(adain(code, mean, std, CONTENT_EPSILON, unbiased=unbiased, weights=share))
+        return adain(code, mean, std, CONTENT_EPSILON, unbiased=unbiased, weights=share)

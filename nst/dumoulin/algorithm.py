@@ -1,6 +1,7 @@
 """Training of one network for many styles, and of styles added to it later."""
 
 import hashlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -101,13 +102,19 @@ class Dumoulin(PerceptualTraining):
         made = self.networks["network"]([contents, style_weights], training=training)
         return ops.cast(made, "float32")
 
-    def start_from(self, base: "Dumoulin") -> None:
-        """Takes over a trained network that the new styles are added to.
+    def start_from(self, base: Any) -> None:
+        """Takes over a trained network, to which new styles are added if this one has learned some.
 
         Args:
-            base: a trained algorithm with layers of the same width. Its number of styles is the
-                number of `config.learned`.
+            base: a trained `Dumoulin` with layers of the same width. Its number of styles is the
+                number of `config.learned`, or of the styles here where nothing was learned.
+
+        Raises:
+            ValueError: nothing was learned, and it has other layers or another number of styles.
         """
+        if not self.old:
+            super().start_from(base)
+            return
         weights = base.networks["network"].get_weights()
         joined = b"".join(array.tobytes() for array in weights)
         self.base_digest = hashlib.sha256(joined).hexdigest()[:16]

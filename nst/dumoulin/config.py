@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Layers, ManyChannels
 from nst.perceptual import PerceptualConfig
 from nst.transformer import CHANNELS
 
@@ -18,9 +19,9 @@ class DumoulinConfig(PerceptualConfig):
     style_weight: float = 1e-4
     style_scaling: str = "gatys"
     width: float = 1.0  # multiplies the channels (the authors' alpha; they use 0.25 on phones)
-    channels: tuple[int, ...] = CHANNELS  # of the convolutions before the residual blocks
-    blocks: int = 5  # residual blocks
-    expand: tuple[int, ...] = ()  # channels after each upsampling; empty: channels reversed
+    channels: ManyChannels = CHANNELS  # of the convolutions before the residual blocks
+    blocks: Layers = 5  # residual blocks
+    expand: ManyChannels = ()  # channels after each upsampling; empty: channels reversed
     style_rate: float = 1.0  # how many times faster than the rest scales and offsets learn
     base: str = ""  # directory of a trained run that these styles are added to
     learned: tuple[str, ...] = ()  # the styles of that run; filled in from it

@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
+from core.bounds import AtMost, Channels, Count, Counts, Side, Sides
 from nst.features import PADDINGS, POOLINGS
 from nst.losses import CONTENT_SCALINGS, STYLE_SCALINGS
 
 OPTIMIZERS = ("lbfgs", "adam")
+Corrections = Annotated[int, AtMost(1000)]  # SciPy crashes from 13,001 on
 INITS = ("noise", "content", "style")
 
 
@@ -33,7 +36,7 @@ class GatysConfig:
     style_layer_weights: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
     style_weight: float = 1e3
     style_scaling: str = "paper"  # paper | gatys | johnson, see nst.losses
-    components: int = 0  # compare Gram matrices on as many principal components; 0: on all channels
+    components: Channels = 0  # principal components that Gram matrices are compared on; 0: all
     tv_weight: float = 0.0  # multiplies the total variation, see nst.losses.total_variation
     init: str = "noise"  # noise | content | style
     noise_ratio: float = 0.0  # share of noise in a start that is the content or the style
@@ -41,11 +44,11 @@ class GatysConfig:
     noise_scale: float = 64.0  # standard deviation, or half the width if uniform; 8-bit levels
     optimizer: str = "lbfgs"  # lbfgs | adam
     learning_rate: float = 10.0  # Adam's, 8-bit levels
-    memory: int = 20  # how many corrections L-BFGS keeps
-    restart: int = 100  # iterations after which L-BFGS starts again with an empty memory
-    pyramid: tuple[int, ...] = ()  # longer sides of the coarser levels that come first, pixels
-    pyramid_images: tuple[int, ...] = ()  # iterations of each of these; the last level has the rest
-    tile: int = 512  # edge in pixels; pictures larger than 4 tiles are differentiated by tiles
+    memory: Corrections = 20  # how many corrections L-BFGS keeps
+    restart: Count = 100  # iterations after which L-BFGS starts again with an empty memory
+    pyramid: Sides = ()  # longer sides of the coarser levels that come first, pixels
+    pyramid_images: Counts = ()  # iterations of each of these; the last level has the rest
+    tile: Side = 512  # edge in pixels; pictures larger than 4 tiles are differentiated by tiles
 
     def __post_init__(self):
         self._check_choices()

@@ -48,7 +48,7 @@ class GhiasiStylizer(Stylizer[np.ndarray]):
         self._tiled = in_one_piece if tiled is None else tiled
         self._codes: dict[bytes, np.ndarray] = {}
         self._encode = engine.compile_by_shape(
-            lambda x: encoder(x, training=False), encoder.variables, any_size=True
+            lambda x: encoder(x, training=False), encoder.variables
         )
         self._transform = engine.compile_by_shape(
             lambda x, code: transformer([x, code], training=False), transformer.variables

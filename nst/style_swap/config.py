@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from core.bounds import Positions
 from nst.gatys.config import GatysConfig
 
 NORMS = ("instance", "batch")
@@ -21,7 +22,7 @@ class StyleSwapConfig:
     network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
     convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = False  # rescale filters to a mean activation of 1, see nst.features.normalise
-    patch: int = 3  # height and width of the patches, positions of relu3_1
+    patch: Positions = 3  # height and width of the patches, positions of relu3_1
     norm: str = "instance"  # instance | batch: normalisation in the inverse network
     init: str = "orthogonal"  # orthogonal | grey: initial weights of the inverse network
     tv_weight: float = 1e-6  # multiplies the squared differences of neighbours, in 8-bit levels
@@ -51,7 +52,7 @@ class StyleSwapConfig:
 class SwapOptimisationConfig(GatysConfig):
     """The swap, and the optimisation of a picture towards swapped features."""
 
-    patch: int = 3  # height and width of the patches, positions of the content layers
+    patch: Positions = 3  # height and width of the patches, positions of the content layers
 
     def __post_init__(self):
         _check_patch(self.patch)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from core.tensors import to_numpy
+from core.tensors import Tensor
 from nst.autoencoder import CodeStylizer
 from nst.style_swap.networks import MARGIN, TAP
 from nst.style_swap.swap import style_swap
@@ -34,8 +34,6 @@ class StyleSwapStylizer(CodeStylizer):
         self.patch = patch
         self.smallest_size = max(self.field.size, (patch - 1) * self.field.stride + 1)
 
-    def transfer(
-        self, code: np.ndarray, style: np.ndarray, share: np.ndarray | None = None
-    ) -> np.ndarray:
+    def transfer(self, code: Tensor, style: Tensor, share: np.ndarray | None = None) -> Tensor:
         """The content's code, put together from the patches of the style's."""
-        return to_numpy(style_swap(code[0], style[0], self.patch)[None])
+        return style_swap(code[0], style[0], self.patch)[None]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.bounds import Channels, Count, Levels
 from nst.perceptual import PerceptualConfig
 from nst.transformer import NORMS
 from nst.ulyanov.networks import OUTPUTS, PADDINGS
@@ -20,15 +21,15 @@ class UlyanovConfig(PerceptualConfig):
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     style_weight: float = 1.0
     decay: float = 0.8  # what the learning rate is multiplied by every `decay_every` steps
-    decay_every: int = 2000
+    decay_every: Count = 2000
     norm: str = "instance"  # instance | batch (the first paper)
     padding: str = "replicate"  # replicate | circular | reflect | zeros
     output: str = "linear"  # linear | tanh, see nst.ulyanov.networks.pyramid
     gamma: str = "uniform"  # uniform | ones: initial scales of the normalisation layers
     slope: float = 0.0  # slope of the ReLUs below 0; the first paper has 0.01
-    noise: int = 3  # channels of noise at every scale
-    scales: int = 6  # how many; the coarsest has 1 / 2**(scales - 1) of the height and width
-    channels: int = 8  # channels of each scale's branch
+    noise: Channels = 3  # channels of noise at every scale
+    scales: Levels = 6  # how many; the coarsest has 1 / 2**(scales - 1) of the height and width
+    channels: Channels = 8  # channels of each scale's branch
 
     def __post_init__(self):
         super().__post_init__()

@@ -3,13 +3,23 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from core import memory
 from core.errors import InputError
-from core.files import read_json_lines, write_json_whole, write_text_whole, write_whole
+from core.files import (
+    check_regular,
+    open_regular,
+    read_json_lines,
+    read_regular,
+    write_json_whole,
+    write_text_whole,
+    write_whole,
+)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -71,6 +81,37 @@ def test_lines(tmp_path):
         read_json_lines(path, torn_end=True)
     with pytest.raises(FileNotFoundError):
         read_json_lines(tmp_path / "none")
+
+
+def test_a_regular_file_is_opened_as_usual(tmp_path):
+    (tmp_path / "file").write_text("가\n", encoding="utf-8")
+    if sys.platform != "win32":
+        (tmp_path / "link").symlink_to("file")
+    for path in tmp_path.iterdir():
+        check_regular(path)
+        assert read_regular(path) == "가\n".encode()
+        with open_regular(path, "r", encoding="utf-8") as file:
+            assert file.read() == "가\n"
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "none")
+    with pytest.raises(OSError, match="directory|denied"):
+        read_regular(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "device", "link to a device"])
+def test_what_is_no_regular_file_is_refused_at_once(kind, tmp_path):
+    """Another process has a limit of time: a pipe would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link to a pipe").symlink_to("pipe")
+    (tmp_path / "link to a device").symlink_to("/dev/zero")
+    path = "/dev/zero" if kind == "device" else tmp_path / kind
+    code = "import sys; from core.files import *; exec(sys.argv[1])"
+    for call in ("read_regular", "check_regular", "sha256", "read_json_lines"):
+        command = [sys.executable, "-c", code, f"{call}({str(path)!r})"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        (line,) = done.stderr.splitlines()[-1:]
+        assert line.startswith("core.errors.InputError: ") and "expected a regular file" in line
 
 
 def test_memory():

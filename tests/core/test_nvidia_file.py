@@ -236,3 +236,28 @@ def test_truncated_files_are_refused(tmp_path, name):
 def test_largest_file_is_bounded(monkeypatch):
     monkeypatch.setattr(nvidia_file, "_LARGEST", 1000)
     assert "expected at most 1000" in refusal(golden("stylegan2"))
+
+
+class Generator:
+    """A network that is an ordinary object of its class, as R3GAN's may be."""
+
+    def __init__(self, **state):
+        self.__dict__.update(state)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("module", ["R3GAN.Networks", "training.networks", "torch.nn.modules.conv"])
+def test_networks_that_are_ordinary_objects(write, monkeypatch, protocol, module):
+    for name in {module.partition(".")[0], module.rpartition(".")[0], module}:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setattr(Generator, "__module__", module)
+    sys.modules[module].Generator = Generator
+    sys.modules["torch"].FloatStorage = FloatStorage
+    inner = Generator(_parameters={"weight": Tensor([[1, 2]])}, _buffers={}, _modules={})
+    network = Generator(_parameters={}, _buffers={}, _modules={"Model": inner}, c_dim=0)
+    saved = {"G_ema": network, "cur_nimg": 5, "G_opt_state": {"state": {0: {"step": Tensor(1)}}}}
+    state, settings = nvidia_file.read(write(saved, protocol))
+    assert list(state) == ["Model.weight"] and settings == {}
+    np.testing.assert_array_equal(state["Model.weight"], [[1, 2]])
+    without = Generator(_parameters={"weight": 1}, _buffers={}, _modules={})
+    assert "other than tensors" in refusal(write({"G_ema": without}, protocol))

@@ -80,3 +80,23 @@ def test_damage_ends_in_one_sentence(tmp_path):
         except InputError:
             refused += 1
     assert refused > 20
+
+
+def test_constants_that_many_nodes_share_do_not_fill_the_memory(tmp_path):
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    stored = {
+        "q": np.zeros((1, 1 << 16), "i1"),
+        "many": np.ones(1000, "f4"),
+        "one": np.ones(1, "f4"),
+    }
+    tensors = [numpy_helper.from_array(value, name) for name, value in stored.items()]
+    shared = [([f"q{i}/weights"], "one") for i in range(200)]
+    for nodes in (shared, [(["q/weights"], "many")]):  # the second one would grow along an axis
+        made = [
+            helper.make_node("DequantizeLinear", ["q", scale], output, axis=0)
+            for output, scale in nodes
+        ]
+        graph = helper.make_graph(made, "test", [], [], tensors)
+        (tmp_path / "a.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+        with pytest.raises(InputError, match="repeats its arrays|has 1000 scales for axis 0"):
+            read_onnx(tmp_path / "a.onnx")

@@ -18,7 +18,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NOT_RUN = ("--preset=paper", "runs/published", "/published", "horse2zebra", "facades", "runs/ffhq",
            "ghiasi/mine", "ghiasi/pupil", "stylegan2/mine", "stylegan2/ffhq", "stylegan3/ffhq",
            "mosaic", "--backend", "--devices", "--metrics", "--help", "vgg.npz", "--mode=video",
-           "runs/fast", "algorithm.pyramid", "--mode=translate --dataset=folder:mine")  # fmt: skip
+           "runs/fast", "algorithm.pyramid", "--mode=translate --dataset=folder:mine",
+           "runs/zebras")  # fmt: skip
 RUN_PAGES = ("README.md", "docs/style_transfer.md", "docs/generation.md", "docs/translation.md")
 
 
@@ -72,10 +73,12 @@ def defined_flags(module):
     path = ROOT / (module.replace(".", "/") + ".py")
     path = path if path.exists() else ROOT / module.replace(".", "/") / "__main__.py"
     text = path.read_text(encoding="utf-8")
-    names = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text))
+    names = set(re.findall(r'(?:DEFINE_\w+\(|ArgumentSerializer\(\),)\s*"(\w+)"', text))
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("scripts"):
-            names |= defined_flags(node.module) if node.module != "scripts" else set()
+            whole = node.module == "scripts"
+            parts = [f"scripts.{n.name}" for n in node.names] if whole else [node.module]
+            names |= set().union(*map(defined_flags, parts))
     return names
 
 

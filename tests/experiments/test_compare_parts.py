@@ -112,12 +112,14 @@ def test_inputs_may_change_until_a_method_has_begun(tmp_path):
     """Such as after weights that could not be had."""
     tiny.noise(tmp_path / "in", 1, 0)
     for size in (32, 48):
-        rows = inputs.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], size, tmp_path / "inputs")
+        rows = inputs.stylizing(
+            f"{tmp_path}/in", [f"{tmp_path}/in"], size, tmp_path / "inputs", print
+        )
         assert max(pictures.shape(rows[0].files["style"])) == size
     (tmp_path / "gatys").mkdir()
     (tmp_path / "gatys" / worker.PLAN).touch()
     with pytest.raises(InputError, match="the input 0 is not the one of the comparison"):
-        inputs.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], 32, tmp_path / "inputs")
+        inputs.stylizing(f"{tmp_path}/in", [f"{tmp_path}/in"], 32, tmp_path / "inputs", print)
 
 
 # --- styles that were learned
@@ -133,7 +135,7 @@ def test_a_learned_style_is_known_by_its_pixels(here, tmp_path):  # noqa: F811
     (tmp_path / "in").mkdir()
     shutil.copy(here / "style" / "a.png", tmp_path / "in" / "renamed.png")
     shutil.copy(here / "style" / "c.png", tmp_path / "in" / "b.png")
-    rows = inputs.stylizing(f"{here}/b.png", [f"{tmp_path}/in"], 40, tmp_path / "inputs")
+    rows = inputs.stylizing(f"{here}/b.png", [f"{tmp_path}/in"], 40, tmp_path / "inputs", print)
     found = method(here / "dumoulin")
     learned = {row.name: found.learned(row.files["style"].stem, row.style) for row in rows}
     assert learned == {"b-renamed": "a", "b-b": None}

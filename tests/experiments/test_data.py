@@ -19,11 +19,12 @@ from experiments.data.sources import open_dataset
 PLAIN = {"size": 8, "load_size": 8, "flip": False}
 
 
-def take(dataset, count, *, batch_size=1, start=0, seed=0, level=None, **options):
+def take(dataset, count, *, batch_size=1, start=0, seed=0, level=None, share=(0, 1), **options):
     """The first batches, each role -> numpy; at the size `level`, where it is given."""
     config = DataConfig(**PLAIN | options)
+    size = level or config.size
     found = batches(
-        dataset, config, size=level or config.size, batch_size=batch_size, start=start, seed=seed
+        dataset, config, size=size, batch_size=batch_size, start=start, seed=seed, share=share
     )
     return [{r: x.numpy() for r, x in b.items()} for b in itertools.islice(found, count)]
 
@@ -61,6 +62,20 @@ def test_every_epoch_is_a_permutation_of_the_first_domain():
     epochs = [order[i : i + 5] for i in range(0, 20, 5)]
     assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_shares_make_the_batch():
+    """Of three processes each reads its own rows, and no others."""
+    whole = take(toy.dataset(), 3, batch_size=6, start=6, seed=5)
+    parts = [take(toy.dataset(), 3, batch_size=6, start=6, seed=5, share=(k, 3)) for k in range(3)]
+    for number, batch in enumerate(whole):
+        for role, rows in batch.items():
+            assert all(len(part[number][role]) == 2 for part in parts)
+            np.testing.assert_array_equal(rows, np.concatenate([p[number][role] for p in parts]))
+    read = set()
+    source = Source("counted", 100, lambda i: read.add(i) or np.zeros((8, 8, 3), np.uint8))
+    take(Dataset("counted", {"image": source}, {"image": source}), 1, batch_size=8, share=(1, 4))
+    assert len(read) <= 2 * 12  # of two rows a batch, with what is read ahead
 
 
 def test_the_other_domain_is_unpaired():
@@ -399,16 +414,17 @@ def test_fit_side_keeps_the_aspect_and_crops_anywhere(tmp_path):
 
 
 def test_one_domain_with_a_test_set(tmp_path):
-    """A folder with nothing but train and test (or val), for a model of one domain."""
+    """A folder with train and test (or val), for a model of one domain."""
     for split, count in (("train", 3), ("val", 2)):
         tiny.noise(tmp_path / split / "a", count, 0)
     dataset = open_dataset(f"folder:{tmp_path}", size=0, roles=("image",))
     assert (dataset.train["image"].size, dataset.test["image"].size) == (3, 2)
     tiny.noise(tmp_path / "test", 1, 0)
     assert open_dataset(f"folder:{tmp_path}", size=0).test["image"].size == 1
-    tiny.noise(tmp_path / "more", 1, 0)  # then "train" is no split but a name like others
-    dataset = open_dataset(f"folder:{tmp_path}", size=0)
-    assert dataset.train["image"].size == dataset.test["image"].size == 7
+    tiny.noise(tmp_path / "more", 1, 0)  # left aside, and said
+    dataset = open_dataset(f"folder:{tmp_path}", size=0, report=(said := []).append)
+    assert (dataset.train["image"].size, dataset.test["image"].size) == (3, 1)
+    assert "'more'" in said[0]
 
 
 def test_two_folders_are_two_roles(tmp_path):

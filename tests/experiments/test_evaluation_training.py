@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny
 import toy
+from commands import PowerCut
 from test_evaluation import SMOKE, quiet, small  # noqa: F401 a fixture
 from test_resume import run as child
 from test_runner import main
@@ -95,10 +96,6 @@ def test_a_score_of_the_models_own(score, images, tmp_path):
 def test_values_that_are_not_numbers_are_not_the_best(tmp_path):
     train(tmp_path, {4: float("nan"), 8: 5.0, 12: float("nan"), 16: 6.0})
     assert kept(tmp_path)[0] == 8
-
-
-class PowerCut(Exception):
-    """What ends a run without warning."""
 
 
 def cut_at(images):

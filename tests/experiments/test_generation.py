@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tiny
+from commands import PowerCut
 from keras import ops
 from PIL import Image
 from test_runner import error, main
@@ -479,9 +480,6 @@ def test_resumed_equals_uninterrupted(
 ):
     """Stopped after two steps by a crash, and gone on with."""
     changes = {"algorithm__classes": 3, "data__labels": True} if classes else {}
-
-    class PowerCut(Exception):
-        pass
 
     from gan.dcgan.algorithm import DCGAN
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from commands import PowerCut
 from tiny import assert_same_state, noise
 
 from experiments import api
@@ -21,10 +22,6 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     noise(folder, 5, 0)
     return folder
-
-
-class PowerCut(Exception):
-    pass
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from commands import PowerCut
 from test_runner import main
 
 from core.phases import Algorithm
@@ -38,9 +39,6 @@ def test_it_is_found_by_its_name_and_explained():
 
 
 def test_trains_resumes_evaluates_and_translates(trained, tmp_path, monkeypatch, capfd):
-    class PowerCut(Exception):
-        pass
-
     def step(self, batch, number, old=Algorithm.step):
         if number == 3:
             raise PowerCut

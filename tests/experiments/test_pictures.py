@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from experiments.data import pictures
+from core.names import shown
+from experiments.data import picture_files, pictures
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
@@ -95,12 +96,13 @@ def test_find_empty_missing_and_file(tmp_path):
 
 @pytest.mark.parametrize("suffix", sorted(pictures.EXTENSIONS))
 def test_read_every_suffix(tmp_path, suffix):
-    options = {".webp": {"lossless": True}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}}
+    lossy = suffix in (".jpg", ".jpeg", ".jfif", ".avif")
+    options = {"lossless": True} if suffix == ".webp" else {"quality": 95} if lossy else {}
     source = plain(8, 12, (200, 40, 90))
-    path = save(tmp_path / f"a{suffix}", source, **options.get(suffix, {}))
+    path = save(tmp_path / f"a{suffix}", source, **options)
     picture = pictures.read(str(path))
     assert picture.dtype == np.uint8 and picture.shape == (8, 12, 3)
-    assert np.abs(picture.astype(int) - source).max() <= (3 if suffix.startswith(".jp") else 0)
+    assert np.abs(picture.astype(int) - source).max() <= (3 if lossy else 0)
 
 
 def test_read_ignores_the_suffix(tmp_path):
@@ -183,9 +185,9 @@ def test_read_big_endian_and_wide_grey(tmp_path):
     path = save(tmp_path / "a.tif", Image.fromarray(np.array([SIXTEEN], ">u2")))
     assert told(path, "mode") == "I;16B"
     assert pictures.read(path)[0, :, 0].tolist() == EIGHT
-    path = save(tmp_path / "b.tif", np.int32([[-5, *SIXTEEN, 2**30]]))
+    path = save(tmp_path / "b.tif", np.int32([SIXTEEN]))
     assert told(path, "mode") == "I"
-    assert pictures.read(path)[0, :, 0].tolist() == [0, *EIGHT, 255]
+    assert pictures.read(path)[0, :, 0].tolist() == EIGHT
 
 
 def test_read_sixteen_bit_png_colour_and_transparency(tmp_path):
@@ -202,7 +204,7 @@ def test_read_sixteen_bit_png_colour_and_transparency(tmp_path):
     [
         ([0, 0.5, 1], [0, 128, 255]),
         ([0, 0.25, 100.6, 300], [0, 0, 101, 255]),
-        ([-1, 0.5, 1], [0, 0, 1]),
+        ([-1, 0.5, 1], [0, 191, 255]),
         ([np.nan, 0.5, 1], [0, 128, 255]),
         ([np.inf, -np.inf, 9], [255, 0, 9]),
     ],
@@ -264,7 +266,7 @@ def test_read_survives_damaged_exif(tmp_path, exif):
 def refused(path, *words):
     with pytest.raises(InputError) as caught:
         pictures.read(path)
-    for word in (str(path), *words):
+    for word in (shown(path), *words):
         assert word in str(caught.value)
 
 
@@ -333,7 +335,7 @@ def test_random_damage_raises_nothing_else(tmp_path, name):
     assert refusals > 5
 
 
-@pytest.mark.parametrize("edge", [60_000, 10_000])  # Pillow raises; Pillow would only warn
+@pytest.mark.parametrize("edge", [60_000, 20_000])  # Pillow raises; Pillow would only warn
 def test_read_refuses_bombs_from_the_header(tmp_path, edge):
     (tmp_path / "bomb.png").write_bytes(png(edge, edge, 8, 2, b"tiny"))
     refused(tmp_path / "bomb.png", "pixels", "Resize")
@@ -342,11 +344,11 @@ def test_read_refuses_bombs_from_the_header(tmp_path, edge):
 def test_read_own_limit_and_pillows(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", gradient(6, 9))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 54)
+    monkeypatch.setattr(picture_files, "MAX_PIXELS", 54)
     assert pictures.read(path).shape == (6, 9, 3)
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 53)
+    monkeypatch.setattr(picture_files, "MAX_PIXELS", 53)
     refused(path, "53")
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 2**28)
+    monkeypatch.setattr(picture_files, "MAX_PIXELS", 2**28)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
     refused(path, "50")
     assert Image.MAX_IMAGE_PIXELS == 50
@@ -505,7 +507,7 @@ def test_write_png_unwritable(tmp_path):
     for name in ("file/a.png", "file/b/a.png", "folder.png", "a\0.png"):
         with pytest.raises(InputError) as caught:
             pictures.write_png(tmp_path / name, gradient())
-        assert str(tmp_path / name) in str(caught.value)
+        assert shown(tmp_path / name) in str(caught.value)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder.png"]
 
 

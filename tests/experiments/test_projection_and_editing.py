@@ -135,7 +135,7 @@ def test_a_picture_of_another_size_is_cropped(run):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"steps": 0}, "--steps=0: expected 1 or more"),
+        ({"steps": 0}, "--steps=0: expected 1 to 100,000"),
         ({"input": "nowhere.png"}, "Cannot read the picture nowhere.png"),
         ({"label": "1"}, "--label=1: this model was trained without classes"),
     ],
@@ -257,7 +257,7 @@ def test_a_single_slider(run, w_file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"strength": 0.0}, "--strength=0.0: expected a number above 0"),
+        ({"strength": 0.0}, "--strength=0: expected above 0, to 1000"),
         ({"strength": float("nan")}, "--strength=nan"),
         ({"directions": "0"}, "--directions=0: expected numbers .* from 1 to 8"),
         ({"directions": "9"}, "--directions=9"),

@@ -95,6 +95,7 @@ def test_models_of_squares_refuse_others(model):
     ("model", "size", "message"),
     [
         ("cyclegan", "32x34", "data.size=32x34: the generator halves a picture 2 times"),
+        ("cut", "32x34", "data.size=32x34: the generator halves a picture 2 times"),
         ("pix2pix", "32x48", "data.size=32x48: a U-Net of 5 halvings takes multiples of 32"),
         ("cyclegan", "8x36", "data.size=8x36: a patch discriminator"),
         ("stylegan2", "16x30", r"16x30 \(height x width\).* multiples of 4, such as 16x28"),

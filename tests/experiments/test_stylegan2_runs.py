@@ -112,7 +112,7 @@ def test_training_goes_on_from_an_imported_run(imported, tmp_path, capfd):
         np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), atol=1e-6)
     capfd.readouterr()
     assert trained(imported, tmp_path / "photos", tmp_path / "other", channel_max=8) == 1
-    assert "give the settings that it was made with" in error(capfd)
+    assert "Give the settings that it was made with" in error(capfd)
 
 
 def read_in(run_dir):

@@ -1,6 +1,7 @@
 """A StyleGAN2 run that is interrupted goes on bit for bit: also p, and the mean path length."""
 
 import pytest
+from commands import PowerCut
 from tiny import assert_same_state, newest, noise
 
 from core.errors import InputError
@@ -23,10 +24,6 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     noise(folder, 5, 0)
     return folder
-
-
-class PowerCut(Exception):
-    pass
 
 
 def test_resumed_equals_uninterrupted(pictures, tmp_path, monkeypatch):
@@ -55,3 +52,5 @@ def test_a_base_must_be_a_stylegan2_of_the_same_sizes(pictures, tmp_path):
     with pytest.raises(InputError, match="other layers or features"):
         train(pictures, tmp_path / "wide", algorithm__base=str(tmp_path / "base"),
               algorithm__channel_max=16)  # fmt: skip
+    (tmp_path / "base").rename(tmp_path / "elsewhere")
+    train(pictures, tmp_path / "next", algorithm__base=str(tmp_path / "base"), images=8)

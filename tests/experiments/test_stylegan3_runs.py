@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PowerCut
 from test_runner import error, main
 from tiny import assert_same_state, noise
 
@@ -84,10 +85,6 @@ def train(folder, run_dir, **changes):
         say=lambda line: None, checkpoint_every=8, algorithm__p=0.3, algorithm__num_layers=3,
         algorithm__blur_sigma=2.0, **({"images": 20} | changes),
     )  # fmt: skip
-
-
-class PowerCut(Exception):
-    pass
 
 
 def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):

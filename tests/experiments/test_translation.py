@@ -145,7 +145,13 @@ def test_names_that_meet_by_way_of_a_suffix(tmp_path):
     for name in ("a.bmp", "a.png", "a.bmp.png"):
         Image.fromarray(noise(4, 4)).save(tmp_path / name)
     written, _ = run(tmp_path, tmp_path / "out")
-    assert len(list((tmp_path / "out").iterdir())) == written == 3
+    assert len(list((tmp_path / "out").glob("*.png"))) == written == 3
+
+
+def test_results_inside_the_input_are_no_pictures_the_next_time(tmp_path):
+    tiny.noise(tmp_path, 2, 0)
+    assert [run(tmp_path, tmp_path / "out")[0] for _ in range(2)] == [2, 2]
+    assert len(list(tmp_path.rglob("*.png"))) == 4
 
 
 def test_grey_and_transparent(tmp_path):
@@ -285,6 +291,7 @@ class Darkener(Inverter):
 def inverting(config=None, algorithm=None):
     """A run of CycleGAN with networks that are known."""
     model = configs.find("cyclegan")
+    config = config or model.presets["smoke"]
     return Run(config, Path("nowhere"), algorithm or Inverter(), model)
 
 

@@ -60,7 +60,15 @@ def no_metrics(check):
 
 
 def train(
-    algorithm, run_dir, config, *, budget, data=None, say=lambda line: None, measure=no_metrics
+    algorithm,
+    run_dir,
+    config,
+    *,
+    budget,
+    data=None,
+    say=lambda line: None,
+    measure=no_metrics,
+    keep=lambda: None,
 ):
     """`loop.train` without an evaluation."""
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -73,5 +81,6 @@ def train(
         evaluate=lambda *_: {"score": 1.0},
         sheets=lambda *_: {"sheet": np.zeros((4, 4, 3), np.uint8)},
         measure=measure,
+        keep=keep,
         say=say,
     )

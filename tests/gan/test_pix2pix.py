@@ -241,7 +241,8 @@ def test_published_translation_without_dropout():
     network = unet_generator(ngf=2, num_downs=5)
     picture = BATCH["A"][:1]
     found = numpy(published_translator(network, seed=0)(picture))
-    np.testing.assert_array_equal(found, numpy(network(picture, training=True)))
+    expected = numpy(network(picture, training=True))  # not compiled, so rounded elsewhere
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_translation_with_running_statistics(trained):

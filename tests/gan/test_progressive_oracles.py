@@ -198,7 +198,7 @@ def test_the_sizes_are_found_in_the_file(stylegan):
         ("stylegan/generator", {}, {"resolution": 64}, "resolution=32"),
         ("stylegan/generator", {}, {"fmap_max": 16}, "does not fit"),
         ("stylegan/generator", {}, {"fused_scale": "yes"}, "expected 'auto', True or False"),
-        ("stylegan/generator", {"G_synthesis/noise3": None}, {}, "missing: G_synthesis/noise3"),
+        ("stylegan/generator", {"G_synthesis/noise3": None}, {}, "has no G_synthesis/noise3"),
         ("stylegan/generator", {"extra": np.zeros(3)}, {}, "unknown: extra"),
         ("stylegan/generator", {"dlatent_avg": np.full(32, np.nan)}, {}, "NaN or infinity"),
         ("stylegan/generator", {"dlatent_avg": None}, {}, "expected dlatent_avg"),

@@ -5,6 +5,8 @@ import pytest
 from keras import ops
 
 from core.phases import Stage
+from gan.cut.algorithm import CUT
+from gan.cut.config import CUTConfig
 from gan.cyclegan.algorithm import CycleGAN
 from gan.cyclegan.config import CycleGANConfig
 from gan.pix2pix.algorithm import Pix2Pix
@@ -24,14 +26,20 @@ def pix2pix(**changes):
     return Pix2Pix(Pix2PixConfig(**small | changes), size=32, batch_size=1)
 
 
+def cut(**changes):
+    small = {"ngf": 1, "n_blocks": 1, "ndf": 2, "n_layers": 1, "nce_layers": (0, 4)}
+    return CUT(CUTConfig(**small | changes), size=16, batch_size=1)
+
+
 @pytest.mark.parametrize(
     ("build", "directions", "multiple", "smallest"),
     [
         (cyclegan, ("AtoB", "BtoA"), 4, 16),
+        (lambda: cut(direction="BtoA"), ("BtoA",), 4, 16),
         (pix2pix, ("AtoB",), 32, 32),
         (lambda: pix2pix(direction="BtoA", num_downs=6), ("BtoA",), 64, 64),
     ],
-    ids=["cyclegan", "pix2pix", "pix2pix back"],
+    ids=["cyclegan", "cut back", "pix2pix", "pix2pix back"],
 )
 def test_directions_and_sizes(build, directions, multiple, smallest):
     algorithm = build()

@@ -164,7 +164,9 @@ def code_of(stylizer, monkeypatch):
         codes = []
         decode = stylizer.decode
         with monkeypatch.context() as patch:
-            patch.setattr(stylizer, "decode", lambda code: codes.append(code) or decode(code))
+            patch.setattr(
+                stylizer, "decode", lambda code: codes.append(numpy(code)) or decode(code)
+            )
             stylizer(content, styles, **controls)
         return codes[0][0]
 
@@ -230,7 +232,7 @@ def test_the_moments_are_those_of_the_training():
     ):
         stylizer, codes = AdaINStylizer(*pair, **options), []
         decode = stylizer.decode
-        stylizer.decode = lambda x, c=codes, d=decode: c.append(x) or d(x)
+        stylizer.decode = lambda x, c=codes, d=decode: c.append(numpy(x)) or d(x)
         stylizer(content, STYLES[:1])
         live = code.std((0, 1)) > 1
         assert live.sum() > 4

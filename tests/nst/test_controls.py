@@ -54,6 +54,9 @@ def test_masks_are_one_for_each_style_and_let_something_through():
         check_masks([grey], 2)
     with pytest.raises(ValueError, match="mask 2 is black everywhere"):
         check_masks([grey, 0 * grey], 2)
+    for bad in (np.inf, np.nan, 2.0):
+        with pytest.raises(ValueError, match="mask 2: .*, expected 0 to 1"):
+            check_masks([grey, bad + grey], 2)
 
 
 def test_colours_by_name():

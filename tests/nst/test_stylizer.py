@@ -106,8 +106,8 @@ def test_algorithms_make_their_stylizer():
 def test_a_style_is_encoded_once():
     """However many pictures are made in it; asked to, the stylizer encodes it again."""
     stylizer, styles = adain().make_stylizer(), [RANDOM.uniform(0, 1, (70, 72, 3)) for _ in "ab"]
-    content, encoded, encode = RANDOM.uniform(0, 1, (68, 68, 3)), [], stylizer.encode
-    stylizer.encode = lambda picture: encoded.append(picture.shape) or encode(picture)
+    content, encoded, encode = RANDOM.uniform(0, 1, (68, 68, 3)), [], stylizer._code
+    stylizer._code = lambda picture: encoded.append(picture.shape) or encode(picture)
     stylizer.encode_style(styles[0])
     assert encoded == [(70, 72, 3)]
     before = stylizer(content, styles[:1])

@@ -1,14 +1,16 @@
 """Tables of papers: reading recorded runs, launching what is missing."""
 
 import json
+import shlex
 import signal
 
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 
 from core.errors import Interrupted
 from experiments import api
-from experiments.cli import command
+from experiments.cli import FLAGS, command
 from experiments.training.config import flatten
 from scripts import paper_tables
 from scripts.paper_tables import Column, Row, Scale, Table
@@ -231,3 +233,38 @@ def test_an_interrupted_launch_goes_on(run, tmp_path, capfd, monkeypatch):
     assert trained == ["gan/seed0", "all/seed0", "gan/seed1", "all/seed1"]
     found = printed(capfd)
     assert found["GAN alone"] == ["1.5 ± 0.71", "–", "2", "0.5", "gan/seed0 gan/seed1"]
+
+
+def test_a_command_for_each_missing_cell(run, tmp_path, capfd, monkeypatch):
+    """The printed commands, parsed again, choose one run each, and leave the rest as it was."""
+    fabricate(tmp_path, "gan", 0, [scores(1.0)])
+    monkeypatch.setattr(api, "train_config", None)
+    with flagsaver.flagsaver():
+        FLAGS(["table", f"--run_dir={tmp_path}", "--launch=print", "--scale=small"])
+        assert command(lambda: paper_tables.run(TABLE))(["table"]) == 0
+        lines = [shlex.split(line) for line in capfd.readouterr().out.splitlines()]
+        assert len(lines) == 3 and not any("gan" in w and "seeds=0" in w for w in lines)
+        chosen = []
+        for words in lines:
+            assert words[:2] == ["python", "-m"]
+            FLAGS.unparse_flags()
+            FLAGS(["table", *words[3:]])
+            assert FLAGS.launch is True and FLAGS.scale == "small"
+            assert FLAGS.run_dir == str(tmp_path)
+            chosen.append((*FLAGS.only, FLAGS.seeds))
+    assert chosen == [("all", "0"), ("gan", "1"), ("all", "1")]
+
+
+@pytest.mark.parametrize(("words", "value"), [
+    (["--launch"], True), (["--nolaunch"], False), ([], False), (["--launch=print"], "print"),
+    (["--launch=true"], True),
+])  # fmt: skip
+def test_the_flag(words, value):
+    with flagsaver.flagsaver():
+        FLAGS(["table", *words])
+        assert FLAGS.launch == value
+
+
+def test_the_flag_refuses():
+    with flagsaver.flagsaver(), pytest.raises(flags.Error, match="--launch=print"):
+        FLAGS(["table", "--launch=maybe"])

@@ -57,3 +57,19 @@ def test_no_name_is_seen_from_both_sides(split, tmp_path):
 def test_bad_input(split, capsys, given, message):
     assert split(**given) == 1
     assert message in capsys.readouterr().err
+
+
+def test_names_are_paired_whatever_their_suffix_and_form(split, tmp_path, capsys):
+    names = {"a": ("caf\u00e9.v1", "IMG_2"), "b": ("cafe\u0301.v1", "img_2")}
+    for folder, old, new in ((f, str(i + 1), names[f][i]) for f in "ab" for i in (0, 1)):
+        (tmp_path / folder / f"{old}.png").rename(tmp_path / folder / f"{new}.png")
+    pictures.write_png(tmp_path / "more.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "more.png").rename(tmp_path / "b" / "4.jpg")
+    (tmp_path / "b" / "4.png").unlink()
+    assert split(held_out=8) == 0
+    names = {name for part in ("testA", "trainA", "trainB") for name in
+             levels(tmp_path / "pairs" / part)}  # fmt: skip
+    assert {"caf\u00e9.v1.png", "IMG_2.png", "4.png"} <= names and len(names) == 10
+    assert "1 without a partner left out (1 have no partner, such as 'alone')" in (
+        capsys.readouterr().err
+    )

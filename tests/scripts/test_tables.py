@@ -86,3 +86,13 @@ def test_a_damaged_line_is_named(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"table": "x"}\n{"table\n')
     with pytest.raises(InputError, match=r"a\.jsonl, line 2: not a line of a record"):
         tables.read_lines(tmp_path, "x")
+
+
+@pytest.mark.parametrize("change", [{"seconds": "x"}, {"range": [1]}, {"environment": {}}])
+def test_a_line_of_another_form_is_named(change, tmp_path, run, capfd):
+    line = {"table": "adain_speed", "run": "a", "method": "adain", "size": 256, "seconds": 1.0}
+    line |= {"range": [1, 2], "n": 3, "weights": "random"}
+    line |= {"environment": {"commit": "a", "device": "CPU", "machine": "b"}}
+    (tmp_path / "a.jsonl").write_text(json.dumps(line | change) + "\n")
+    assert run(measure=False) == 1
+    assert "a.jsonl, line 1: not a line of a record" in capfd.readouterr().err

@@ -24,12 +24,14 @@ KINDS = {
     "dumoulin": "learned",
     "ulyanov": "learned",
     "cyclegan": "translate",
+    "cut": "translate",
     "pix2pix": "translate",
     "dcgan": "sample",
     "progan": "sample",
     "stylegan": "sample",
     "stylegan2": "sample",
     "stylegan3": "sample",
+    "r3gan": "sample",
     "gatys": None,
     "texture": None,
 }
@@ -48,6 +50,7 @@ def test_what_the_pages_show_of_a_model():
         return details(task, config, kind_of(task, config))
 
     assert shown("pix2pix", **{"algorithm.direction": "BtoA"}) == {"directions": ("BtoA",)}
+    assert shown("cut") == {"directions": ("AtoB",)}
     assert shown("cyclegan") == {"directions": ("AtoB", "BtoA")}
     assert shown("stylegan") == {"mixes": True}
     assert shown("dcgan") == {"mixes": False}

@@ -9,7 +9,7 @@ import numpy as np
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from experiments.data import clips, pictures
+from experiments.data import clip_writers, pictures
 from experiments.metrics.sampling import MAX_SEED
 from experiments.model import Run
 from web import fields
@@ -80,7 +80,9 @@ def _write_walk(run, folder, values, truncation):
     made = pictures.to_rgb(walk(run, seeds, FRAMES, **truncation))  # GIF has no opacity
     scale = _scale(made[0])
     frames = made.repeat(scale, 1).repeat(scale, 2)
-    clips.write_whole(folder / "result.gif", lambda file: clips.write_gif(file, frames, FPS))
+    clip_writers.write_whole(
+        folder / "result.gif", lambda file: clip_writers.write_gif(file, frames, FPS)
+    )
 
 
 def _mixed(run, values, truncation):

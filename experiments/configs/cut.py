@@ -1,0 +1,112 @@
+"""CUT and FastCUT, Park et al. 2020 (https://arxiv.org/abs/2007.15651).
+
+python -m experiments.run --model=cut
+python -m experiments.run --model=cut --preset=paper --dataset=cycle_gan/horse2zebra
+python -m experiments.run --model=cut --preset=fastcut --dataset=cycle_gan/horse2zebra
+
+It learns one direction a run: `--set algorithm.direction=BtoA` for the other one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.data.config import DataConfig
+from experiments.model import Model
+from experiments.tasks.imports import directed, settings
+from experiments.tasks.one_way import OneWayTranslation
+from experiments.tasks.translation import check_halvings, check_patches, translator_options
+from experiments.training.config import RunConfig
+from experiments.training.imported import Import
+from experiments.training.presets import prefixed, presets
+from gan import importers
+from gan.cut.algorithm import CUT
+from gan.cut.config import CUTConfig
+
+# `paper`, `fastcut`: as printed and as the official code runs them. `quick`: the pictures, sizes
+# and widths of CycleGAN's `quick`; its layers are those at the same places of a smaller generator.
+_ALGORITHM = {
+    #                     paper             fastcut           quick            smoke
+    "ngf":               (64,               64,               20,              4),
+    "n_blocks":          (9,                9,                3,               1),
+    "n_downsampling":    (2,                2,                1,               2),
+    "ndf":               (64,               64,               24,              4),
+    "n_layers":          (3,                3,                2,               2),
+    "lambda_nce":        (1.0,              10.0,             1.0,             1.0),
+    "nce_layers":        ((0, 4, 8, 12, 16), (0, 4, 8, 12, 16), (0, 4, 8, 9), (0, 4, 8, 12)),
+    "nce_width":         (256,              256,              64,              8),
+    "num_patches":       (256,              256,              256,             16),
+    "nce_idt":           (True,             False,            True,            True),
+    "flip_equivariance": (False,            True,             False,           False),
+    "learning_rate":     (2e-4,             2e-4,             6e-4,            2e-4),
+    "decay_from":        (0.5,              0.75,             0.5,             0.5),
+    "ema_half_life":     (0.0,              0.0,              200.0,           4.0),
+}  # fmt: skip
+_HORSES = "cycle_gan/horse2zebra"
+_RUN = {
+    #                   paper    fastcut   quick      smoke
+    "data.dataset":     (_HORSES, _HORSES, "seasons", "seasons"),
+    "data.size":        (256,     256,     64,        32),
+    "data.load_size":   (286,     286,     64,        36),
+    "batch_size":       (1,       1,       1,         2),
+    "epochs":           (400,     200,     0,         0),
+    "images":           (0,       0,       3_200,     16),
+    "log_every":        (100,     100,     40,        2),
+    "sample_every":     (2_000,   2_000,   1_000,     8),
+    "eval_every":       (20_000,  20_000,  1_000,     8),
+    "eval_images":      (100,     100,     100,       4),
+    "checkpoint_every": (2_000,   2_000,   1_000,     4),
+}  # fmt: skip
+PRESETS = presets(
+    "cut",
+    CUTConfig,
+    DataConfig,
+    prefixed(_ALGORITHM),
+    _RUN,
+    names=("paper", "fastcut", "quick", "smoke"),
+)
+
+
+def build(config: RunConfig, epoch: int, budget: int) -> CUT:
+    """The algorithm of a configuration, see `translator_options`.
+
+    Raises:
+        ValueError: an image size that the networks cannot take.
+    """
+    check_halvings(config.data.sides, config.algorithm.n_downsampling)
+    check_patches(config.data.sides, config.algorithm)
+    return CUT(config.algorithm, **translator_options(config, epoch, budget))
+
+
+def _generator_settings(found: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """What a file of a generator says; of the layers compared, those that it has."""
+    last = 11 + found["n_blocks"]
+    layers = tuple(i for i in PRESETS["paper"].algorithm.nce_layers if i <= last)
+    return settings(found) | {"algorithm.nce_layers": layers} | directed(options)
+
+
+def _discriminator_settings(found: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    renamed = {"n_layers" if k == "n_layers_D" else k: v for k, v in found.items()}
+    return settings(renamed) | directed(options)
+
+
+def _mlp_settings(found: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """What a file of the patch MLPs says; the last layer compared is a residual block."""
+    widths = found["widths"]
+    sizes = {"channels": widths[0], "ngf": widths[-1] // 4, "nce_width": found["netF_nc"]}
+    return settings(sizes) | directed(options)
+
+
+MODEL = Model(
+    name="cut",
+    summary="one kind of picture into another, learned without pairs, one way",
+    paper="Park et al. 2020, https://arxiv.org/abs/2007.15651",
+    task=OneWayTranslation(),
+    presets=PRESETS,
+    build=build,
+    any_shape=True,
+    imports=(
+        Import("cut/generator", importers, ("G",), _generator_settings),
+        Import("cut/discriminator", importers, ("D",), _discriminator_settings),
+        Import("cut/patch_mlp", importers, ("F",), _mlp_settings),
+    ),
+)

@@ -1,0 +1,217 @@
+"""The two phases of CUT and FastCUT.
+
+`G` translates the source, `D` judges, and `F`, an MLP for each compared layer, makes features of
+patches. The discriminator goes first; the generator is then judged by the new one and trained
+together with `F`. The official code gives each of the three an Adam of its own; as Adam treats
+every weight alone, one for `G` and `F` makes the same updates.
+
+Source: Park et al. 2020 (https://arxiv.org/abs/2007.15651), section 3;
+taesungp/contrastive-unpaired-translation @ b3ac297, models/cut_model.py.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from core.ema import EMA
+from core.phases import Stage
+from core.picture_size import Size
+from core.tensors import Batch, PhaseResult, Tensor
+from gan.cut.config import CUTConfig
+from gan.cut.nce import draw_positions, patch_nce, take_positions
+from gan.cut.networks import INIT, patch_mlps, tapped_generator
+from gan.cyclegan.networks import discriminator, smallest_size
+from gan.decaying_adam import decaying_phase
+from gan.losses import discriminator_loss, generator_loss
+from gan.translator import Translator
+
+
+class CUT(Translator):
+    """Translation in one direction, learned without pairs and without the way back.
+
+    A batch is `{"A": [N, H, W, C], "B": [N, H, W, C]}`, float32 in [-1, 1].
+
+    Both phases need the same fake, the second one with its gradient, which a phase cannot hand on,
+    so the generator makes it twice. The features of the sources come with the translation, and
+    those of all translations from one pass through the first half of the generator.
+    """
+
+    def __init__(
+        self,
+        config: CUTConfig = CUTConfig(),  # noqa: B008 frozen
+        *,
+        size: Size = 256,
+        channels: int = 3,
+        batch_size: int = 1,
+        epoch: int = 1000,
+        epochs: float = 400,
+        seed: int = 0,
+        xla: bool = False,
+    ):
+        """Args:
+        config: the hyper-parameters.
+        size: of the training images in pixels, see `core.picture_size`; both sides are multiples
+            of `2 ** config.n_downsampling`.
+        channels: of the pictures of both domains.
+        batch_size: how many images of each domain a step has.
+        epoch: images in an epoch, for the learning rate.
+        epochs: length of training in epochs, for the learning rate.
+        seed: what the positions and the flips depend on; the initial weights follow
+            `keras.utils.set_random_seed`.
+        xla: compile the step with XLA on TensorFlow.
+        """
+        self.generator = tapped_generator(
+            config.nce_layers,
+            ngf=config.ngf,
+            n_blocks=config.n_blocks,
+            n_downsampling=config.n_downsampling,
+            channels=channels,
+            name="G",
+        )
+        layers = self.generator.encoder.outputs
+        networks = {
+            "G": self.generator.network,
+            "D": discriminator(config, channels=channels, antialias=True, init=INIT, name="D"),
+            "F": patch_mlps([x.shape[-1] for x in layers], config.nce_width, name="F"),
+        }
+        super().__init__([Stage(batch_size, size)], networks, xla=xla, channels=channels)
+        self.config = config
+        self.random = keras.random.SeedGenerator(seed)
+        self.extra = {"random": [self.random.state]}
+        self.average = EMA(networks["G"], config.ema_half_life) if config.ema_half_life else None
+        if self.average:
+            self.extra["G_ema"] = self.average.network.variables
+        compared = 2 if config.nce_idt else 1
+        self.passes = {"G": 2 * compared, "D": 3, "F": 2 * compared}
+        phase = functools.partial(decaying_phase, config=config, epoch=epoch, epochs=epochs)
+        self.phases = [
+            phase("D", self.discriminator_phase, [networks["D"]]),
+            phase("G", self.generator_phase, [networks["G"], networks["F"]]),
+        ]
+
+    @property
+    def size_multiple(self) -> int:
+        return 2**self.config.n_downsampling
+
+    @property
+    def smallest_size(self) -> int:
+        return smallest_size(self.size_multiple)
+
+    @property
+    def width(self) -> int:
+        config = self.config  # the first halving comes after its convolution
+        return config.ngf * (2 if config.n_downsampling else 1)
+
+    def translator_name(self, direction: str) -> str:
+        return "G"  # a run has one direction
+
+    def translator(self, direction: str) -> keras.Model:
+        """The generator, with averaged weights if there are any."""
+        return self.average.network if self.average else self.networks["G"]
+
+    def average_networks(self) -> dict[str, keras.Model]:
+        return {"G": self.average.network} if self.average else {}
+
+    def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
+        if name != "F":
+            return super().input_shapes(name, stage)
+        n, height, width, _ = self.shape(stage)
+        shapes: list[tuple[int, ...]] = []
+        for layer in self.generator.encoder.compute_output_shape((n, height, width, self.channels)):
+            shapes.append((n, min(self.config.num_patches, layer[1] * layer[2]), layer[3]))
+        return shapes
+
+    def discriminator_phase(self, batch: Batch) -> PhaseResult:
+        """The discriminator's loss, halved, which slows it against the generator.
+
+        Of a mirrored source the fake is judged as it is.
+        """
+        source, target = self._domains(batch)
+        seen, drawn = source, {}
+        if self.config.flip_equivariance:  # one coin a step
+            drawn["flipped"] = self.toss()
+            seen = _mirrored(source, drawn["flipped"])
+        fake = ops.stop_gradient(self.networks["G"](seen, training=True))
+        logits = self.networks["D"](ops.concatenate([target, fake]), training=True)
+        loss = 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2))
+        return loss, {}, drawn
+
+    def generator_phase(self, batch: Batch) -> PhaseResult:
+        """Adversarial loss and PatchNCE of the translation and of the identity (equation 5)."""
+        config = self.config
+        source, target = self._domains(batch)
+        keys, fakes = self._keys_and_fakes(source, target, batch.get("flipped"))
+        judged = self.networks["D"](fakes[: source.shape[0]], training=True)
+        logs = {"loss/G_GAN": config.lambda_gan * generator_loss(config.gan_mode, judged)}
+        queries = self._features(fakes)
+        if config.flip_equivariance:
+            queries = [_mirrored(x, batch["flipped"]) for x in queries]
+        names = ("loss/NCE", "loss/NCE_Y") if config.nce_idt else ("loss/NCE",)
+        terms = self._compare(queries, keys, len(names))
+        logs |= {name: config.lambda_nce * term for name, term in zip(names, terms, strict=True)}
+        return logs["loss/G_GAN"] + sum(logs[name] for name in names) / len(names), logs, {}
+
+    def _domains(self, batch):
+        """The pictures to translate, and those of the other domain."""
+        pair = batch["A"], batch["B"]
+        return pair if self.config.direction == "AtoB" else pair[::-1]
+
+    def _keys_and_fakes(self, source, target, flipped):
+        """The features of the sources, and their translations.
+
+        With the identity loss the targets follow the sources, in the same pass. What is mirrored
+        has other features, so those of the sources then need a pass of their own.
+        """
+        pictures = ops.concatenate([source, target]) if self.config.nce_idt else source
+        if flipped is None:
+            *keys, fakes = self.generator.both(pictures, training=True)
+            return keys, fakes
+        keys = self._features(ops.stop_gradient(pictures))
+        return keys, self.networks["G"](_mirrored(pictures, flipped), training=True)
+
+    def _features(self, pictures):
+        return _listed(self.generator.encoder(pictures, training=True))
+
+    def _compare(self, queries, keys, count):
+        """PatchNCE, the mean over the layers, of each of `count` parts of the batch: translations,
+        then identities. Every part has positions of its own."""
+        terms = []
+        for part in range(count):
+            n = queries[0].shape[0] // count
+            rows = slice(part * n, (part + 1) * n)
+            own = [x[rows] for x in queries]
+            positions = self.draw([x.shape for x in own])
+            found = self._patches(own, positions)
+            wanted = self._patches([ops.stop_gradient(x[rows]) for x in keys], positions)
+            pairs = zip(found, wanted, strict=True)
+            terms.append(sum(patch_nce(q, k, self.config.nce_T) for q, k in pairs) / len(found))
+        return terms
+
+    def draw(self, shapes: Sequence[tuple[int, ...]]) -> list:
+        """Positions in each layer, for its shape `(N, H, W, C)`; see `draw_positions`."""
+        return draw_positions(shapes, self.config.num_patches, self.random)
+
+    def toss(self) -> Tensor:
+        """Whether the sources of a step are mirrored: true in half of them."""
+        return keras.random.uniform((), seed=self.random, dtype="float32") < 0.5
+
+    def _patches(self, features, positions):
+        """What `F` makes of the features at these positions."""
+        taken = [take_positions(x, p) for x, p in zip(features, positions, strict=True)]
+        return _listed(self.networks["F"](taken, training=True))
+
+    def after_phases(self, batch_size: int) -> None:
+        if self.average:
+            self.average.update(batch_size)
+
+
+def _listed(outputs):
+    """What a network returns, as a list also where it has one output."""
+    return outputs if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def _mirrored(pictures, flipped):
+    """The pictures or features, left and right exchanged where `flipped` is true."""
+    return ops.where(flipped, ops.flip(pictures, axis=2), pictures)

@@ -1,0 +1,77 @@
+"""The hyper-parameters of CUT. The defaults are the paper's."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from core.bounds import AtMost, Channels, Kept, Layers, Levels
+from gan.checks import check_adam, check_at_least, check_one_of
+from gan.losses import FREE_MODES
+from gan.translator import DIRECTIONS
+
+
+@dataclass(frozen=True)
+class CUTConfig:
+    """Hyper-parameters of the networks, the losses and the optimizers.
+
+    Source: taesungp/contrastive-unpaired-translation @ b3ac297, options/ and models/cut_model.py.
+    FastCUT is `lambda_nce=10`, `nce_idt=False`, `flip_equivariance=True` and `decay_from=0.75` of
+    200 epochs.
+
+    `nce_layers` are numbers in the authors' list of the generator's layers: 0 is the padded
+    picture, 1, 2 and 3 the first convolution, its norm and ReLU; each halving adds four
+    (convolution, norm, ReLU, blur), each residual block one. So 4 and 8 are the convolutions of two
+    halvings, 12 and 16 the first and the fifth block.
+    """
+
+    direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
+    ngf: Channels = 64  # channels of the generator after its first convolution
+    n_blocks: Layers = 9  # residual blocks
+    n_downsampling: Levels = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
+    discriminator: str = "patch"  # patch | pixel
+    ndf: Channels = 64  # channels of the discriminator after its first convolution
+    n_layers: Levels = 3  # convolutions of the patch discriminator that are halved: 3 judges 70x70
+    gan_mode: str = "lsgan"  # lsgan | vanilla | hinge | minimax
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_nce: float = 1.0  # weight of PatchNCE
+    nce_layers: Annotated[tuple[int, ...], AtMost(4096)] = (0, 4, 8, 12, 16)  # see above
+    nce_width: Channels = 256  # features of a patch, out of the patch MLPs
+    num_patches: Kept = 256  # positions drawn in each layer; all of them where there are fewer
+    nce_T: float = 0.07  # temperature of PatchNCE
+    nce_idt: bool = True  # PatchNCE also between a target picture and its translation
+    flip_equivariance: bool = False  # mirror the source in half of the steps, features back
+    learning_rate: float = 2e-4  # the rate of all Adams until it decays
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    decay_from: float = 0.5  # fraction of training after which the rate falls linearly
+    ema_half_life: float = 0.0  # images; 0: the generator is not averaged, as published
+
+    def __post_init__(self):
+        check_one_of(self, "direction", DIRECTIONS)
+        check_one_of(self, "gan_mode", FREE_MODES)
+        check_one_of(self, "discriminator", ("patch", "pixel"))
+        for key in ("ngf", "ndf", "n_layers", "nce_width", "num_patches"):
+            check_at_least(self, key, 1)
+        for key in ("n_blocks", "n_downsampling", "lambda_gan", "lambda_nce", "learning_rate",
+                    "ema_half_life"):  # fmt: skip
+            check_at_least(self, key, 0)
+        check_at_least(self, "nce_T", 1e-3)
+        check_adam(self)
+        self._check_layers()
+        if self.lambda_gan == self.lambda_nce == 0:
+            raise ValueError("lambda_gan and lambda_nce are both 0: nothing is left to train")
+
+    def _check_layers(self) -> None:
+        layers, last = self.nce_layers, 3 + 4 * self.n_downsampling + self.n_blocks
+        rising = all(low < high for low, high in zip((-1, *layers), layers, strict=False))
+        if not layers or not rising:
+            raise ValueError(f"nce_layers={layers}: expected numbers from 0 up, in rising order")
+        if layers[-1] > last:
+            raise ValueError(
+                f"nce_layers={layers}: with n_downsampling={self.n_downsampling} and "
+                f"n_blocks={self.n_blocks} the last residual block is layer {last}"
+            )
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction that the model learns, in a tuple of one."""
+        return (self.direction,)
