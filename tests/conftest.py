@@ -7,6 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")  # none: tests leave nothing in a home
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 import pytest  # noqa: E402
@@ -21,6 +22,14 @@ from core import engine  # noqa: E402
 # before TensorFlow runs: results depend in their last bits on the number of its threads, and runs
 # in this process are compared to runs in processes of their own
 engine.setup(deterministic=False, branches=2)  # as CycleGAN
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Every test draws the same numbers, whichever tests ran before it in its process."""
+    import keras
+
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)
