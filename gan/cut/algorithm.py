@@ -180,16 +180,15 @@ class CUT(Translator):
     def _compare(self, queries, keys, count):
         """PatchNCE, the mean over the layers, of each of `count` parts of the batch: translations,
         then identities. Every part has positions of its own."""
+        n = queries[0].shape[0] // count
+        drawn = [self.draw([(n, *x.shape[1:]) for x in queries]) for _ in range(count)]
+        positions = [ops.repeat(ops.stack(layer), n, axis=0) for layer in zip(*drawn, strict=True)]
+        found, wanted = self._patches(queries, positions), self._patches(keys, positions)
         terms = []
         for part in range(count):
-            n = queries[0].shape[0] // count
             rows = slice(part * n, (part + 1) * n)
-            own = [x[rows] for x in queries]
-            positions = self.draw([x.shape for x in own])
-            found = self._patches(own, positions)
-            wanted = self._patches([x[rows] for x in keys], positions)
-            pairs = zip(found, wanted, strict=True)
-            terms.append(sum(patch_nce(q, k, self.config.nce_T) for q, k in pairs) / len(found))
+            pairs = [(q[rows], k[rows]) for q, k in zip(found, wanted, strict=True)]
+            terms.append(sum(patch_nce(q, k, self.config.nce_T) for q, k in pairs) / len(pairs))
         return terms
 
     def draw(self, shapes: Sequence[tuple[int, ...]]) -> list:

@@ -29,18 +29,19 @@ def draw_positions(
 
 
 def take_positions(features: Tensor, positions: Tensor) -> Tensor:
-    """The features at some positions, the same ones in every picture.
+    """The features at some positions of each picture.
 
     Args:
         features: `[N, H, W, C]`.
-        positions: `[P]`, each `y * W + x`.
+        positions: `[N, P]`, each `y * W + x`; or `[P]`, the same ones in every picture.
 
     Returns:
         `[N, P, C]`.
     """
     n, height, width, channels = features.shape
-    flat = ops.reshape(features, (n, height * width, channels))
-    return ops.take(flat, positions, axis=1)
+    flat = ops.reshape(features, (n * height * width, channels))
+    first = height * width * ops.arange(n, dtype="int32")  # where each picture begins
+    return ops.take(flat, positions + first[:, None], axis=0)
 
 
 def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
