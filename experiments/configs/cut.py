@@ -103,9 +103,7 @@ PRESETS = presets(
     prefixed(_ALGORITHM),
     _RUN,
     names=("paper", "fastcut", "quick", "smoke"),
-) | presets(
-    "cut", CUTConfig, ZoomedData, _SINGLE, names=("sincut", "sincut_quick"), fixed=_SINGLES
-)
+) | presets("cut", CUTConfig, ZoomedData, _SINGLE, names=("sincut", "sincut_quick"), fixed=_SINGLES)
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> CUT:

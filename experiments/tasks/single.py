@@ -61,7 +61,7 @@ class SinglesOrSets(OneWayTranslation):
             zoomed.check_large_enough(source.load(0), config.data, name)
 
     def batches(self, dataset: Any, config: Any, **wanted: Any) -> Iterator[dict]:
-        """Endless training batches, see `experiments.data.pipeline` and `experiments.data.zoomed`."""
+        """Endless training batches, of crops of single pictures with `data.zoom`."""
         make = zoomed.batches if config.zoom else super().batches
         return make(dataset, config, **wanted)
 
@@ -73,7 +73,7 @@ class SinglesOrSets(OneWayTranslation):
         return np.stack([at_own_size(run, network, image) for image in images])
 
     def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
-        """Returns `{"translation": sheet}`; of one picture each: it, its translation, the target."""
+        """Returns `{"translation": sheet}`; of one picture: it, its translation and the target."""
         if not run.config.data.zoom:
             return super().sheets(run, dataset)
         (direction,) = run.algorithm.directions

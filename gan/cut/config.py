@@ -27,12 +27,12 @@ class CUTConfig:
 
     direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
     generator: str = "resnet"  # resnet | stylegan2
-    # channels of the generator after its first convolution; of "stylegan2" 512 * ngf / crop size
+    # channels of the generator after its first convolution; "stylegan2": 512 * ngf / crop size
     ngf: Channels = 64
     n_blocks: Layers = 9  # residual blocks
     n_downsampling: Levels = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
     discriminator: str = "patch"  # patch | pixel; stylegan2, which goes with that generator
-    # channels of the discriminator after its first convolution; of "stylegan2" 256 * ndf / crop size
+    # channels of the discriminator after its first convolution; "stylegan2": 256 * ndf / crop size
     ndf: Channels = 64
     n_layers: Levels = 3  # convolutions of the patch discriminator that are halved: 3 judges 70x70
     gan_mode: str = "lsgan"  # lsgan | vanilla | hinge | minimax

@@ -21,8 +21,9 @@ def places(height, width):
     return np.stack([y, x, 0 * x], -1).astype("uint8")
 
 
-def dataset(a=places(60, 90), b=places(100, 70)):
-    sources = {role: Source(role, 1, lambda i, x=x: x) for role, x in (("A", a), ("B", b))}
+def dataset(a=(60, 90), b=(100, 70)):
+    pairs = (("A", places(*a)), ("B", places(*b)))
+    sources = {role: Source(role, 1, lambda i, x=x: x) for role, x in pairs}
     return Dataset("folder:mine", sources, sources)
 
 
@@ -103,7 +104,7 @@ def test_going_on_anywhere_and_in_parts():
 
 def test_refusals():
     with pytest.raises(InputError, match=r"\(B\): the picture has a width of 15 and a height of"):
-        next(zoomed.batches(dataset(b=places(40, 15)), CONFIG, size=16, batch_size=1, start=0,
+        next(zoomed.batches(dataset(b=(40, 15)), CONFIG, size=16, batch_size=1, start=0,
                             seed=0))  # fmt: skip
     for wrong in ({"size": 8}, {"start": 3}):
         options = {"size": 16, "batch_size": 2, "start": 0, "seed": 0} | wrong

@@ -58,7 +58,9 @@ def test_parameters_of_the_published_generator():
 
 def test_parameters_of_the_published_discriminator():
     widths = [32, 64, 128, 256, 384]  # at 64, 32, 16, 8 and 4 pixels
-    expected = 3 * 32 + 32 + sum(residual(a, b, True) for a, b in zip(widths, widths[1:], strict=False))
+    expected = (
+        3 * 32 + 32 + sum(residual(a, b, True) for a, b in zip(widths, widths[1:], strict=False))
+    )
     expected += 9 * 384 * 384 + 384  # at 4 pixels, without a deviation of the minibatch
     expected += 16 * 384 * 384 + 384 + 384 + 1
     assert single_discriminator().count_params() == expected == 5_885_473

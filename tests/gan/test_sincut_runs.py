@@ -133,7 +133,10 @@ def test_dry_run(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data.size": 32, "data.load_size": 32}, r"\(A\): the picture has a width of 30 and a hei"),
+        (
+            {"data.size": 32, "data.load_size": 32},
+            r"\(A\): the picture has a width of 30 and a hei",
+        ),
         ({"epochs": 16, "images": 0}, "epochs=16: of one picture .* Give the number of crops"),
         ({"data.dataset": "seasons_paired"}, "has pairs, whose crops would be of the same places"),
         ({"data.dataset": "seasons", "data.limit": 0}, r"has \d+ training pictures \(A\); with"),
