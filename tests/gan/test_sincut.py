@@ -37,33 +37,7 @@ def tensors(batch=BATCH):
     return {name: ops.convert_to_tensor(x) for name, x in batch.items()}
 
 
-# --- sizes, counted by hand
-
-
-def residual(taken, given, resized):
-    """Parameters of a residual block: two 3x3 convolutions with biases, one 1x1 without."""
-    convs = 9 * taken * taken + taken + 9 * taken * given + given
-    return convs + (taken * given if resized else 0)
-
-
-def test_parameters_of_the_published_generator():
-    first = 3 * 80 + 80
-    up = 9 * 160 * 80 + 80 + 1  # and the strength of the noise
-    last = 80 * 3 + 3
-    expected = first + residual(80, 160, True) + 6 * residual(160, 160, False) + up + last
-    made = single_generator((0, 2, 4))
-    assert made.network.count_params() == expected == 3_068_404
-    assert [x.shape[-1] for x in made.encoder.outputs] == [3, 160, 160]
-
-
-def test_parameters_of_the_published_discriminator():
-    widths = [32, 64, 128, 256, 384]  # at 64, 32, 16, 8 and 4 pixels
-    expected = (
-        3 * 32 + 32 + sum(residual(a, b, True) for a, b in zip(widths, widths[1:], strict=False))
-    )
-    expected += 9 * 384 * 384 + 384  # at 4 pixels, without a deviation of the minibatch
-    expected += 16 * 384 * 384 + 384 + 384 + 1
-    assert single_discriminator().count_params() == expected == 5_885_473
+# --- the networks, restated in NumPy for one picture [H, W, C]
 
 
 @pytest.mark.parametrize(
@@ -74,9 +48,6 @@ def test_parameters_of_the_published_discriminator():
 )  # fmt: skip
 def test_width(ngf, size, halvings, width):
     assert generator_width(ngf, size, halvings) == width
-
-
-# --- the networks, restated in NumPy for one picture [H, W, C]
 
 
 def padded(x, before, after):

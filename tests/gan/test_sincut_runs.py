@@ -108,6 +108,29 @@ def test_published_preset():
     assert (preset.batch_size, preset.images) == (16, 1_600_000)
 
 
+def residual(taken, given, resized=True):
+    """Parameters of a residual block: two 3x3 convolutions with biases, one 1x1 without."""
+    convs = 9 * taken * taken + taken + 9 * taken * given + given
+    return convs + (taken * given if resized else 0)
+
+
+def test_parameters_of_the_published_networks(tmp_path):
+    """Counted by hand; the MLPs are for the picture and two layers of 160 features."""
+    config = api.make_config("cut", "sincut")
+    algorithm = api.build(config, 1, config.images, tmp_path).algorithm
+    found = {name: network.count_params() for name, network in algorithm.networks.items()}
+    generator = 3 * 80 + 80 + residual(80, 160) + 6 * residual(160, 160, resized=False)
+    generator += 9 * 160 * 80 + 80 + 1 + 80 * 3 + 3  # up, with the strength of the noise, and last
+    widths = [32, 64, 128, 256, 384]  # at 64, 32, 16, 8 and 4 pixels
+    discriminator = 3 * 32 + 32 + sum(map(residual, widths, widths[1:]))
+    discriminator += 9 * 384 * 384 + 384  # at 4 pixels, without a deviation of the minibatch
+    discriminator += 16 * 384 * 384 + 384 + 384 + 1
+    mlps = (3 + 160 + 160) * 256 + 3 * (256 + 256 * 256 + 256)
+    assert found == {"G": generator, "D": discriminator, "F": mlps}
+    assert (generator, discriminator, mlps) == (3_068_404, 5_885_473, 280_832)
+    assert (algorithm.size_multiple, algorithm.width) == (2, 80)
+
+
 @pytest.mark.parametrize(
     ("images", "rates"),
     [(1_600_000, {0: 2e-3, 799_999: 2e-3, 800_000: 2e-3 * 8 / 9, 1_599_999: 2e-3 / 9}),
