@@ -1,5 +1,6 @@
 """Algorithms: networks, and the phases that make one step of training together."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,11 @@ class Phase:
         interval: the phase runs at every `interval`-th step (lazy regularisation).
         learning_rate: `images seen -> learning rate`, or None for the optimizer's own.
         stage: the stage in which the phase runs, None for every one.
+        ahead: `batch -> (tensors, rest)`, or None: what the loss begins with and earlier phases
+            need as well, such as the generator's pictures for the discriminator. It runs before the
+            first phase, once; all phases find the named tensors of both in their batch, and the
+            gradient of this phase's loss flows back through `tensors`. All phases of the stage then
+            have one interval.
         repair: `gradient -> gradient`, applied to each before the update, or None. Not with scaled
             losses (mixed_float16), whose optimizer skips a step with gradients that are not finite.
     """
@@ -59,6 +65,7 @@ class Phase:
     interval: int = 1
     learning_rate: Callable | None = None
     stage: Stage | None = None
+    ahead: Callable | None = None
     repair: Callable | None = None
 
 
@@ -229,8 +236,14 @@ class Algorithm:
         batch = dict(batch)
         logs: dict[str, Tensor] = {}
         made: dict[str, Tensor] = {}
+        begun = {}
         for phase in phases:
-            phase_logs, outputs = _run_phase(phase, batch, self.images)
+            if phase.ahead is not None:
+                work = functools.partial(phase.ahead, batch)
+                tensors, rest, begun[phase.name] = engine.forward(work, phase.variables)
+                batch |= tensors | rest
+        for phase in phases:
+            phase_logs, outputs = _run_phase(phase, batch, self.images, begun.get(phase.name))
             logs, batch, made = logs | phase_logs, batch | outputs, made | outputs
         if ends:
             self.after_phases(batch_size)
@@ -239,17 +252,24 @@ class Algorithm:
         return logs, made
 
 
-def _run_phase(phase, batch, images):
-    """One gradient and one update; returns the logs and the outputs of the phase."""
+def _run_phase(phase, batch, images, finish=None):
+    """One gradient and one update; returns the logs and the outputs of the phase.
+
+    `finish` is that of `engine.forward` where the phase has something `ahead`.
+    """
     if phase.learning_rate is not None:
         phase.optimizer.learning_rate = phase.learning_rate(ops.cast(images.value, "float32"))
 
-    def scaled_loss():
-        loss, logs, outputs = phase.loss(batch)
+    def scaled_loss(tensors):
+        loss, logs, outputs = phase.loss(batch | tensors)
         # only LossScaleOptimizer (mixed_float16) changes the loss here
         return phase.optimizer.scale_loss(loss), ({f"loss/{phase.name}": loss} | logs, outputs)
 
-    (_, (logs, outputs)), gradients = engine.value_and_grad(scaled_loss, phase.variables)
+    if finish is None:
+        result, gradients = engine.value_and_grad(lambda: scaled_loss({}), phase.variables)
+    else:
+        result, gradients = finish(scaled_loss)
+    _, (logs, outputs) = result
     scaled = isinstance(phase.optimizer, keras.optimizers.LossScaleOptimizer)
     if phase.repair is not None and not scaled:
         gradients = [phase.repair(gradient) for gradient in gradients]

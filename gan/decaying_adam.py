@@ -23,11 +23,12 @@ def decaying_phase(
     *,
     epoch: int,
     epochs: float,
+    ahead: Callable | None = None,
 ) -> Phase:
     """A phase that trains networks with one Adam.
 
     Args:
-        name, loss: see `core.phases.Phase`.
+        name, loss, ahead: see `core.phases.Phase`.
         networks: the networks whose trainable variables the Adam updates.
         config: hyper-parameters that have `learning_rate`, `beta_1`, `beta_2` and `decay_from`.
         epoch, epochs: images in an epoch and length of training, for the learning rate.
@@ -37,4 +38,4 @@ def decaying_phase(
     rate = functools.partial(
         linear_decay, config.learning_rate, epoch=epoch, epochs=epochs, decay_from=config.decay_from
     )
-    return Phase(name, variables, optimizer, loss, learning_rate=rate)
+    return Phase(name, variables, optimizer, loss, learning_rate=rate, ahead=ahead)

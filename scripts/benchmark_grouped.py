@@ -109,6 +109,9 @@ def main() -> int:
     """Prints a line for each form; returns 0."""
     if FLAGS.group < 1 or FLAGS.channels % FLAGS.group or FLAGS.channels < 1:
         raise InputError(f"--group={FLAGS.group}: expected a divisor of {FLAGS.channels} channels.")
+    for name in ("side", "pictures", "rounds"):
+        if FLAGS[name].value < 1:
+            raise InputError(f"--{name}={FLAGS[name].value}: expected a number from 1 up.")
     found = timed(FLAGS.channels, FLAGS.group, FLAGS.side, FLAGS.pictures, FLAGS.rounds)
     for name, value in found.items():
         say(f"{name:8} {value:8.1f} ms, {value / found['blocks']:.1f} times blocks")

@@ -39,7 +39,7 @@ class Setup(NamedTuple):
 
 SETUPS = {
     "ring": Setup(128, 256, 2_560_000, 2_500),
-    "digits": Setup(512, 64, 1_280_000, 25_600),
+    "digits": Setup(256, 128, 1_280_000, 25_600),
 }
 MOMENTS = 5  # pictures of the ring in the course of training
 RING_SIDE, RING_EDGE = 96, 3.0  # pixels of a picture of the ring, and the coordinate of its edge

@@ -9,6 +9,7 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     on_cpu()                             whether the networks run on CPUs
     missing_accelerator()                a sentence where a GPU of the machine is not used
     value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
+    forward(fn, variables)               the first half of a loss, kept for its gradients
     input_grad(fn, x)                    d sum(fn(x)) / dx, differentiable again
     value_and_input_grad(fn, x)          the same with fn(x)
     apply(optimizer, gradients, variables)
@@ -46,6 +47,7 @@ else:
 
 setup = _engine.setup
 value_and_grad = _engine.value_and_grad
+forward = _engine.forward
 value_and_input_grad = _engine.value_and_input_grad
 apply = _engine.apply
 compile = _engine.compile
@@ -122,6 +124,7 @@ __all__ = [
     "compile",
     "compile_by_shape",
     "describe_devices",
+    "forward",
     "give_all",
     "input_grad",
     "instance_norm",

@@ -114,20 +114,65 @@ def value_and_grad(
     loss_fn: Function, variables: Sequence[keras.Variable]
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """`((loss, aux), gradients)` of `loss_fn() -> (loss, aux)` with respect to `variables`."""
+    (result, _), gradients = _value_and_grads(lambda _: loss_fn(), variables, {})
+    return result, gradients
+
+
+def forward(
+    fn: Function, variables: Sequence[keras.Variable]
+) -> tuple[dict[str, Tensor], Any, Function]:
+    """`(tensors, rest, finish)` of `fn() -> (tensors, rest)`: a loss whose first half is kept.
+
+    Args:
+        fn: makes named tensors, through which gradients can flow, and whatever else.
+        variables: what gradients are wanted of, in `fn` or in the loss.
+
+    Returns:
+        What `fn` made, and `finish(loss_fn)`, which can be called once, after other work:
+        `((loss, aux), gradients)` of `loss_fn(tensors) -> (loss, aux)`.
+    """
+    pure, keep = _pure(fn, variables)
+    tensors, pull_back, (rest, updates) = jax.vjp(pure, _values(variables), has_aux=True)
+    keep(updates)
+
+    def finish(loss_fn):
+        (result, onward), direct = _value_and_grads(loss_fn, variables, tensors)
+        (through,) = pull_back(onward)
+        return result, [a + b for a, b in zip(direct, through, strict=True)]
+
+    return tensors, rest, finish
+
+
+def _value_and_grads(loss_fn, variables, tensors):
+    """`(((loss, aux), gradients of the tensors), gradients of the variables)`."""
+    pure, keep = _pure(loss_fn, variables)
+    both = jax.value_and_grad(pure, argnums=(0, 1), has_aux=True)
+    (loss, (aux, updates)), (direct, onward) = both(_values(variables), tensors)
+    keep(updates)
+    return ((loss, aux), onward), direct
+
+
+def _pure(fn, variables):
+    """`fn(*args) -> (value, aux)` as a pure function `(values, *args) -> (value, (aux, updates))`,
+    and a function that makes the updates last."""
     assigned = {}
 
-    def pure(values):
+    def pure(values, *args):
         with _Scope(_by_id(variables, values)) as scope:
-            loss, aux = loss_fn()
+            value, aux = fn(*args)
         assigned.update(scope.assigned)
-        return loss, (aux, scope.updates())
+        return value, (aux, scope.updates())
 
+    def keep(updates):
+        for key, variable in assigned.items():
+            variable.assign(updates[key])
+
+    return pure, keep
+
+
+def _values(variables):
     with keras.src.backend.common.variables.AutocastScope(None):
-        values = [v.value for v in variables]
-    (loss, (aux, updates)), gradients = jax.value_and_grad(pure, has_aux=True)(values)
-    for key, variable in assigned.items():
-        variable.assign(updates[key])
-    return (loss, aux), gradients
+        return [v.value for v in variables]
 
 
 def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -65,12 +65,44 @@ def value_and_grad(
     gradients = tape.gradient(loss, [v.value for v in variables])
     if all(g is None for g in gradients):
         raise ValueError("the loss does not depend on any of the variables")
-    # a loss need not depend on all: an input gradient does not on the last bias
-    zeros = (
-        tf.zeros_like(v.value) if g is None else g
-        for v, g in zip(variables, gradients, strict=True)
-    )
-    return (loss, aux), list(zeros)
+    return (loss, aux), _with_zeros(gradients, variables)
+
+
+def forward(
+    fn: Function, variables: Sequence[keras.Variable]
+) -> tuple[dict[str, Tensor], Any, Function]:
+    """`(tensors, rest, finish)` of `fn() -> (tensors, rest)`: a loss whose first half is kept.
+
+    Args:
+        fn: makes named tensors, through which gradients can flow, and whatever else.
+        variables: what gradients are wanted of, in `fn` or in the loss.
+
+    Returns:
+        What `fn` made, and `finish(loss_fn)`, which can be called once, after other work:
+        `((loss, aux), gradients)` of `loss_fn(tensors) -> (loss, aux)`.
+    """
+    with tf.GradientTape() as first:
+        tensors, rest = fn()
+    values = [v.value for v in variables]
+
+    def finish(loss_fn):
+        with tf.GradientTape() as second:
+            second.watch(tensors)
+            loss, aux = loss_fn(tensors)
+        direct, onward = second.gradient(loss, [values, tensors])
+        used = {name: g for name, g in onward.items() if g is not None}
+        made = [tensors[name] for name in used]
+        through = first.gradient(made, values, output_gradients=list(used.values()))
+        pairs = zip(_with_zeros(direct, variables), _with_zeros(through, variables), strict=True)
+        return (loss, aux), [a + b for a, b in pairs]
+
+    return tensors, rest, finish
+
+
+def _with_zeros(gradients, variables):
+    """A loss need not depend on all variables: an input gradient does not on the last bias."""
+    pairs = zip(gradients, variables, strict=True)
+    return [tf.zeros_like(v.value) if g is None else g for g, v in pairs]
 
 
 def value_and_input_grad(fn: Function, x: Tensor) -> tuple[Tensor, Tensor]:

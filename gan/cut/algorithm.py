@@ -11,6 +11,7 @@ taesungp/contrastive-unpaired-translation @ b3ac297, models/cut_model.py.
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -33,9 +34,9 @@ class CUT(Translator):
 
     A batch is `{"A": [N, H, W, C], "B": [N, H, W, C]}`, float32 in [-1, 1].
 
-    Both phases need the same fake, the second one with its gradient, which a phase cannot hand on,
-    so the generator makes it twice. The features of the sources come with the translation, and
-    those of all translations from one pass through the first half of the generator.
+    The generator translates once a step, ahead of both phases. The features of the sources come
+    with the translation, and those of all translations from one pass through the first half of the
+    generator.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class CUT(Translator):
         phase = functools.partial(decaying_phase, config=config, epoch=epoch, epochs=epochs)
         self.phases = [
             phase("D", self.discriminator_phase, [networks["D"]]),
-            phase("G", self.generator_phase, [networks["G"], networks["F"]]),
+            phase("G", self.generator_phase, [networks["G"], networks["F"]], ahead=self.translate),
         ]
 
     def _made(
@@ -130,35 +131,50 @@ class CUT(Translator):
             shapes.append((n, min(self.config.num_patches, layer[1] * layer[2]), layer[3]))
         return shapes
 
+    def translate(self, batch: Batch) -> tuple[Batch, dict[str, Any]]:
+        """What both phases need: see `core.phases.Phase`, `ahead`.
+
+        Returns:
+            `{"fakes"}`, the translations, with the identity loss those of the targets behind them,
+            and `{"keys", "flipped"}`: the features of the same pictures in the layers compared, as
+            constants, and whether what was translated was mirrored. What is mirrored has other
+            features, so those of the pictures then need a pass of their own.
+        """
+        pictures, others = self._domains(batch)
+        if self.config.nce_idt:
+            pictures = ops.concatenate([pictures, others])
+        if self.config.flip_equivariance:  # one coin a step
+            flipped = self.toss()
+            keys = self._features(pictures)
+            fakes = self.networks["G"](_mirrored(pictures, flipped), training=True)
+        else:
+            flipped = ops.zeros((), "bool")
+            *keys, fakes = self.generator.both(pictures, training=True)
+        return {"fakes": fakes}, {"keys": [*map(ops.stop_gradient, keys)], "flipped": flipped}
+
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """The discriminator's loss, halved, which slows it against the generator.
 
         Of a mirrored source the fake is judged as it is.
         """
-        source, target = self._domains(batch)
-        seen, drawn = source, {}
-        if self.config.flip_equivariance:  # one coin a step
-            drawn["flipped"] = self.toss()
-            seen = _mirrored(source, drawn["flipped"])
-        fake = ops.stop_gradient(self.networks["G"](seen, training=True))
+        _, target = self._domains(batch)
+        fake = ops.stop_gradient(batch["fakes"][: target.shape[0]])
         loss, logs = self._judged(target, fake)
-        return loss, logs, drawn
+        return loss, logs, {}
 
     def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial loss and PatchNCE of the translation and of the identity (equation 5)."""
-        config = self.config
-        source, target = self._domains(batch)
-        keys, fakes = self._keys_and_fakes(source, target, batch.get("flipped"))
-        judged = self.networks["D"](fakes[: source.shape[0]], training=True)
+        config, fakes = self.config, batch["fakes"]
+        judged = self.networks["D"](fakes[: batch["A"].shape[0]], training=True)
         logs = {"loss/G_GAN": config.lambda_gan * generator_loss(config.gan_mode, judged)}
         queries = self._features(fakes)
         if config.flip_equivariance:
             queries = [_mirrored(x, batch["flipped"]) for x in queries]
         names = ("loss/NCE", "loss/NCE_Y") if config.nce_idt else ("loss/NCE",)
-        terms = self._compare(queries, keys, len(names))
+        terms = self._compare(queries, batch["keys"], len(names))
         logs |= {name: config.lambda_nce * term for name, term in zip(names, terms, strict=True)}
         loss = logs["loss/G_GAN"] + sum(logs[name] for name in names) / len(names)
-        more = self._more(fakes, target)
+        more = self._more(batch)
         return loss + sum(more.values()), logs | more, {}
 
     def _judged(self, target: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -166,7 +182,7 @@ class CUT(Translator):
         logits = self.networks["D"](ops.concatenate([target, fake]), training=True)
         return 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2)), {}
 
-    def _more(self, fakes: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def _more(self, batch: Batch) -> dict[str, Tensor]:
         """Further terms of the generator's loss, by the names that are logged: none here."""
         return {}
 
@@ -174,19 +190,6 @@ class CUT(Translator):
         """The pictures to translate, and those of the other domain."""
         pair = batch["A"], batch["B"]
         return pair if self.config.direction == "AtoB" else pair[::-1]
-
-    def _keys_and_fakes(self, source, target, flipped):
-        """The features of the sources, and their translations.
-
-        With the identity loss the targets follow the sources, in the same pass. What is mirrored
-        has other features, so those of the sources then need a pass of their own.
-        """
-        pictures = ops.concatenate([source, target]) if self.config.nce_idt else source
-        if flipped is None:
-            *keys, fakes = self.generator.both(pictures, training=True)
-            return keys, fakes
-        keys = self._features(ops.stop_gradient(pictures))
-        return keys, self.networks["G"](_mirrored(pictures, flipped), training=True)
 
     def _features(self, pictures):
         return _listed(self.generator.encoder(pictures, training=True))
@@ -201,7 +204,7 @@ class CUT(Translator):
             own = [x[rows] for x in queries]
             positions = self.draw([x.shape for x in own])
             found = self._patches(own, positions)
-            wanted = self._patches([ops.stop_gradient(x[rows]) for x in keys], positions)
+            wanted = self._patches([x[rows] for x in keys], positions)
             pairs = zip(found, wanted, strict=True)
             terms.append(sum(self._contrast(q, k) for q, k in pairs) / len(found))
         return terms

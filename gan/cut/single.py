@@ -16,7 +16,7 @@ from keras import ops
 from core import sizes
 from core.phases import Stage
 from core.picture_size import Size
-from core.tensors import Tensor
+from core.tensors import Batch, Tensor
 from gan.cut.algorithm import CUT
 from gan.cut.config import CUTConfig
 from gan.cut.nce import patch_nce
@@ -31,8 +31,7 @@ EPOCH = 100_000  # crops, after which the learning rate changes
 class SinCUT(CUT):
     """CUT with SinCUT's networks and losses; a batch is as `CUT` has it, of crops.
 
-    The generator draws noise, anew for each pass: the two phases see fakes that differ by it. It is
-    not drawn in translation, see `gan.cut.single_networks.NoisyUp`.
+    The generator draws noise in training alone, see `gan.cut.single_networks.NoisyUp`.
     """
 
     def __init__(self, config: CUTConfig, *, size: Size = 64, **options: Any):
@@ -88,11 +87,14 @@ class SinCUT(CUT):
         r1 = config.lambda_r1 / 2 * ops.mean(penalty)
         return loss + r1, {"loss/D_R1": r1}
 
-    def _more(self, fakes: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """How far the targets' translations are from the targets."""
+    def _more(self, batch: Batch) -> dict[str, Tensor]:
+        """How far the targets' translations are from the targets, mirrored with them."""
         if not self.config.lambda_identity:
             return {}
-        distance = ops.mean(ops.abs(fakes[-target.shape[0] :] - target))
+        _, target = self._domains(batch)
+        if self.config.flip_equivariance:
+            target = ops.where(batch["flipped"], ops.flip(target, axis=2), target)
+        distance = ops.mean(ops.abs(batch["fakes"][-target.shape[0] :] - target))
         return {"loss/identity": self.config.lambda_identity * distance}
 
     def _contrast(self, queries: Tensor, keys: Tensor) -> Tensor:

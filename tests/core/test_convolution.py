@@ -22,7 +22,8 @@ def _arrays(shape):
     channels, units, height, width = shape
     rng = np.random.default_rng(0)
     x = keras.Variable(rng.normal(size=(2, 9, 11, channels)).astype(np.float32))
-    return x, keras.Variable(rng.normal(size=(height, width, channels, units)).astype(np.float32))
+    kernel = rng.normal(size=(height, width, channels, units)) / np.sqrt(height * width * channels)
+    return x, keras.Variable(kernel.astype(np.float32))
 
 
 def _values(conv, x, kernel):

@@ -76,6 +76,37 @@ def test_value_and_grad_keeps_what_the_loss_assigns(compiled):
         assert int(count.value) == expected
 
 
+@COMPILED
+@pytest.mark.parametrize("inside", [0.0, 1.0], ids=["through", "also inside"])
+def test_forward_gives_the_gradient_of_the_whole(compiled, inside):
+    """loss = (a b)^2 c + inside a: in a 2 a b^2 c + inside; in c, which comes later, (a b)^2. What
+    happens between the halves does not change it; a loss that does not use the first is zero."""
+    a, b, c = variable(2.0), variable(3.0), variable(5.0)
+    count = keras.Variable(0, dtype="int32", trainable=False)
+
+    def first():
+        count.assign_add(1)
+        return {"ab": a.value * b.value}, [ops.cast(count.value, "float32")]
+
+    def fn():
+        tensors, (rest,), finish = engine.forward(first, [a, c])
+        b.assign(100.0)
+        loss = lambda made: (made["ab"] ** 2 * c.value + inside * a.value, rest)  # noqa: E731
+        return tensors["ab"], finish(loss)
+
+    ab, ((loss, aux), gradients) = maybe_compile(fn, [a, b, c, count], compiled)()
+    assert (float(ab), float(aux), int(count.value)) == (6, 1, 1)
+    assert float(loss) == pytest.approx(180 + 2 * inside)
+    assert [float(g) for g in gradients] == pytest.approx([180 + inside, 36])
+
+
+def test_forward_whose_tensors_the_loss_does_not_use():
+    a, c = variable(2.0), variable(5.0)
+    _, _, finish = engine.forward(lambda: ({"a": a.value * 3}, None), [a, c])
+    _, gradients = finish(lambda made: (c.value**2, None))
+    assert [float(g) for g in gradients] == pytest.approx([0, 10])
+
+
 def test_value_and_grad_does_not_update():
     w = variable(2.0)
     engine.value_and_grad(lambda: (w.value**2, None), [w])

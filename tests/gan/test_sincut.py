@@ -33,8 +33,10 @@ def numpy(x):
     return np.array(ops.convert_to_numpy(x.value if hasattr(x, "value") else x))
 
 
-def tensors(batch=BATCH):
-    return {name: ops.convert_to_tensor(x) for name, x in batch.items()}
+def generator_phase(cut):
+    batch = {name: ops.convert_to_tensor(x) for name, x in BATCH.items()}
+    fakes, rest = cut.translate(batch)
+    return cut.generator_phase(batch | fakes | rest)
 
 
 # --- the networks, restated in NumPy for one picture [H, W, C]
@@ -198,22 +200,32 @@ def test_one_position_for_all_crops():
     cut, seen = tiny(), []
     real = cut._patches
     cut._patches = lambda features, at: seen.append([numpy(p) for p in at]) or real(features, at)
-    cut.generator_phase(tensors())
+    generator_phase(cut)
     assert [[len(p) for p in positions] for positions in seen] == [[1, 1, 1]] * 4
     assert seen[0] == seen[1] and seen[2] == seen[3]  # queries and keys
 
 
 def test_parts_of_the_generators_loss():
     cut = tiny(lambda_identity=2.0)
-    loss, logs, _ = cut.generator_phase(tensors())
+    loss, logs, _ = generator_phase(cut)
     logs = {name: float(x) for name, x in logs.items()}
     same = numpy(cut.networks["G"](ops.convert_to_tensor(BATCH["B"])))
     assert logs["loss/identity"] == pytest.approx(2 * np.abs(same - BATCH["B"]).mean(), rel=1e-4)
     parts = logs["loss/G_GAN"] + (logs["loss/NCE"] + logs["loss/NCE_Y"]) / 2
     assert float(loss) == pytest.approx(parts + logs["loss/identity"], rel=1e-5)
-    without = tiny(lambda_identity=0.0)
-    assert "loss/identity" not in without.generator_phase(tensors())[1]
-    assert tiny(lambda_r1=0.0)._judged(*tensors().values())[1] == {}
+    without = tiny(lambda_identity=0.0, lambda_r1=0.0)
+    assert "loss/identity" not in generator_phase(without)[1]
+    assert without._judged(*(ops.convert_to_tensor(BATCH[d]) for d in "BA"))[1] == {}
+
+
+def test_identity_of_mirrored_targets():
+    """Where the pictures are mirrored, their translations are compared with the mirrored ones."""
+    cut = tiny(flip_equivariance=True)
+    cut.toss = lambda: ops.convert_to_tensor(True)
+    turned = BATCH["B"][:, :, ::-1]
+    same = numpy(cut.networks["G"](ops.convert_to_tensor(np.ascontiguousarray(turned))))
+    found = float(generator_phase(cut)[1]["loss/identity"])
+    assert found == pytest.approx(np.abs(same - turned).mean(), rel=1e-4)
 
 
 # --- the step
@@ -222,7 +234,8 @@ def test_parts_of_the_generators_loss():
 def test_the_discriminator_learns_alone_then_the_others():
     cut = tiny(ema_half_life=10.0)
     weights = lambda *names: [numpy(w) for n in names for w in cut.networks[n].weights]  # noqa: E731
-    both, cut.phases = cut.phases, cut.phases[:1]
+    both, ahead = cut.phases, {"ahead": cut.translate}
+    cut.phases = [dataclasses.replace(both[0], **ahead)]
     before = weights("G", "F"), weights("D")
     logs = cut.step(engine.shard(BATCH), 0)
     assert float(logs["loss/D_R1"]) > 0
