@@ -61,8 +61,8 @@ _RUN = {
     "eval_images":      (100,     100,     100,       4),
     "checkpoint_every": (2_000,   2_000,   1_000,     4),
 }  # fmt: skip
-# SinCUT: `sincut` as printed and as the official code runs it; `sincut_quick`: smaller crops and a
-# tenth of the channels
+# SinCUT: `sincut` as printed and as the official code runs it; `sincut_quick`: smaller crops and
+# networks of about a tenth of the size
 _SINGLE = {
     #                           sincut     sincut_quick
     "algorithm.ngf":           (10,        2),
@@ -118,7 +118,8 @@ def build(config: RunConfig, epoch: int, budget: int) -> CUT:
     if not config.algorithm.single:
         return CUT(config.algorithm, **options)
     _check_crops(config.data.size)
-    if config.data.zoom and budget % EPOCH == 0:  # as published; else the rate changes every step
+    # as published; in a shorter or odd training the rate changes with every step
+    if config.data.zoom and budget > EPOCH and budget % EPOCH == 0:
         options |= {"epoch": EPOCH, "epochs": budget / EPOCH}
     return SinCUT(config.algorithm, **options)
 
