@@ -147,18 +147,18 @@ def _matrix(size, taps, up, down, padding):
 
 def _padded(x, axis, up, padding):
     """The pixels along one axis with `up - 1` zeros after each, padded or cut off."""
-    size, (before, after) = x.shape[axis] * up, padding
+    size, (before, after) = ops.shape(x)[axis], padding  # may be known only when it runs
     if up > 1:
         x = ops.expand_dims(x, axis + 1)
         x = ops.pad(x, [(0, up - 1) if i == axis + 1 else (0, 0) for i in range(5)])
-        shape = list(x.shape[:axis]) + [size] + list(x.shape[axis + 2 :])
+        shape = [*ops.shape(x)[:axis], size * up, *ops.shape(x)[axis + 2 :]]
         x = ops.reshape(x, [-1 if s is None else s for s in shape])
     if max(padding) > 0:
         width = (max(before, 0), max(after, 0))
         x = ops.pad(x, [width if i == axis else (0, 0) for i in range(4)])
     if min(padding) < 0:
         slices = [slice(None)] * 4
-        slices[axis] = slice(max(-before, 0), x.shape[axis] - max(-after, 0))
+        slices[axis] = slice(max(-before, 0), ops.shape(x)[axis] - max(-after, 0))
         x = x[tuple(slices)]
     return x
 
@@ -166,7 +166,7 @@ def _padded(x, axis, up, padding):
 def _shifts(x, axis, taps, up, down, padding):
     """The filter along one axis. True convolution: the taps are read backwards."""
     x = _padded(x, axis, up, padding)
-    span = x.shape[axis] - len(taps) + 1
+    span = ops.shape(x)[axis] - len(taps) + 1
     slices = [slice(None)] * 4
     total = None
     for start, tap in enumerate(reversed(taps)):

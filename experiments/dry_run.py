@@ -31,7 +31,7 @@ def describe(config: RunConfig, run_dir: Path) -> str:
             length = f"{budget:,} images = {{steps:,}} steps"
         if dataset:
             length = f"{budget:,} images of each domain = {{steps:,}} steps"
-            length += f" = {budget / epoch:.1f} epochs of {epoch:,}"
+            length += f" = {budget / epoch:.1f} epochs of {epoch:,}" if epoch > 1 else ""
     except NotDownloadedError as error:
         epoch, budget = 1000, 1000
         amount = f"{config.images:,} images" if config.images else f"{config.epochs:g} epochs"

@@ -1,19 +1,22 @@
-"""CUT and FastCUT, Park et al. 2020 (https://arxiv.org/abs/2007.15651).
+"""CUT, FastCUT and SinCUT, Park et al. 2020 (https://arxiv.org/abs/2007.15651).
 
 python -m experiments.run --model=cut
 python -m experiments.run --model=cut --preset=paper --dataset=cycle_gan/horse2zebra
 python -m experiments.run --model=cut --preset=fastcut --dataset=cycle_gan/horse2zebra
+python -m experiments.run --model=cut --preset=sincut --dataset=folder:PATH
 
+SinCUT learns from one picture in PATH/trainA and one in PATH/trainB.
 It learns one direction a run: `--set algorithm.direction=BtoA` for the other one.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.data.config import DataConfig
+from core.picture_size import Size, as_text
+from experiments.data.config import ZoomedData
 from experiments.model import Model
 from experiments.tasks.imports import directed, settings
-from experiments.tasks.one_way import OneWayTranslation
+from experiments.tasks.single import SinglesOrSets
 from experiments.tasks.translation import check_halvings, check_patches, translator_options
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
@@ -21,6 +24,8 @@ from experiments.training.presets import prefixed, presets
 from gan import importers
 from gan.cut.algorithm import CUT
 from gan.cut.config import CUTConfig
+from gan.cut.single import EPOCH, SinCUT
+from gan.stylegan2.blocks import sizes
 
 # `paper`, `fastcut`: as printed and as the official code runs them. `quick`: the pictures, sizes
 # and widths of CycleGAN's `quick`; its layers are those at the same places of a smaller generator.
@@ -56,14 +61,49 @@ _RUN = {
     "eval_images":      (100,     100,     100,       4),
     "checkpoint_every": (2_000,   2_000,   1_000,     4),
 }  # fmt: skip
+# SinCUT: `sincut` as printed and as the official code runs it; `sincut_quick`: smaller crops and
+# networks of about a tenth of the size
+_SINGLE = {
+    #                           sincut     sincut_quick
+    "algorithm.ngf":           (10,        2),
+    "algorithm.n_blocks":      (6,         4),
+    "algorithm.ndf":           (8,         2),
+    "algorithm.nce_width":     (256,       64),
+    "algorithm.ema_half_life": (0.0,       500.0),
+    "data.size":               (64,        32),
+    "data.load_size":          (512,       256),
+    "images":                  (1_600_000, 16_000),
+    "log_every":               (1_600,     160),
+    "sample_every":            (20_000,    2_000),
+    "eval_every":              (20_000,    4_000),
+    "checkpoint_every":        (20_000,    2_000),
+}  # fmt: skip
+_SINGLES = {
+    "algorithm.generator": "stylegan2",
+    "algorithm.n_downsampling": 1,
+    "algorithm.discriminator": "stylegan2",
+    "algorithm.gan_mode": "vanilla",  # which is the non-saturating one
+    "algorithm.lambda_nce": 4.0,
+    "algorithm.lambda_identity": 1.0,
+    "algorithm.lambda_r1": 1.0,
+    "algorithm.nce_layers": (0, 2, 4),
+    "algorithm.num_patches": 1,
+    "algorithm.learning_rate": 2e-3,
+    "algorithm.beta_1": 0.0,
+    "algorithm.beta_2": 0.99,
+    "data.dataset": "seasons",
+    "data.zoom": 3.0,
+    "batch_size": 16,
+    "eval_images": 4,
+}
 PRESETS = presets(
     "cut",
     CUTConfig,
-    DataConfig,
+    ZoomedData,
     prefixed(_ALGORITHM),
     _RUN,
     names=("paper", "fastcut", "quick", "smoke"),
-)
+) | presets("cut", CUTConfig, ZoomedData, _SINGLE, names=("sincut", "sincut_quick"), fixed=_SINGLES)
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> CUT:
@@ -74,7 +114,22 @@ def build(config: RunConfig, epoch: int, budget: int) -> CUT:
     """
     check_halvings(config.data.sides, config.algorithm.n_downsampling)
     check_patches(config.data.sides, config.algorithm)
-    return CUT(config.algorithm, **translator_options(config, epoch, budget))
+    options = translator_options(config, epoch, budget)
+    if not config.algorithm.single:
+        return CUT(config.algorithm, **options)
+    _check_crops(config.data.size)
+    # as published; in a shorter or odd training the rate changes with every step
+    if config.data.zoom and budget > EPOCH and budget % EPOCH == 0:
+        options |= {"epoch": EPOCH, "epochs": budget / EPOCH}
+    return SinCUT(config.algorithm, **options)
+
+
+def _check_crops(size: Size) -> None:
+    """Raises ValueError for crops that SinCUT's discriminator cannot halve."""
+    try:
+        sizes(size)
+    except ValueError as error:
+        raise ValueError(f"data.size={as_text(size)}: {error}") from error
 
 
 def _generator_settings(found: Mapping[str, Any], options: Any) -> dict[str, Any]:
@@ -100,7 +155,7 @@ MODEL = Model(
     name="cut",
     summary="one kind of picture into another, learned without pairs, one way",
     paper="Park et al. 2020, https://arxiv.org/abs/2007.15651",
-    task=OneWayTranslation(),
+    task=SinglesOrSets(),
     presets=PRESETS,
     build=build,
     any_shape=True,

@@ -1,8 +1,10 @@
 """The settings of the data pipeline. This module does not import TensorFlow."""
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from core.bounds import Channels, Count, PictureSize, Threads
+from core.bounds import AtMost, Channels, Count, PictureSize, Threads
 from core.picture_size import as_text, sides
 from experiments.data import pictures, ranges
 
@@ -52,6 +54,11 @@ class DataConfig:
                 raise ValueError(f"{key}={getattr(self, key)}: expected 0 or more")
 
     @property
+    def own_size(self) -> bool:
+        """Whether test images keep the size of the first of them, not that of the crops."""
+        return False
+
+    @property
     def _square(self):
         return isinstance(self.size, int) and isinstance(self.load_size, int)
 
@@ -72,3 +79,28 @@ class DataConfig:
         height, width = self.sides
         scale = self.load_size / min(height, width)
         return round(height * scale), round(width * scale)
+
+
+@dataclass(frozen=True)
+class ZoomedData(DataConfig):
+    """Those of a model that may also learn from one picture of each domain.
+
+    It is then trained on crops of both, see `experiments.data.zoomed`. The pictures keep their own
+    sizes: `fit` is not used, and `load_size` is only the size at which embedded pictures are drawn.
+    """
+
+    # above 0, there is one picture of each domain, whose sides are shrunk by 1 to this factor
+    zoom: Annotated[float, AtMost(64)] = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.zoom and not 1 <= self.zoom < math.inf:
+            raise ValueError(
+                f"zoom={self.zoom}: expected 1 or more, the factor by which one picture is shrunk "
+                "at most; or 0 for sets of pictures"
+            )
+
+    @property
+    def own_size(self) -> bool:
+        """Whether test images keep the size of the first of them, not that of the crops."""
+        return self.zoom > 0

@@ -244,7 +244,7 @@ def test_images(
     They are neither cropped at random nor flipped. If the test set has fewer than `count`, all are
     returned. Damaged images are left out. If the data set has the truth in both domains, an image
     is left out in both, so that pairs stay pairs. If none of the chosen images is good, the first
-    good one of the set is returned.
+    good one of the set is returned. With `config.own_size`, H and W are those of the first one.
 
     Args:
         dataset: the data set.
@@ -265,4 +265,5 @@ def test_images(
     tried = [source.get(i, partners) for i in chosen if i < source.size]
     loaded = [image for image in tried if image is not None] or [source.load(0, partners)]
     fit = "crop" if config.fit == "side" else config.fit  # all of one size
-    return np.stack([pictures.fit(image, config.sides, fit) for image in loaded])
+    sides = loaded[0].shape[:2] if config.own_size else config.sides
+    return np.stack([pictures.fit(image, sides, fit) for image in loaded])

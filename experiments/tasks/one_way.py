@@ -29,12 +29,16 @@ class OneWayTranslation(Translation):
             test_images(dataset, run.config.data, role, run.config.eval_images)
             for role in (direction[0], direction[-1])
         )
-        results = {direction: predict(translator(run, direction), inputs), "identity": inputs}
+        results = {direction: self.predicted(run, direction, inputs), "identity": inputs}
         return {
             f"{name}/{what}": score(result, truth)
             for name, score in SCORES.items()
             for what, result in results.items()
         }
+
+    def predicted(self, run: Run, direction: str, images: np.ndarray) -> np.ndarray:
+        """Returns the translations of test images, uint8 `[N, H, W, C]`."""
+        return predict(translator(run, direction), images)
 
     def sheets(self, run: Run, dataset: Any) -> dict[str, np.ndarray]:
         """Returns `{"translation": sheet}`: input, output and truth, two test images in a row."""
@@ -43,7 +47,7 @@ class OneWayTranslation(Translation):
         parts = []
         for shift in (0, 0.5):
             images = test_images(dataset, data, source, SHEET_ROWS, shift)
-            parts += [images, predict(translator(run, direction), images)]
+            parts += [images, self.predicted(run, direction, images)]
             if dataset.truth:
                 parts.append(test_images(dataset, data, target, SHEET_ROWS, shift))
         titles = [source, f"{source} to {target}", "truth"][: len(parts) // 2]

@@ -119,7 +119,7 @@ class Translation(Task):
         translator = usable_translator(run, direction)
         ranges, channels = trained_ranges(run, direction[0]), run.algorithm.channels
         picture = given_pictures.picture(picture, "picture", channels, lambda: ranges)
-        return _translated(run, translator, picture)
+        return at_own_size(run, translator, picture)
 
 
 def translator_options(config: RunConfig, epoch: int, budget: int) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def predict(network: Network, images: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _translated(run, network, picture):
+def at_own_size(run: Run, network: Network, picture: np.ndarray) -> np.ndarray:
     """Returns the translation of a picture, uint8 `[H, W, C]`, at its own size."""
     algorithm = run.algorithm
     return tiled(
@@ -242,7 +242,7 @@ def translate_mode(run: Run, flags: FlagValues, say: Say) -> int:
 
     def translate(item):
         path, picture = item
-        pictures.write_png(targets[path], _translated(run, network, picture))
+        pictures.write_png(targets[path], at_own_size(run, network, picture))
         return path
 
     written, readable = 0, _readable(run, flags, targets, errors, say)

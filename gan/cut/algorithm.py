@@ -22,7 +22,7 @@ from core.picture_size import Size
 from core.tensors import Batch, PhaseResult, Tensor
 from gan.cut.config import CUTConfig
 from gan.cut.nce import draw_positions, patch_nce, take_positions
-from gan.cut.networks import INIT, patch_mlps, tapped_generator
+from gan.cut.networks import INIT, Generator, patch_mlps, tapped_generator
 from gan.cyclegan.networks import discriminator, smallest_size
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
@@ -63,18 +63,11 @@ class CUT(Translator):
             `keras.utils.set_random_seed`.
         xla: compile the step with XLA on TensorFlow.
         """
-        self.generator = tapped_generator(
-            config.nce_layers,
-            ngf=config.ngf,
-            n_blocks=config.n_blocks,
-            n_downsampling=config.n_downsampling,
-            channels=channels,
-            name="G",
-        )
+        self.generator, judge = self._made(config, size, channels, seed)
         layers = self.generator.encoder.outputs
         networks = {
             "G": self.generator.network,
-            "D": discriminator(config, channels=channels, antialias=True, init=INIT, name="D"),
+            "D": judge,
             "F": patch_mlps([x.shape[-1] for x in layers], config.nce_width, name="F"),
         }
         super().__init__([Stage(batch_size, size)], networks, xla=xla, channels=channels)
@@ -91,6 +84,20 @@ class CUT(Translator):
             phase("D", self.discriminator_phase, [networks["D"]]),
             phase("G", self.generator_phase, [networks["G"], networks["F"]], ahead=self.translate),
         ]
+
+    def _made(
+        self, config: CUTConfig, size: Size, channels: int, seed: int
+    ) -> tuple[Generator, keras.Model]:
+        """The generator and the discriminator."""
+        made = tapped_generator(
+            config.nce_layers,
+            ngf=config.ngf,
+            n_blocks=config.n_blocks,
+            n_downsampling=config.n_downsampling,
+            channels=channels,
+            name="G",
+        )
+        return made, discriminator(config, channels=channels, antialias=True, init=INIT, name="D")
 
     @property
     def size_multiple(self) -> int:
@@ -152,9 +159,8 @@ class CUT(Translator):
         """
         _, target = self._domains(batch)
         fake = ops.stop_gradient(batch["fakes"][: target.shape[0]])
-        logits = self.networks["D"](ops.concatenate([target, fake]), training=True)
-        loss = 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2))
-        return loss, {}, {}
+        loss, logs = self._judged(target, fake)
+        return loss, logs, {}
 
     def generator_phase(self, batch: Batch) -> PhaseResult:
         """Adversarial loss and PatchNCE of the translation and of the identity (equation 5)."""
@@ -167,7 +173,18 @@ class CUT(Translator):
         names = ("loss/NCE", "loss/NCE_Y") if config.nce_idt else ("loss/NCE",)
         terms = self._compare(queries, batch["keys"], len(names))
         logs |= {name: config.lambda_nce * term for name, term in zip(names, terms, strict=True)}
-        return logs["loss/G_GAN"] + sum(logs[name] for name in names) / len(names), logs, {}
+        loss = logs["loss/G_GAN"] + sum(logs[name] for name in names) / len(names)
+        more = self._more(batch)
+        return loss + sum(more.values()), logs | more, {}
+
+    def _judged(self, target: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The discriminator's loss and what is logged of it."""
+        logits = self.networks["D"](ops.concatenate([target, fake]), training=True)
+        return 0.5 * discriminator_loss(self.config.gan_mode, *ops.split(logits, 2)), {}
+
+    def _more(self, batch: Batch) -> dict[str, Tensor]:
+        """Further terms of the generator's loss, by the names that are logged: none here."""
+        return {}
 
     def _domains(self, batch):
         """The pictures to translate, and those of the other domain."""
@@ -188,8 +205,12 @@ class CUT(Translator):
         for part in range(count):
             rows = slice(part * n, (part + 1) * n)
             pairs = [(q[rows], k[rows]) for q, k in zip(found, wanted, strict=True)]
-            terms.append(sum(patch_nce(q, k, self.config.nce_T) for q, k in pairs) / len(pairs))
+            terms.append(sum(self._contrast(q, k) for q, k in pairs) / len(pairs))
         return terms
+
+    def _contrast(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """PatchNCE of the patches of one layer, see `patch_nce`."""
+        return patch_nce(queries, keys, self.config.nce_T)
 
     def draw(self, shapes: Sequence[tuple[int, ...]]) -> list:
         """Positions in each layer, for its shape `(N, H, W, C)`; see `draw_positions`."""

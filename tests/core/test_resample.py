@@ -63,3 +63,14 @@ def test_gradients_of_gradients_pass_through():
 
     found = engine.input_grad(lambda x: ops.square(first(x)), x)
     assert np.abs(ops.convert_to_numpy(found)).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "options", [{"padding": (2, 2)}, {"padding": (2, -1), "down": 2}, {"up": 2, "padding": (1, 0)}]
+)
+def test_sizes_that_are_known_only_when_it_runs(options):
+    call = engine.compile_by_shape(lambda x: upfirdn2d(x, TAPS, **options), [])
+    for shape in ((1, 5, 7, 2), (1, 12, 6, 2)):
+        x = np.random.default_rng(0).normal(size=shape).astype("float32")
+        expected = ops.convert_to_numpy(upfirdn2d(x, TAPS, **options))
+        np.testing.assert_allclose(ops.convert_to_numpy(call(x)), expected, atol=1e-6)

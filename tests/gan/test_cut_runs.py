@@ -88,7 +88,8 @@ def test_published_presets():
     assert (paper.nce_idt, fast.nce_idt) == (True, False)
     assert (paper.flip_equivariance, fast.flip_equivariance) == (False, True)
     quick, other = presets["quick"], configs.find("cyclegan").presets["quick"]
-    assert quick.data == other.data and quick.images == other.images
+    assert vars(quick.data) == vars(other.data) | {"zoom": 0}
+    assert quick.images == other.images
     assert quick.algorithm.ngf == other.algorithm.ngf
 
 
