@@ -214,6 +214,7 @@ flags.DEFINE_string(
     "How motion is found for --steady: tvl1 (default), or dis, which is several times faster (pip "
     "install -e '.[flow]').",
 )
+flags.DEFINE_bool("json", False, "Print results as JSON (experiments.measure and doctor).")
 ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names
 for _old, _new in ALIASES.items():
     flags.DEFINE_alias(_old, _new)
