@@ -44,7 +44,7 @@ from experiments.metrics.equivariance import (
 from experiments.metrics.features import Rows, extractor
 from experiments.metrics.job import Generate, Job
 from experiments.metrics.multiscale import ms_ssim
-from experiments.metrics.named import BETTER, ENDS, PROTOCOLS, SETS, Protocol
+from experiments.metrics.named import BETTER, ENDS, PROTOCOLS, SETS, WHOLE, Protocol
 from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
 from experiments.metrics.reals import Reals
 from experiments.metrics.sampling import check_space
@@ -295,7 +295,10 @@ def _lacking(protocol, there, made):
 
 
 def _others(protocol, there, made):
-    """Returns the metrics of the same statistic and network for which there are enough images."""
+    """Returns the metrics of the same statistic and network for which there are enough images.
+
+    Of two sets, where there is none, those of the same network.
+    """
     names = []
     for name, other in (PROTOCOLS if protocol.split else SETS).items():
         if other[:2] != protocol[:2]:
@@ -304,7 +307,10 @@ def _others(protocol, there, made):
             names.append(name)
         elif other.split != protocol.split and not _lacking(other, 2, made):
             names.append(f"{name} (with 2 images or more in the {other.split} split)")
-    return names
+    if names or protocol.split:
+        return names
+    whole = {n: p for n, p in WHOLE.items() if p.network == protocol.network}
+    return [n for n, other in whole.items() if not _lacking(other, there, made)]
 
 
 def _frechet(job):

@@ -201,7 +201,7 @@ def open_sets(real: Named | None, generated: Named | None, side: int, say: Say) 
         if not counter:
             found[title].load(0)  # says that none can be read
     sides = (side, side) if side else _agreed(seen)
-    drawn = min(max(*sides, 16), 256)  # what all drawn sets can be
+    drawn = min(max(*sides, 32), 256)  # what all drawn sets can be
     for title, n in named.items():
         if n.is_drawn:
             found[title] = n.source(drawn, say)
