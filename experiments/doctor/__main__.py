@@ -11,9 +11,10 @@ would use is the one of --backend, else of KERAS_BACKEND, else tensorflow.
 import json
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.errors import InputError, one_line
+from core.names import reason
 from experiments import cli
 from experiments.cli import FLAGS
 from experiments.doctor import backends, findings
@@ -38,15 +39,30 @@ def _check_flags() -> None:
 def _examine() -> int:
     network = findings.network()
     first = FLAGS.backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
-    found = findings.system() + findings.packages() + findings.disks()
-    found += _backends(first) + [findings.programs(), network()]
+    checks: dict[str, Callable[[], list[Finding]]] = {
+        "system": findings.system,
+        "packages": findings.packages,
+        "folders": findings.disks,
+        "backends": lambda: _backends(first),
+        "ffmpeg": lambda: [findings.programs()],
+        "network": lambda: [network()],
+    }
+    found = [finding for name, check in checks.items() for finding in _safely(name, check)]
     broken = [finding.name for finding in found if finding.state == BROKEN]
     if FLAGS.json:
-        checks = [finding._asdict() for finding in found]
-        print(json.dumps({"ok": not broken, "checks": checks}, indent=2))
+        rows = [finding._asdict() for finding in found]
+        print(json.dumps({"ok": not broken, "checks": rows}, indent=2))
     else:
         print("\n".join(_lines(found, broken)))
     return 1 if broken else 0
+
+
+def _safely(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    """What a check finds; on a machine that nobody foresaw, that it could not be carried out."""
+    try:
+        return check()
+    except Exception as error:
+        return [Finding(name, NOTE, f"could not be examined ({reason(error)})")]
 
 
 def _backends(first: str) -> list[Finding]:
@@ -78,8 +94,8 @@ def _lines(found: Sequence[Finding], broken: Sequence[str]) -> list[str]:
     lines.append("")
     if broken:
         return [*lines, f"Training cannot start: {', '.join(broken)}."]
-    notes = sum(finding.state == NOTE for finding in found)
-    return [*lines, "Training can start." + (f" Notes: {notes}; it does without." if notes else "")]
+    notes = any(finding.state == NOTE for finding in found)
+    return [*lines, "Training can start." + (" It does without what is noted above." * notes)]
 
 
 def _wrapped(head, text):

