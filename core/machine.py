@@ -67,7 +67,9 @@ def _on_the_bus(root):
     with suppress(OSError, ValueError):
         for device in sorted((root / "sys/bus/pci/devices").iterdir()):
             with suppress(OSError, ValueError):
-                vendor, kind = ((device / n).read_text("utf-8") for n in ("vendor", "class"))
+                vendor, kind = (
+                    (device / n).read_text(encoding="utf-8") for n in ("vendor", "class")
+                )
                 if vendor.strip() == NVIDIA and kind.strip().startswith("0x03"):
                     return True
     return False
