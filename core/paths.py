@@ -56,3 +56,11 @@ def _check_length(path, shown):
         raise InputError(f"{shown}: a name of {size} bytes, expected {LONGEST_NAME} or fewer.")
     if (size := len(os.fsencode(path))) > LONGEST_PATH:
         raise InputError(f"{shown}: a path of {size} bytes, expected {LONGEST_PATH} or fewer.")
+
+
+def keras_folder() -> Path:
+    """Keras' folder of settings and downloads, as keras/src/backend/config.py finds it."""
+    if given := os.environ.get("KERAS_HOME"):
+        return Path(given)
+    home = os.path.expanduser("~")
+    return Path(home if os.access(home, os.W_OK) else "/tmp", ".keras")  # noqa: S108

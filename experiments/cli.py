@@ -214,6 +214,7 @@ flags.DEFINE_string(
     "How motion is found for --steady: tvl1 (default), or dis, which is several times faster (pip "
     "install -e '.[flow]').",
 )
+flags.DEFINE_bool("json", False, "Print results as JSON (experiments.measure and doctor).")
 ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names
 for _old, _new in ALIASES.items():
     flags.DEFINE_alias(_old, _new)
@@ -227,7 +228,9 @@ def say(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -> Callable:
+def command(
+    work: Callable[[], int], check: Callable[[], None] = lambda: None, *, computes: bool = True
+) -> Callable:
     """A main function that turns bad input into one line and exit status 1.
 
     What nobody foresaw becomes a line, too, which names a file with the traceback; the exit status
@@ -236,6 +239,7 @@ def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -
     Args:
         work: runs with the backend chosen; returns the exit status.
         check: refuses what can be refused before the slow imports.
+        computes: whether it needs a backend.
     """
 
     def main(argv: list[str]) -> int:
@@ -248,7 +252,8 @@ def command(work: Callable[[], int], check: Callable[[], None] = lambda: None) -
                 )
             check_values()
             check()
-            select_backend()
+            if computes:
+                select_backend()
             return work()
         except InputError as error:
             for line in f"error: {worded(error)}".split("\n"):
@@ -293,11 +298,12 @@ def start(
     check: Callable[[], None] = lambda: None,
     *,
     describe: Callable[[], str] | None = None,
+    computes: bool = True,
 ) -> None:
     """Runs a program and ends the process with its exit status.
 
     Args:
-        work, check: see `command`.
+        work, check, computes: see `command`.
         describe: the text of `--help`; None: absl's list of the flags of the main module.
     """
     for stream in (sys.stdout, sys.stderr):  # a name that it cannot show ends nothing
@@ -305,7 +311,8 @@ def start(
             stream.reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):  # a closed pipe (… | head) ends the program silently
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    app.run(command(work, check), flags_parser=lambda argv: _parse(argv, describe))
+    main = command(work, check, computes=computes)
+    app.run(main, flags_parser=lambda argv: _parse(argv, describe))
 
 
 def _parse(argv: Sequence[str], describe: Callable[[], str] | None) -> list[str]:

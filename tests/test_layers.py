@@ -31,7 +31,7 @@ FLOORS = (
     ("tasks",),
     ("configs",),
     ("api", "weights"),
-    ("run", "help", "dry_run", "compare"),
+    ("run", "help", "dry_run", "compare", "measure", "doctor"),
 )
 # what the runner shows in place of running; what makes runs with the calls of the API
 ONE_FLOOR = {("run", "help"), ("run", "dry_run"), ("weights", "api"), ("cli", "flag_values")}

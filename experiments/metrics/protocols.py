@@ -25,8 +25,6 @@ metrics/metric_main.py, for the metrics that it has; Karras et al. 2018
 mirrored. Generated pictures are not truncated, and each has its own random noise inputs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,15 +35,16 @@ from core.errors import InputError
 from core.names import hint
 from core.picture_size import Size, sides
 from experiments.metrics import patches
-from experiments.metrics import reals as real
 from experiments.metrics.attributes import check_size
 from experiments.metrics.equivariance import (
     EQUIVARIANCES,
     check_equivariance,
     measure_equivariance,
 )
-from experiments.metrics.features import BATCH, Rows, extractor, in_batches, progress
+from experiments.metrics.features import Rows, extractor
+from experiments.metrics.job import Generate, Job
 from experiments.metrics.multiscale import ms_ssim
+from experiments.metrics.named import BETTER, ENDS, PROTOCOLS, SETS, WHOLE, Protocol
 from experiments.metrics.path_length import PATHS, check_path, measure_path, path_distance
 from experiments.metrics.reals import Reals
 from experiments.metrics.sampling import check_space
@@ -55,7 +54,6 @@ from experiments.metrics.separability import (
     measure_separability,
 )
 from experiments.metrics.statistics import (
-    Moments,
     frechet_distance,
     inception_score,
     kernel_distance,
@@ -64,53 +62,7 @@ from experiments.metrics.statistics import (
 
 SUBSET = 1000  # images in a subset of the kernel distances
 
-Generate = Callable[[Sequence[int]], np.ndarray]
 
-
-class Protocol(NamedTuple):
-    """What a name stands for.
-
-    Attributes:
-        statistic: a key of `_STATISTICS`.
-        network: one of `experiments.metrics.features.EXTRACTORS`; empty for none.
-        generated: how many pictures are made; None for as many as there are real ones.
-        real: how many real pictures are taken; None for all, 0 if the metric needs none.
-        split: the split of the real pictures, "train" or "test".
-    """
-
-    statistic: str
-    network: str
-    generated: int | None
-    real: int | None
-    split: str = "train"
-
-
-PROTOCOLS = {
-    "fid50k_full": Protocol("frechet", "inception", 50_000, None),
-    "fid50k": Protocol("frechet", "inception", 50_000, 50_000),
-    "fid5k": Protocol("frechet", "inception", 5_000, 5_000),
-    "fid5k_full": Protocol("frechet", "inception", 5_000, None),
-    "fid_test": Protocol("frechet", "inception", None, None, "test"),
-    "kid50k_full": Protocol("kernel", "inception", 50_000, None),
-    "kid50k": Protocol("kernel", "inception", 50_000, 50_000),
-    "kid5k": Protocol("kernel", "inception", 5_000, 5_000),
-    "is50k": Protocol("inception_score", "inception", 50_000, 0),
-    "is5k": Protocol("inception_score", "inception", 5_000, 0),
-    "pr50k3_full": Protocol("precision_recall", "vgg16", 50_000, None),
-    "pr50k3": Protocol("precision_recall", "vgg16", 50_000, 50_000),
-    "swd16k": Protocol("swd", "", 16_384, 16_384),
-    "swd2k": Protocol("swd", "", 2_048, 2_048),
-    "ms_ssim10k": Protocol("ms_ssim", "", 20_000, 0),
-    "ms_ssim1k": Protocol("ms_ssim", "", 2_000, 0),
-    "fd_hed5k": Protocol("frechet", "hed", 5_000, 5_000),
-    "fd_hed5k_full": Protocol("frechet", "hed", 5_000, None),
-    "fd_hed2k_full": Protocol("frechet", "hed", 2_000, None),
-    "fd_hed50k_full": Protocol("frechet", "hed", 50_000, None),
-    "fd_hed_test": Protocol("frechet", "hed", None, None, "test"),
-    "kd_hed5k": Protocol("kernel", "hed", 5_000, 5_000),
-    "kd_hed50k_full": Protocol("kernel", "hed", 50_000, None),
-    "pr_hed5k": Protocol("precision_recall", "hed", 5_000, 5_000),
-}
 NAMES = (*PROTOCOLS, *PATHS, *SEPARABILITIES, *EQUIVARIANCES)
 
 
@@ -137,7 +89,7 @@ def value_names(name: str) -> list[str]:
     """Returns the names of the values that `compute` gives, without those of single scales."""
     check_name(name)
     protocol = PROTOCOLS.get(name)
-    return [name + end for end in (_ENDS.get(protocol.statistic, ("",)) if protocol else ("",))]
+    return [name + end for end in (ENDS.get(protocol.statistic, ("",)) if protocol else ("",))]
 
 
 def better(value: str) -> int:
@@ -154,7 +106,7 @@ def better(value: str) -> int:
         return 0
     if name in EQUIVARIANCES:
         return 1
-    return _BETTER[PROTOCOLS[name].statistic] if name in PROTOCOLS else -1
+    return BETTER[PROTOCOLS[name].statistic] if name in PROTOCOLS else -1
 
 
 def check(
@@ -194,7 +146,19 @@ def check(
     if name in EQUIVARIANCES:
         check_equivariance(name, algorithm, min(sides(size)))
         return EQUIVARIANCES[name].count
-    protocol = PROTOCOLS[name]
+    return check_protocol(name, PROTOCOLS[name], size, reals, made=made, folder=folder)
+
+
+def check_protocol(
+    name: str,
+    protocol: Protocol,
+    size: Size,
+    reals: Reals | None,
+    *,
+    made: int | None,
+    folder: str | Path | None,
+) -> int:
+    """Refuses, before the work, what `compare` would refuse; see `check`, which it is a part of."""
     count = _count(name, protocol, reals, made)
     if protocol.network:
         extractor(protocol.network, folder)
@@ -247,40 +211,63 @@ def compute(
         return {name: measure_equivariance(name, algorithm)}
     protocol = PROTOCOLS[name]
     count = _count(name, protocol, reals, made)
-    network = extractor(protocol.network, folder) if protocol.network else None
-    place = None if cache is None else Path(cache)
-    job = _Job(name, protocol, generate, count, reals, network, place)
-    return {f"{name}{end}": float(x) for end, x in _STATISTICS[protocol.statistic](job).items()}
+    return _take(name, protocol, generate, count, reals, folder, cache).values
 
 
-@dataclass(frozen=True)
-class _Job:
-    name: str
-    protocol: Protocol
-    generate: Generate
-    count: int
-    reals: Reals | None
-    network: Any  # an Extractor; None for a statistic without one
-    cache: Path | None
+class Taken(NamedTuple):
+    """A metric of two sets of pictures.
 
-    def images(self) -> Iterator[np.ndarray]:
-        """Yields the generated pictures in batches, uint8 `[N, H, W, 3]`."""
-        chunks = (range(i, min(i + BATCH, self.count)) for i in range(0, self.count, BATCH))
-        single = (image for chunk in chunks for image in self.generate(chunk))
-        return progress(in_batches(single), self.name, self.count)
+    Attributes:
+        values: see `compute`.
+        real: how many real pictures went into it; 0 where it needs none.
+        generated: how many generated pictures did.
+    """
 
-    def rows(self, output: str = "features") -> np.ndarray:
-        """Returns the features of the generated pictures, float32 `[N, D]`, read from a file."""
-        rows = Rows()
-        for batch in self.images():
-            rows.add(self.network.run(batch)[output])
-        return rows.array()
+    values: dict[str, float]
+    real: int
+    generated: int
+
+
+def compare(
+    name: str,
+    protocol: Protocol,
+    generated: Reals,
+    reals: Reals | None,
+    *,
+    folder: str | Path | None = None,
+    cache: str | Path | None = None,
+) -> Taken:
+    """Returns one metric of two sets of pictures, whoever made them.
+
+    Args:
+        name: its name, for messages and the names of the values.
+        protocol: what it stands for, such as one of `experiments.metrics.named.SETS`. Of a set that
+            is larger than a number of it, the first pictures are taken.
+        generated: the pictures that are judged.
+        reals: the pictures that they are compared with; None where the metric needs none.
+        folder: see `compute`.
+        cache: see `compute`; features of both sets are kept.
+
+    Raises:
+        InputError: see `compute`.
+    """
+    _count(name, protocol, reals, generated.count)
+    return _take(name, protocol, generated, protocol.generated, reals, folder, cache)
+
+
+def _take(name, protocol, generated, count, reals, folder, cache):
+    """Returns what was `Taken`; arguments are those of `compare`, or of `compute`."""
+    given = reals and reals.given and isinstance(generated, Reals) and generated.given
+    network = extractor(protocol.network, folder) if protocol.network and not given else None
+    job = Job(name, protocol, generated, count, reals, network, cache and Path(cache))
+    values = {f"{name}{end}": float(x) for end, x in _STATISTICS[protocol.statistic](job).items()}
+    return Taken(values, job.used.get("real", 0), job.used["generated"])
 
 
 def _count(name, protocol, reals, made):
     """Returns how many pictures are made, after checking that there are enough of both kinds."""
     if protocol.real != 0 and reals is None:
-        raise InputError(f"{name}: needs real images of the {protocol.split} split.")
+        raise InputError(f"{name}: needs real images{_of(protocol)}.")
     there = reals.count if reals else 0
     lacking = _lacking(protocol, there, made)
     if lacking:
@@ -290,12 +277,17 @@ def _count(name, protocol, reals, made):
     return protocol.generated or made or there
 
 
+def _of(protocol):
+    return f" of the {protocol.split} split" if protocol.split else ""
+
+
 def _lacking(protocol, there, made):
     """Returns what is missing, as text, given how many real images there are and can be made."""
-    least = {"kernel": SUBSET, "precision_recall": 4, "frechet": 2}.get(protocol.statistic, 1)
+    needs = {"kernel": SUBSET, "precision_recall": 4, "frechet": 2, "inception_score": 10}
+    least = needs.get(protocol.statistic, 1)
     real = max(protocol.real or 0, least)
     if protocol.real != 0 and there < real:
-        return f"{real:,} real images of the {protocol.split} split, got {there:,}"
+        return f"{real:,} real images{_of(protocol)}, got {there:,}"
     count = protocol.generated or made or there
     if count < least or (made is not None and made < count):
         return f"{max(count, least):,} generated images, got {count if made is None else made:,}"
@@ -303,35 +295,36 @@ def _lacking(protocol, there, made):
 
 
 def _others(protocol, there, made):
-    """Returns the metrics of the same statistic and network for which there are enough images."""
+    """Returns the metrics of the same statistic and network for which there are enough images.
+
+    Of two sets, where there is none, those of the same network.
+    """
     names = []
-    for name, other in PROTOCOLS.items():
+    for name, other in (PROTOCOLS if protocol.split else SETS).items():
         if other[:2] != protocol[:2]:
             continue
         if other.split == protocol.split and not _lacking(other, there, made):
             names.append(name)
         elif other.split != protocol.split and not _lacking(other, 2, made):
             names.append(f"{name} (with 2 images or more in the {other.split} split)")
-    return names
+    if names or protocol.split:
+        return names
+    whole = {n: p for n, p in WHOLE.items() if p.network == protocol.network}
+    return [n for n, other in whole.items() if not _lacking(other, there, made)]
 
 
 def _frechet(job):
-    generated = Moments()
-    reals = real.moments(job.reals, job.network, job.protocol.real, job.cache)
-    for batch in job.images():
-        generated.add(job.network.run(batch)["features"])
-    return {"": frechet_distance(reals, generated)}
+    reals = job.real_moments()  # first, as it may be kept
+    return {"": frechet_distance(reals, job.moments())}
 
 
 def _kernel(job):
-    reals = real.features(job.reals, job.network, job.protocol.real, job.cache)
-    mean, deviation = kernel_distance(reals, job.rows(), subset_size=SUBSET)
+    mean, deviation = kernel_distance(job.real_rows(), job.rows(), subset_size=SUBSET)
     return {"": mean, "_std": deviation}
 
 
 def _precision_recall(job):
-    reals = real.features(job.reals, job.network, job.protocol.real, job.cache)
-    precision, recall = precision_recall(reals, job.rows())
+    precision, recall = precision_recall(job.real_rows(), job.rows())
     return {"_precision": precision, "_recall": recall}
 
 
@@ -344,7 +337,7 @@ def _inception_score(job):
 
 
 def _swd(job):
-    reals = _patches(real.batches(job.reals, job.protocol.real, "real"))
+    reals = _patches(job.real_images())
     generated = _patches(job.images())
     if set(reals) != set(generated):
         raise InputError(
@@ -373,20 +366,6 @@ def _ms_ssim(job):
     return {"": total / (job.count // 2)}
 
 
-_ENDS = {
-    "kernel": ("", "_std"),
-    "precision_recall": ("_precision", "_recall"),
-    "inception_score": ("_mean", "_std"),
-    "swd": ("_mean",),
-}
-_BETTER = {
-    "frechet": -1,
-    "kernel": -1,
-    "precision_recall": 1,
-    "inception_score": 1,
-    "swd": -1,
-    "ms_ssim": 0,
-}
 _STATISTICS = {
     "frechet": _frechet,
     "kernel": _kernel,

@@ -7,7 +7,7 @@ import keras
 
 from core.errors import InputError
 from core.files import sha256
-from core.paths import user_path
+from core.paths import keras_folder, user_path
 
 
 class File(NamedTuple):
@@ -26,6 +26,7 @@ class File(NamedTuple):
 
 
 _FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+_FOLDER = "metrics"  # of Keras' folder of downloads
 _TORCH = "https://download.pytorch.org/models/"
 _LPIPS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
 _ART = "https://huggingface.co/matthias-wright/art_inception/resolve/main/"
@@ -78,6 +79,12 @@ def find(file: File, folder: str | Path | None = None) -> Path:
     return path
 
 
+def downloaded(file: File) -> Path | None:
+    """Returns the path of the copy that `find` downloaded before; None where there is none."""
+    path = Path(keras_folder(), _FOLDER, file.name)
+    return path if path.is_file() else None
+
+
 def _download(file: File) -> Path:
     """Returns the path of Keras' copy of a file, downloaded if it is missing or damaged.
 
@@ -86,7 +93,7 @@ def _download(file: File) -> Path:
     checksum = file.sha256 if len(file.sha256) == 64 else None
     try:
         path = keras.utils.get_file(
-            file.name, file.url, cache_subdir="metrics", file_hash=checksum, hash_algorithm="sha256"
+            file.name, file.url, cache_subdir=_FOLDER, file_hash=checksum, hash_algorithm="sha256"
         )
     except Exception as error:  # Keras raises a plain Exception when a download fails
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]

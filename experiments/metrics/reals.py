@@ -31,12 +31,14 @@ class Reals:
         key: text that says which pictures they are and at which size; part of the name of the
             cached file, and of a record.
         state: see `experiments.data.dataset.Source`; part of the name of the cached file only.
+        given: the moments of their features, where these alone are known; then `read` yields none.
     """
 
     read: Callable[[], Iterable[np.ndarray]]
     count: int
     key: str
     state: Callable[[], str] | None = None
+    given: Moments | None = None
 
 
 def of_dataset(dataset: Dataset, config: DataConfig, role: str, split: str) -> Reals:
@@ -73,6 +75,11 @@ def of_source(source: Source, config: DataConfig, title: str) -> Reals:
 def batches(reals: Reals, count: int | None, title: str) -> Iterator[np.ndarray]:
     """Yields the first `count` pictures (None for all) in batches, with a progress bar.
 
+    Args:
+        reals: the pictures.
+        count: how many.
+        title: what they are, in a word.
+
     Raises:
         InputError: after the last batch, if fewer pictures could be read, or none.
     """
@@ -82,12 +89,18 @@ def batches(reals: Reals, count: int | None, title: str) -> Iterator[np.ndarray]
         yield batch
     if seen < (count or 1):
         raise InputError(
-            f"only {seen:,} of {total:,} real images can be read. Restore those that "
+            f"only {seen:,} of {total:,} {title} images can be read. Restore those that "
             "were left out, or put others in their place."
         )
 
 
-def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path | None) -> Moments:
+def moments(
+    reals: Reals,
+    extractor: Extractor,
+    count: int | None,
+    cache: Path | None,
+    title: str = "real",
+) -> Moments:
     """Returns the moments of the features of the first `count` pictures, from the cache if there.
 
     Args:
@@ -95,15 +108,18 @@ def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path |
         extractor: the network.
         count: how many pictures; None for all.
         cache: the folder that keeps the moments; None keeps none.
+        title: what the pictures are, in a word.
 
     Raises:
         InputError: fewer pictures can be read, or the cache cannot be written.
     """
+    if reals.given:
+        return reals.given
     path = _path(reals, extractor, count, cache, "npz")
     result = _stored(path, lambda path: _read_moments(path, extractor.length))
     if result is None or not _enough(result.count, count):
         result = Moments()
-        for batch in batches(reals, count, "real"):
+        for batch in batches(reals, count, title):
             result.add(extractor.run(batch)["features"])
         numbers = {"count": result.count, "mean": result.mean, "scatter": result.scatter}
         _store(path, lambda file: np.savez(file, **numbers))
@@ -111,7 +127,11 @@ def moments(reals: Reals, extractor: Extractor, count: int | None, cache: Path |
 
 
 def features(
-    reals: Reals, extractor: Extractor, count: int | None, cache: Path | None
+    reals: Reals,
+    extractor: Extractor,
+    count: int | None,
+    cache: Path | None,
+    title: str = "real",
 ) -> np.ndarray:
     """Returns the features of the first `count` pictures, float32 `[N, D]`, read from a file.
 
@@ -121,7 +141,7 @@ def features(
     values = _stored(path, lambda path: _read_features(path, extractor.length))
     if values is None or not _enough(len(values), count):
         rows = Rows(path and path.parent)
-        for batch in batches(reals, count, "real"):
+        for batch in batches(reals, count, title):
             rows.add(extractor.run(batch)["features"])
         values = rows.array()
         _store(path, lambda file: np.save(file, values))

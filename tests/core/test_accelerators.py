@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import engine
-from core.engine import accelerators
+from core import machine as machine_facts
 
 pytestmark = [
     pytest.mark.backends,
@@ -24,7 +24,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("JAX_PLATFORMS", "")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
-    monkeypatch.setattr(accelerators, "_DRIVER", tmp_path / "gpus")
+    monkeypatch.setattr(machine_facts, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -47,10 +47,44 @@ def test_a_gpu_that_nvidia_smi_names(machine):
 
 
 def test_a_gpu_of_the_driver(machine):
-    card = machine / "gpus" / "0000:01:00.0"
+    card = machine / "proc/driver/nvidia/gpus/0000:01:00.0"
     card.mkdir(parents=True)
     (card / "information").write_text("Model: \t\t NVIDIA RTX 4090\nIRQ:   \t\t 5\n")
     assert "(NVIDIA RTX 4090)" in engine.missing_accelerator()
+
+
+def pci(root, address, vendor, kind):
+    device = root / "sys/bus/pci/devices" / address
+    device.mkdir(parents=True)
+    (device / "vendor").write_text(f"{vendor}\n")
+    (device / "class").write_text(f"{kind}\n")
+
+
+def test_a_gpu_without_a_driver_is_seen_on_the_bus(machine):
+    pci(machine, "0000:00:02.0", "0x8086", "0x030000")  # another vendor's
+    pci(machine, "0000:00:03.0", "0x10de", "0x040300")  # its sound
+    assert engine.missing_accelerator() is None
+    pci(machine, "0000:00:04.0", "0x10de", "0x030200")
+    sentence = engine.missing_accelerator()
+    assert "has no driver here. Install NVIDIA's driver" in sentence
+    assert "pip install" not in sentence and "experiments.doctor" in sentence
+
+
+CPUINFO = "model name\t: Some CPU\nflags\t\t: fpu avx512f {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [(CPUINFO.format("avx512_bf16 amx_bf16"), ["avx512_bf16", "amx_bf16"]),
+     (CPUINFO.format(""), []), ("Features\t: fp asimd bf16\n", ["bf16"]), (None, [])],
+)  # fmt: skip
+def test_units_for_bfloat16(tmp_path, text, units):
+    if text:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc/cpuinfo").write_text(text)
+    name, found = machine_facts.processor(tmp_path)
+    assert found == units and name
+    assert name == "Some CPU" or "model" not in (text or "")
 
 
 @pytest.mark.parametrize(

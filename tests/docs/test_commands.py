@@ -35,9 +35,8 @@ def commands(page):
 
 ALL = [(page.relative_to(ROOT).as_posix(), c) for page in PAGES for c in commands(page)]
 RUNNER = [(page, words) for page, words in ALL if words[0] == "experiments.run"]
-OTHERS = [
-    (page, words) for page, words in ALL if words[0].startswith(("scripts.", "experiments.c"))
-]
+SCRIPTS = ("scripts.", "experiments.compare", "experiments.measure", "experiments.doctor")
+OTHERS = [(page, words) for page, words in ALL if words[0].startswith(SCRIPTS)]
 
 
 def named(pair):
