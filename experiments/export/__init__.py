@@ -1,4 +1,4 @@
-"""Trained networks as files that other programs run: SavedModel, Keras, ONNX, LiteRT, TensorFlow.js.
+"""Trained networks as files that run elsewhere: SavedModel, Keras, ONNX, LiteRT, TensorFlow.js.
 
 A task says what it can export (`experiments.export.parts`), `networks` makes a network of it that
 takes pictures of any size and knows its own ranges, and `formats` writes it.

@@ -1,4 +1,4 @@
-"""What stands before and behind an exported network: ranges, sizes, and layers that convert well."""
+"""What stands before and behind an exported network, and layers that convert well."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -24,7 +24,7 @@ def assemble(
     Returns:
         A model from `{input: [N, …]}` to `{output: [N, …]}`.
     """
-    batch = 1 if part.one else batch
+    batch = 1 if part.single else batch
     inputs = {slot.name: _input(slot, size, batch, uint8) for slot in part.inputs}
     given = [_floats(slot, inputs[slot.name]) for slot in part.inputs]
     made = part.call(*given)
@@ -42,7 +42,7 @@ def _input(slot: Slot, size, batch, uint8):
 
 
 def _floats(slot, x):
-    return FromBytes()(x) if slot.picture and x.dtype == "uint8" else x
+    return FromBytes()(x) if slot.picture and str(x.dtype) == "uint8" else x
 
 
 def signed(picture: Tensor) -> Tensor:

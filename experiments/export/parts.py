@@ -1,6 +1,6 @@
 """What a task exports: the networks of a run, what goes into each and what comes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.tensors import Shape, Tensor
@@ -11,15 +11,17 @@ class Slot:
     """One thing that goes into an exported network, or comes out of it.
 
     Attributes:
-        name: by which it is passed, such as "content".
+        name: by which it is passed, such as "content". What comes out has another name than all
+            that goes in.
         shape: without the batch; None where any number is allowed.
-        meaning: what it is, as a phrase for a person, without a full stop.
-        picture: whether it is a picture: RGB (or as many channels as the run has) in [0, 1], or
-            bytes.
+        meaning: what it is, a phrase for a person.
+        picture: whether it is a picture: floats in [0, 1], or bytes.
         dtype: of what is no picture.
         smallest: the least height and width of a picture, pixels.
-        low, high: between which its numbers lie, where they are drawn evenly; equal: normal ones
-            of mean 0 and variance 1.
+        low, high: its numbers are drawn evenly from `low` to `high`; where both are 0, from the
+            normal distribution (mean 0, variance 1). Whole numbers are below `high`.
+        shares: whether its numbers are shares, of sum 1.
+        of: the part that makes it; empty: the caller does.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Slot:
     smallest: int = 1
     low: float = 0.0
     high: float = 0.0
+    shares: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,11 @@ class Part:
         summary: what it does, a phrase for a person.
         inputs: what it takes, in the order of the arguments of `call`.
         output: what it returns.
-        call: from symbolic tensors of Keras, `[N, …]` each, to one; pictures in [0, 1].
+        call: from symbolic tensors of Keras, `[N, …]` each, to one. Pictures are in [0, 1]; those
+            that come out are cut off there later.
         fixed: why it takes pictures of one size alone; empty: it takes any.
-        random: why other programs cannot run it: it draws random numbers; empty: it does not.
-        one: whether it takes a single picture at a time.
-        modules: that hold its layers, besides those that are found, for `keras.models.load_model`.
+        random: what in it draws random numbers, which few programs can; empty: nothing.
+        single: whether it takes one picture at a time.
     """
 
     name: str
@@ -55,9 +59,20 @@ class Part:
     call: Callable[..., Tensor]
     fixed: str = ""
     random: str = ""
-    one: bool = False
+    single: bool = False
 
     @property
     def sized(self) -> bool:
-        """Whether there are pictures of free height and width among its inputs."""
-        return any(None in slot.shape for slot in self.inputs)
+        """Whether pictures of free height and width are among its inputs."""
+        return any(slot.picture and None in slot.shape for slot in self.inputs)
+
+
+def chain(parts: Sequence[Part]) -> list[Part]:
+    """The parts that make one result, in their order: the last ones first need the others.
+
+    Where there are several results, such as both directions of a translation, it is the first.
+    """
+    sources = {slot.of for part in parts for slot in part.inputs}
+    last = next(part for part in parts if part.name not in sources)
+    needed = {slot.of for slot in last.inputs} | {last.name}
+    return [part for part in parts if part.name in needed]
