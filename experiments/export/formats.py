@@ -30,7 +30,7 @@ class Format:
         extra: of this project, which has these packages.
         quantizes: which of `QUANTIZED` it has.
         calibrates: whether pictures can calibrate its int8.
-        random: whether networks in it may draw random numbers.
+        whole: whether it has all operations, such as random numbers, see `Part.special`.
         ready: raises InputError where a program that it needs is not there.
     """
 
@@ -42,7 +42,7 @@ class Format:
     extra: str = ""
     quantizes: tuple[str, ...] = ()
     calibrates: bool = False
-    random: bool = False
+    whole: bool = False
     ready: Callable[[], object] = lambda: None
 
     def file(self, part: Part) -> str:
@@ -74,9 +74,9 @@ class Format:
         Raises:
             InputError: says why, and what to do.
         """
-        if part.random and not self.random:
-            others = " or ".join(f"--format={f.name}" for f in FORMATS.values() if f.random)
-            raise InputError(f"--format={self.name}: {part.random} Or give {others}.")
+        if part.special and not self.whole:
+            others = " or ".join(f"--format={f.name}" for f in FORMATS.values() if f.whole)
+            raise InputError(f"--format={self.name}: {part.special} give {others}.")
         if part.fixed and options.size is None:
             raise InputError(f"--mode=export: {part.fixed} Give --size, such as --size=256.")
         smallest = max((slot.smallest for slot in part.inputs if slot.picture), default=1)
@@ -93,8 +93,8 @@ class Format:
 FORMATS = {
     known.name: known
     for known in (
-        Format("saved_model", "TensorFlow", "", write_saved_model, random=True),
-        Format("keras", "Keras, with this project", ".keras", write_keras, random=True),
+        Format("saved_model", "TensorFlow", "", write_saved_model, whole=True),
+        Format("keras", "Keras, with this project", ".keras", write_keras, whole=True),
         Format(
             "onnx",
             "ONNX Runtime, on computers, phones and in browsers",

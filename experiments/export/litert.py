@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def write_litert(part: Part, parts: Sequence[Part], path: Path, options: Options
     """
     network = assemble(part, size=options.size, batch=1, uint8=options.uint8)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the converter calls its own older interpreter
             network.export(path, format="litert", verbose=False, **_settings(part, parts, options))
     except Exception as error:  # of the converter, whatever it is
         raise InputError(

@@ -25,6 +25,7 @@ def write_onnx(part: Part, parts: Sequence[Part], path: Path, options: Options) 
         InputError: an operation that the converter does not know.
     """
     network = assemble(part, size=options.size, uint8=options.uint8)
+    network(network.input)  # Keras exports networks that were called
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it says much, and raises what counts
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # Keras' patch of tf2onnx asks NumPy for an old name

@@ -48,7 +48,8 @@ class Part:
         call: from symbolic tensors of Keras, `[N, …]` each, to one. Pictures are in [0, 1]; those
             that come out are cut off there later.
         fixed: why it takes pictures of one size alone; empty: it takes any.
-        random: what in it draws random numbers, which few programs can; empty: nothing.
+        special: why TensorFlow and Keras alone can run it; the message goes on with "give" and their
+            formats. Empty: all can.
         single: whether it takes one picture at a time.
     """
 
@@ -58,7 +59,7 @@ class Part:
     output: Slot
     call: Callable[..., Tensor]
     fixed: str = ""
-    random: str = ""
+    special: str = ""
     single: bool = False
 
     @property

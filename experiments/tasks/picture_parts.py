@@ -53,7 +53,7 @@ def _translator(run, direction):
         (picture("picture", f"a picture of domain {direction[0]}", channels=channels),),
         result(f"the same as a picture of domain {direction[-1]}", channels),
         lambda x: from_signed(at_any_size(convertible(network), signed(x), *sizes)),
-        random=algorithm.draws,
+        special=algorithm.draws,
         single=algorithm.single,
     )
 
@@ -175,6 +175,7 @@ def swap_parts(run: Run) -> list[Part]:
             result("the content in the style"),
             call,
             fixed="style swap compares all patches, and has to know how many there are.",
+            special="the search for the nearest patch has operations that it does not know:",
             single=True,
         )
     ]

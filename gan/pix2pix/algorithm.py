@@ -113,7 +113,7 @@ class Pix2Pix(Translator):
             return ""
         return (
             "its dropout stays on, as published, and draws random numbers. Give --set "
-            "algorithm.test_mode=eval, which turns it off."
+            "algorithm.test_mode=eval, which turns it off, or"
         )
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
