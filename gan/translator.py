@@ -37,7 +37,7 @@ class Translator(Algorithm):
 
     def exported(self, direction: str) -> Callable[..., Any]:
         """The `translator` of a direction as a layer of Keras, for files that others run."""
-        return self.networks[self.translator_name(direction)]
+        return self.translator(direction)
 
     @property
     def single(self) -> bool:

@@ -33,8 +33,7 @@ class ToBytes(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """`[N, H, W, C]` -> the same shape."""
-        # adding a half and cutting off: rounding itself is unknown to some runtimes
-        return ops.cast(ops.cast(ops.clip(x, 0, 1) * 255 + 0.5, "int32"), "uint8")
+        return ops.cast(ops.cast(ops.round(ops.clip(x, 0, 1) * 255), "int32"), "uint8")
 
     def compute_output_spec(self, x: Any) -> keras.KerasTensor:
         """The same shape, in uint8."""

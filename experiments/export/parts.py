@@ -48,8 +48,8 @@ class Part:
         call: from symbolic tensors of Keras, `[N, …]` each, to one. Pictures are in [0, 1]; those
             that come out are cut off there later.
         fixed: why it takes pictures of one size alone; empty: it takes any.
-        special: why TensorFlow and Keras alone can run it; the message goes on with "give" and their
-            formats. Empty: all can.
+        special: why TensorFlow and Keras alone can run it; "give" and their formats follow. Empty:
+            all can.
         single: whether it takes one picture at a time.
     """
 
