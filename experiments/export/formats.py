@@ -31,6 +31,7 @@ class Format:
         quantizes: which of `QUANTIZED` it has.
         calibrates: whether pictures can calibrate its int8.
         whole: whether it has all operations, such as random numbers, see `Part.special`.
+        single: whether networks in it take one picture at a time.
         ready: raises InputError where a program that it needs is not there.
     """
 
@@ -43,6 +44,7 @@ class Format:
     quantizes: tuple[str, ...] = ()
     calibrates: bool = False
     whole: bool = False
+    single: bool = False
     ready: Callable[[], object] = lambda: None
 
     def file(self, part: Part) -> str:
@@ -110,6 +112,7 @@ FORMATS = {
             "LiteRT, on phones and small computers",
             ".tflite",
             write_litert,
+            single=True,
             quantizes=QUANTIZED,
             calibrates=True,
         ),

@@ -20,14 +20,14 @@ class Example:
         install: what it needs, a command.
         imports: its first lines.
         call: calls a part: `file`, `arguments`, `result`.
-        argument: passes one input: `name`.
+        argument: passes one input: `name`, `value`.
     """
 
     file: str
     install: str
     imports: tuple[str, ...]
     call: tuple[str, ...]
-    argument: str = "'{name}': {name}"
+    argument: str = "'{name}': {value}"
 
 
 _NUMPY, _PILLOW = "import numpy as np", "from PIL import Image"
@@ -40,7 +40,7 @@ PYTHON = {
             "network = tf.saved_model.load('{file}')",
             "{result} = network.signatures['serving_default']({arguments})['{result}'].numpy()",
         ),
-        "{name}=tf.constant({name})",
+        "{name}=tf.constant({value})",
     ),
     "keras": Example(
         "example.py",
@@ -68,7 +68,7 @@ PYTHON = {
             "network = Interpreter('{file}').get_signature_runner()",
             "{result} = network({arguments})['{result}']",
         ),
-        "{name}={name}",
+        "{name}={value}",
     ),
 }
 
@@ -86,7 +86,8 @@ def example(parts: Sequence[Part], form: Format, options: Options) -> str:
     known, lines = PYTHON[form.name], []
     for part in needed:
         lines += [_made(slot, part, options) for slot in part.inputs if not slot.of]
-        arguments = ", ".join(known.argument.format(name=slot.name) for slot in part.inputs)
+        given = [{"name": slot.name, "value": _variable(slot, parts)} for slot in part.inputs]
+        arguments = ", ".join(known.argument.format(**names) for names in given)
         words = {"file": form.file(part), "result": part.output.name, "arguments": arguments}
         lines += [line.format(**words) for line in known.call]
     out = needed[-1].output
@@ -94,6 +95,11 @@ def example(parts: Sequence[Part], form: Format, options: Options) -> str:
     shown = first if options.uint8 else f"np.uint8(255 * {first} + 0.5)"
     lines.append(f"Image.fromarray({shown}).save('result.png')")
     return "\n".join([*known.imports, "", *lines, ""])
+
+
+def _variable(slot: Slot, parts: Sequence[Part]) -> str:
+    """The name of what goes in: its own, or that of what another part has made."""
+    return next((part.output.name for part in parts if part.name == slot.of), slot.name)
 
 
 def _made(slot: Slot, part: Part, options: Options) -> str:
@@ -135,7 +141,7 @@ def _page(parts: Sequence[Part], form: Format, options: Options) -> str:
         for slot in (slot for slot in part.inputs if not slot.of):
             pictures += [slot.name] if slot.picture else []
             lines.append(f"const {slot.name} = {_made_js(slot, options)}")
-        given = ", ".join(slot.name for slot in part.inputs)
+        given = ", ".join(f"{slot.name}: {_variable(slot, parts)}" for slot in part.inputs)
         loaded = f'(await tf.loadGraphModel("{form.file(part)}/model.json"))'
         lines.append(f"const {part.output.name} = await {loaded}.executeAsync({{{given}}})")
     out = parts[-1].output.name
@@ -197,8 +203,9 @@ def readme(
         summary = part.summary[0].upper() + part.summary[1:]
         lines += [f"## {form.file(part)}", "", f"{summary}. {sizes[part.name]:,} bytes.", ""]
         lines += ["| | name | shape | type | what it is |", "|---|---|---|---|---|"]
-        lines += [_row("in", slot, options) for slot in part.inputs]
-        lines += [_row("out", part.output, options), ""]
+        count = "1" if part.single or form.single else "N"
+        lines += [_row("in", slot, options, count) for slot in part.inputs]
+        lines += [_row("out", part.output, options, count), ""]
         if part.sized and options.size is None:
             least = max(s.smallest for s in part.inputs if s.picture)
             words = f", from {least} pixels up" if least > 1 else ""
@@ -219,10 +226,10 @@ def _ranges(options: Options) -> str:
     return text
 
 
-def _row(way: str, slot: Slot, options: Options) -> str:
+def _row(way: str, slot: Slot, options: Options, count: str) -> str:
     free = iter("HW")
     sides = [options.size if side is None else side for side in slot.shape]
-    shape = ", ".join(["N", *(next(free) if side is None else str(side) for side in sides)])
+    shape = ", ".join([count, *(next(free) if side is None else str(side) for side in sides)])
     dtype = ("uint8" if options.uint8 else "float32") if slot.picture else slot.dtype
     made = f"; made by `{slot.of}`" if slot.of else ""
     return f"| {way} | `{slot.name}` | [{shape}] | {dtype} | {slot.meaning}{made} |"

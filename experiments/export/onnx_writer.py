@@ -1,12 +1,16 @@
 """Networks as ONNX, by Keras' export with tf2onnx; quantised by ONNX Runtime's own tools."""
 
+import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from core import engine
 from core.errors import InputError
 from core.names import reason
 from experiments.export.networks import assemble
@@ -14,24 +18,27 @@ from experiments.export.options import Options
 from experiments.export.parts import Part
 from experiments.export.samples import calibrating
 
+SMALL = 64  # numbers of the smallest constant that is stored in float16
+LARGEST = 60_000  # its largest magnitude; float16 reaches 65,504
+
 
 def write_onnx(part: Part, parts: Sequence[Part], path: Path, options: Options) -> None:
     """Writes an `.onnx` file for any number of pictures.
 
-    float16 halves the file: weights and features, but not what goes in and comes out. int8 stores
-    weights as bytes; with calibrating pictures features, too.
+    float16 halves the file: weights are stored so, and computed with in float32, as squares of
+    features leave the range of float16. int8 stores weights as bytes; with calibrating pictures
+    features, too.
 
     Raises:
         InputError: an operation that the converter does not know.
     """
     network = assemble(part, size=options.size, uint8=options.uint8)
     network(network.input)  # Keras exports networks that were called
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it says much, and raises what counts
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")  # Keras' patch of tf2onnx asks NumPy for an old name
+    with _silence(), tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "network.onnx"
         try:
-            network.export(whole, format="onnx", verbose=False)
+            with engine.portable():
+                network.export(whole, format="onnx", verbose=False)
         except Exception as error:  # of the converter, whatever it is
             raise InputError(
                 f"--format=onnx: the converter cannot write {part.name} ({reason(error)}). Give "
@@ -47,12 +54,34 @@ def write_onnx(part: Part, parts: Sequence[Part], path: Path, options: Options) 
             path.write_bytes(whole.read_bytes())
 
 
-def _to_float16(source: Path, target: Path) -> None:
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Without what the converter and ONNX Runtime say; they raise what counts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
 
-    model = onnx.load(str(source))
-    onnx.save(convert_float_to_float16(model, keep_io_types=True), str(target))
+
+def _to_float16(source: Path, target: Path) -> None:
+    """Stores large constants in float16, each with a cast to float32 behind it."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = (model := onnx.load(str(source))).graph
+    for stored in list(graph.initializer):
+        array = numpy_helper.to_array(stored)
+        if array.dtype != np.float32 or array.size < SMALL or np.abs(array).max() > LARGEST:
+            continue
+        half = numpy_helper.from_array(array.astype(np.float16), f"{stored.name}/float16")
+        cast = onnx.helper.make_node("Cast", [half.name], [stored.name], to=onnx.TensorProto.FLOAT)
+        graph.initializer.remove(stored)
+        graph.initializer.append(half)
+        graph.node.insert(0, cast)
+    onnx.save(model, str(target))
 
 
 def _weights_to_int8(source: Path, target: Path) -> None:

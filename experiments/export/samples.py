@@ -74,14 +74,17 @@ def _maker(part: Part, size: int | None) -> Callable[[Mapping[str, np.ndarray]],
 
 def _inputs(part, parts, makers, pictures, i, random, uint8):
     found: Inputs = {}
-    for k, slot in enumerate(part.inputs):
+    seen = 0  # pictures so far
+    for slot in part.inputs:
         if slot.of:
             maker = next(other for other in parts if other.name == slot.of)
             # its style is another picture than the content here
             given = _inputs(maker, parts, makers, pictures, i + 1, random, False)
             found[slot.name] = makers[slot.of](given)
         else:
-            found[slot.name] = draw(slot, pictures[(i + k) % len(pictures)], random, uint8)
+            picture = pictures[(i + seen * slot.picture) % len(pictures)]
+            found[slot.name] = draw(slot, picture, random, uint8)
+            seen += slot.picture
     return found
 
 

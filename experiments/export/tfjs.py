@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from core import engine
 from core.errors import InputError
 from core.names import short
 from experiments.export.options import Options
@@ -43,7 +44,8 @@ def write_tfjs(part: Part, parts: Sequence[Part], path: Path, options: Options) 
     """
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "saved"
-        write_saved_model(part, parts, saved, options)
+        with engine.portable():
+            write_saved_model(part, parts, saved, options)
         words = [converter(), "--input_format=tf_saved_model", *QUANTIZING[options.quantize]]
         ended = subprocess.run([*words, str(saved), str(path)], capture_output=True, text=True)
     if ended.returncode or not (path / "model.json").exists():
