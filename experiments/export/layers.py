@@ -1,6 +1,5 @@
 """What stands before and behind an exported network, and layers that convert well."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -149,8 +148,3 @@ def _nearest(layer):
 def _converted(layer):
     """A layer with its weights: itself, unless it is an upsampling."""
     return NearestUp(name=layer.name) if _nearest(layer) else layer
-
-
-def all_convertible(networks: dict[str, keras.Model], names: Sequence[str] = ()) -> dict:
-    """The networks by name; those named, or all of them, as `convertible` makes them."""
-    return {k: convertible(v) if not names or k in names else v for k, v in networks.items()}

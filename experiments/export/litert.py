@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from experiments.export.networks import assemble
 from experiments.export.options import Options
 from experiments.export.parts import Part
 from experiments.export.samples import calibrating
+
+FLEX = re.compile(rb"Flex[A-Z][A-Za-z0-9]{2}")  # an operation of TensorFlow: phones have none
 
 
 def write_litert(part: Part, parts: Sequence[Part], path: Path, options: Options) -> None:
@@ -36,7 +39,7 @@ def write_litert(part: Part, parts: Sequence[Part], path: Path, options: Options
             f"--format=litert: the converter cannot write {part.name} ({reason(error)}). Give "
             "--size, --format=onnx, or no --quantize."
         ) from error
-    if b"Flex" in read_regular(path):  # an operation of TensorFlow, which phones do not have
+    if FLEX.search(read_regular(path)):
         raise InputError(
             f"--format=litert: {part.name} would need operations of TensorFlow, which LiteRT does "
             "not have. Give --size, so that sizes are fixed, or --format=onnx."

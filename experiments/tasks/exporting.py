@@ -1,10 +1,11 @@
 """--mode=export: the networks of a run as files for other programs."""
 
+from dataclasses import replace
+
 import keras
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from core.names import nearest
 from experiments.data import files, pictures
 from experiments.export.formats import find_format
 from experiments.export.options import CALIBRATING, Options
@@ -64,7 +65,7 @@ def export_mode(run: Run, flags: FlagValues, say: Say) -> int:
         form.check_part(part, options)
     check_weights(parts, f"--run_dir={run.run_dir}", options.size)
     if flags.calibrate:
-        options.calibration.extend(_calibration(flags, parts, say))
+        options = replace(options, calibration=_calibration(flags, parts, say))
     title = f"A run of {run.config.model}: {run.run_dir.name}"
     write_parts(parts, flags.output, form, options, title=title, say=say)
     return 0
@@ -89,16 +90,3 @@ def _calibration(flags, parts: list[Part], say):
     channels = shown[0].shape[-1] or 3
     read = (pictures.read(path, channels) for path in found[:CALIBRATION])
     return [pictures.fit(picture, side, "crop") for picture in read]
-
-
-def choice(given: str | None, known: tuple[str, ...], flag: str) -> tuple[str, ...]:
-    """The one of several networks that a flag names, or all of them where it does not.
-
-    Raises:
-        InputError: it names none of them.
-    """
-    if given is None:
-        return known
-    if given not in known:
-        raise InputError(f"--{flag}={given}: not in this run. {nearest(given, known)}")
-    return (given,)

@@ -18,8 +18,6 @@ from nst.style_swap.export import Swapped
 from nst.style_swap.networks import TAP
 from nst.transformer import MULTIPLE, smallest_size
 
-FREE = (None, None, 3)
-
 
 def picture(name: str, meaning: str, *, channels: int = 3, smallest: int = 1) -> Slot:
     """A picture of any size that goes in."""

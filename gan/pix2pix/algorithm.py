@@ -201,7 +201,7 @@ def published_translator(network: keras.Model, seed: int) -> Callable:
         A function of `[N, H, W, C]` and `training`, which it takes as a network does and ignores.
     """
     layer = AsInTraining(network, seed)
-    alone = engine.compile_by_shape(layer, network.variables)
+    alone = engine.compile_by_shape(layer.call, network.variables)
 
     def translate(images, training=False):
         return ops.concatenate([alone(images[i : i + 1]) for i in range(len(images))])
