@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ def _run() -> int:
 
     if not FLAGS.exported_runs or not FLAGS.output:
         raise InputError("--exported_runs, --output: give runs, and a folder for the files.")
-    rows = [row for run_dir in FLAGS.exported_runs for row in _rows(run_dir)]
-    append_lines(FLAGS.export_lines, [row | {"environment": environment()} for row in rows])
+    rows = []
+    for row in (row for run_dir in FLAGS.exported_runs for row in _rows(run_dir)):
+        append_lines(FLAGS.export_lines, [row | {"environment": environment()}])
+        rows.append(row)
     header = ("model", "part", "format", "bytes", "ms", "agreement")
     print(markdown(header, [[_cell(row, name) for name in header] for row in rows]))
     return 0
@@ -84,7 +87,7 @@ def _rows(run_dir: str) -> Iterator[dict[str, Any]]:
 
 
 def _write(run: Any, parts: Sequence, variant: str, size: int | None, folder: Path) -> Any:
-    """Writes a variant, unless its folder is there; returns the format."""
+    """Writes a variant, unless it is there; returns the format."""
     from experiments.data import photos, pictures
     from experiments.export.formats import find_format
     from experiments.export.options import Options
@@ -96,7 +99,7 @@ def _write(run: Any, parts: Sequence, variant: str, size: int | None, folder: Pa
         shown = [*photos.CONTENT, *photos.STYLE][:CALIBRATING]
         calibration = [pictures.fit(photos.read(n), size or SIZES[0][0], "crop") for n in shown]
     options = Options(size, False, quantize, calibration)
-    if not folder.exists():
+    if not all((folder / form.file(part)).exists() for part in parts):
         title = f"A run of {run.config.model}: {run.run_dir.name}"
         write_parts(parts, str(folder), form, options, title=title, say=say)
     return form
@@ -166,9 +169,13 @@ def _theirs(name: str, path: Path, inputs: Sequence[dict]) -> list[dict[str, Any
 def _with_keras(path, inputs):
     from experiments.export.loading import load_model
 
-    network = load_model(path)
-    made = [network(given, training=False) for given in inputs]
-    return [{k: np.asarray(v) for k, v in one.items()} | {"seconds": np.nan} for one in made]
+    network, results = load_model(path), []
+    for given in inputs:
+        made = {k: np.asarray(v) for k, v in network(given, training=False).items()}
+        begin = time.perf_counter()
+        network(given, training=False)
+        results.append(made | {"seconds": time.perf_counter() - begin})
+    return results
 
 
 def _put(path, arrays, json_):

@@ -283,7 +283,8 @@ def fresh(name):
     changes = dict(pair.split("=") for pair in TINY.get(name, []))
     changes = {k: int(v) if v.isdigit() else v for k, v in changes.items()}
     config = api.make_config(name, "smoke", changes)
-    return api.build(config, 1, 1, "runs/none", trains=False)
+    blank = name == "ghiasi"  # where it is only used, it begins with zeros
+    return api.build(config, 1, 1, "runs/none", trains=blank)
 
 
 @pytest.mark.thorough
