@@ -18,6 +18,7 @@ video                   PyAV, which reads videos and writes MP4s
 flow                    OpenCV's optical flow, faster than that of scikit-image
 web                     the page: Django, its static files, a server
 tutorials               what the notebooks in docs/tutorials need
+onnx, litert            what writes and runs exported networks (--mode=export)
 peers                   PyTorch, to measure its speed beside ours (scripts/peers)
 test, dev               to work on this project
 
@@ -33,6 +34,8 @@ VIDEO = ["av>=14.2"]
 FLOW = ["opencv-python-headless>=4.8"]
 WEB = ["django>=5.2", "whitenoise>=6.7", "waitress>=3"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
+ONNX = ["onnx>=1.15", "tf2onnx>=1.17", "onnxruntime>=1.20"]
+LITERT = ["ai-edge-litert>=2"]
 PEERS = ["torch>=2.4"]
 
 setup(
@@ -75,6 +78,8 @@ setup(
         "flow": FLOW,
         "web": WEB,
         "tutorials": TUTORIALS,
+        "onnx": ONNX,
+        "litert": LITERT,
         "peers": PEERS,
         "test": [
             "pytest>=8",

@@ -129,7 +129,8 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "size",
     None,
-    "Height and width of textures in pixels. Elsewhere an older name of --longer_side (a picture "
+    "Height and width in pixels: of textures; of the one size that an exported network takes, in "
+    "place of any. Elsewhere an older name of --longer_side (a picture "
     "is optimised, or methods are compared) and of --shorter_side (--mode=stylize and video).",
 )
 flags.DEFINE_integer(
@@ -215,6 +216,22 @@ flags.DEFINE_string(
     "install -e '.[flow]').",
 )
 flags.DEFINE_bool("json", False, "Print results as JSON (experiments.measure and doctor).")
+flags.DEFINE_string(
+    "format", None, "What a network is exported as: saved_model, keras, onnx, litert or tfjs."
+)
+flags.DEFINE_bool(
+    "uint8",
+    False,
+    "Exported networks take and make pictures of bytes, 0 to 255, in place of floats from 0 to 1.",
+)
+flags.DEFINE_string(
+    "quantize",
+    None,
+    "Smaller files: float16, or int8 (with --calibrate features, too, else weights alone).",
+)
+flags.DEFINE_string(
+    "calibrate", None, "A folder of pictures by which --quantize=int8 finds the sizes of features."
+)
 ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names
 for _old, _new in ALIASES.items():
     flags.DEFINE_alias(_old, _new)

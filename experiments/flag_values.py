@@ -13,8 +13,11 @@ FLOWS = ("tvl1", "dis")
 DISTANCES = ("lpips", "hed")
 METHODS = ("sefa", "ganspace")
 MOTIONS = ("circle", "turn")
+FORMATS = ("saved_model", "keras", "onnx", "litert", "tfjs")
+QUANTIZED = ("float16", "int8")
 # flags that are paths, or may be: files of networks and styles have names, too
-READ = ("input", "content", "style", "mask", "w", "vgg_weights", "metric_networks", "dataset")
+READ = ("input", "content", "style", "mask", "w", "vgg_weights", "metric_networks", "dataset",
+        "calibrate")  # fmt: skip
 WRITTEN = ("output", "run_dir")
 
 
@@ -38,6 +41,8 @@ def check_choices() -> None:
         "distance": DISTANCES,
         "method": METHODS,
         "motion": MOTIONS,
+        "format": FORMATS,
+        "quantize": QUANTIZED,
     }
     for name, choices in choosing.items():
         value = FLAGS[name].value

@@ -21,48 +21,13 @@ from core.phases import Algorithm
 from experiments.data import pipeline
 from experiments.data.sources import Dataset, check_domains, open_dataset
 from experiments.data.styles import read
+from experiments.export.parts import Part
 from experiments.metrics import evaluation
 from experiments.metrics.subject import Subject
-from experiments.tables import print_table
+from experiments.modes import EVALUATE, TRAINING, Mode, Say
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from nst.stylizer import Stylizer
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One value of `--mode`.
-
-    Attributes:
-        summary: one line for `--help`.
-        work: what is done with a trained run: `(run, flags, say) -> exit status`. None for
-            training, which makes the run.
-        takes: the flags that it looks at, beside those that every mode takes.
-        needs: those of them that must be given.
-    """
-
-    summary: str
-    work: Callable[["Run", FlagValues, Say], int] | None = None
-    takes: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-
-
-def _evaluate_mode(run: "Run", flags: FlagValues, say: Say) -> int:
-    names, folder = flags.metrics, flags.metric_networks
-    print_table(run.measure(names, folder=folder, say=say) if names else run.evaluate(say=say))
-    return 0
-
-
-HOSTS = ("coordinator", "processes", "process")
-WHERE = ("devices", *HOSTS, "other_backend")
-TRAINING = ("images", "seed", *WHERE, "dry_run", "metrics", "metric_networks")
-EVALUATE = Mode(
-    "scores on the test images, or --metrics",
-    _evaluate_mode,
-    takes=("metrics", "metric_networks", "checkpoint"),
-)
 
 
 class Task:
@@ -81,6 +46,7 @@ class Task:
         better: which of the scores of `evaluate` are better when lower (-1) or higher (1), by the
             beginning of their names.
         style_size: shorter side of style pictures, pixels, where `--style_size` does not say.
+        lacks: modes that other models have and these cannot have, with the reason.
     """
 
     title: str = "Other"
@@ -92,6 +58,7 @@ class Task:
     benchmark: Mapping[str, Any] = {}
     better: Mapping[str, int] = {}
     style_size: int = 512
+    lacks: Mapping[str, str] = {}
 
     @property
     def uses(self) -> Mapping[str, Mode]:
@@ -207,6 +174,19 @@ class Task:
     def sample(self, run: "Run", seeds: int | Sequence[int], **controls: Any) -> np.ndarray:
         """See `Run.sample`."""
         raise InputError(f"{run.config.model} does not sample pictures.")
+
+    def parts(self, run: "Run", **choices: Any) -> list[Part]:
+        """The networks of a run that other programs can run, see `experiments.export.parts`.
+
+        Args:
+            run: the run; its networks are shared, not changed.
+            choices: `direction` of a translation; `truncation` and `cutoff` of a style-based
+                generator, as `Run.sample` takes them. None where not given.
+
+        Raises:
+            InputError: there are none, or not such.
+        """
+        raise InputError(f"{run.config.model} has no network to export.")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The same command again goes on where the last one stopped. `--help` lists the mo
 `--model=NAME --help` explains one.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ def main(argv: list[str]) -> int:
 
 
 def _check_model() -> None:
-    """Refuses an unknown model before the imports that take seconds."""
+    """Refuses an unknown model before the imports that take seconds; exports on TensorFlow, whose
+    converters there are, whatever a run was trained on."""
     configs.check(FLAGS.model)
+    if FLAGS.mode == "export" and (FLAGS.backend or os.environ.get("KERAS_BACKEND")) == "jax":
+        say("exporting on TensorFlow")
+        FLAGS["backend"].value = "tensorflow"
 
 
 def _run() -> int:
@@ -79,6 +84,8 @@ def check_flags(model: Any, *, needs: bool = True) -> None:
         InputError: says which it takes.
     """
     modes = model.task.modes
+    if reason := model.task.lacks.get(FLAGS.mode):
+        raise InputError(f"--mode={FLAGS.mode}: not for {model.name}: {reason}.")
     if FLAGS.mode not in modes:
         raise InputError(
             f"--mode={FLAGS.mode}: not a mode of {model.name}, which has {', '.join(modes)}."
@@ -146,9 +153,12 @@ def _use(api: Any, model: Any) -> int:
     """Modes that need a trained run."""
     from experiments.data.apart import keep_apart
 
-    changes = flag_changes(model)
+    changes, mode = flag_changes(model), model.task.modes[FLAGS.mode]
+    mode.check(FLAGS)
     run_dir = FLAGS.run_dir or _trained(api, model, changes)
-    run = api.load(run_dir, changes, say, checkpoint=FLAGS.checkpoint or "last")
+    run = api.load(
+        run_dir, {**mode.settings, **changes}, say, checkpoint=FLAGS.checkpoint or "last"
+    )
     api.say_device(say)
     if FLAGS.output and run.task.roles:
         keep_apart(FLAGS.output, run.config.data.dataset)

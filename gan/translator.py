@@ -35,6 +35,20 @@ class Translator(Algorithm):
         """
         return self.networks[self.translator_name(direction)]
 
+    def exported(self, direction: str) -> Callable[..., Any]:
+        """The `translator` of a direction as a layer of Keras, for files that others run."""
+        return self.translator(direction)
+
+    @property
+    def single(self) -> bool:
+        """Whether `exported` takes one picture at a time."""
+        return False
+
+    @property
+    def draws(self) -> str:
+        """Why `exported` draws random numbers, and what to do; empty: it does not."""
+        return ""
+
     @property
     def size_multiple(self) -> int:
         """The heights and widths that a translator takes are multiples of this number of pixels."""

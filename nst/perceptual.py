@@ -241,11 +241,15 @@ class PerceptualTraining(Algorithm):
         size_multiple: heights and widths that the network takes are multiples of it.
         smallest_size: the smallest height and width that the network takes, pixels.
         width: channels of the widest layer at the picture's full size.
+        conditional: whether the network takes the shares of styles.
+        noise_channels: of the noise that the network takes beside the picture.
     """
 
     config: PerceptualConfig
     learning_rate: Callable | None = None
     size_multiple: int = MULTIPLE
+    conditional: bool = False
+    noise_channels: int = 0
     smallest_size: int
     width: int
 

@@ -20,13 +20,17 @@ MAY_IMPORT_BACKENDS = ("core/engine/", "experiments/data/")
 EXCEPTIONS = {("experiments/cli.py", "tensorflow"), ("experiments/cli.py", "jax")}
 # TensorFlow's own schemas read TensorFlow's files, on either backend
 EXCEPTIONS |= {(f"core/{name}.py", "tensorflow") for name in ("tflite_file", "saved_model")}
+# what a file makes where it belongs, which knows nothing of this project
+EXCEPTIONS |= {("scripts/run_exported.py", "tensorflow")}
+# what converts for LiteRT is a part of TensorFlow
+EXCEPTIONS |= {("experiments/export/litert.py", "tensorflow")}
 # a benchmark measures the libraries
 EXCEPTIONS |= {("scripts/benchmark.py", name) for name in BACKENDS}
 # the rooms of experiments/ by floor: a room imports from floors below, or from itself
 FLOORS = (
     ("data", "cli", "flag_values", "tables"),
     ("training",),
-    ("metrics",),
+    ("metrics", "modes", "export"),
     ("model",),
     ("tasks",),
     ("configs",),

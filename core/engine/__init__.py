@@ -21,17 +21,20 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     alone(work, variables)               what the first process alone does, while the others wait
     separate(variables)                  each process computes alone from now on
     instance_norm(x, epsilon)            `core.stats.instance_norm`, the fastest way there is
+    portable()                           a `with` block: what is traced can run elsewhere, too
 
 `core.engine.processes` lets several processes train one model.
 """
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 
+from core import stats
 from core.engine import processes
 from core.tensors import Function, Tensor
 
@@ -57,8 +60,28 @@ give_all = _engine.give_all
 separate = _engine.separate
 describe_devices = _engine.describe_devices
 missing_accelerator = _engine.missing_accelerator
-instance_norm = _engine.instance_norm
 on_cpu = _engine.on_cpu
+
+
+_PORTABLE: list[bool] = []  # not empty within `portable`
+
+
+@contextlib.contextmanager
+def portable() -> Iterator[None]:
+    """Within a `with` block, graphs are traced in operations that most runtimes have.
+
+    TensorFlow's fused instance norm is none of them: TensorFlow.js cannot run it.
+    """
+    _PORTABLE.append(True)
+    try:
+        yield
+    finally:
+        _PORTABLE.pop()
+
+
+def instance_norm(x: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """`core.stats.instance_norm`, the fastest way there is."""
+    return (stats if _PORTABLE else _engine).instance_norm(x, epsilon)
 
 
 def compile_by_shape(fn: Function, variables: Sequence[keras.Variable]) -> Function:
@@ -130,6 +153,7 @@ __all__ = [
     "instance_norm",
     "missing_accelerator",
     "on_cpu",
+    "portable",
     "separate",
     "setup",
     "shard",

@@ -5,10 +5,14 @@ python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR
 python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=FILE --output=MP4|DIR
 """
 
+from typing import Any
+
 from core.errors import InputError
 from core.paths import user_path
 from experiments.data.config import DataConfig
-from experiments.model import Model
+from experiments.export.parts import Part
+from experiments.model import Model, Run
+from experiments.tasks.picture_parts import moment_parts
 from experiments.tasks.stylization import AnyStyle
 from experiments.tasks.vgg import features_weights
 from experiments.training.config import RunConfig
@@ -105,11 +109,18 @@ def _refusal(options):
     return f"for the encoder --vgg_weights={options.vgg_weights}: give the one it was trained with"
 
 
+class MomentStyle(AnyStyle):
+    """A network that takes any style, described by moments of its features."""
+
+    def parts(self, run: Run, **_: Any) -> list[Part]:
+        return moment_parts(run)
+
+
 MODEL = Model(
     name="adain",
     summary="any style, by the mean and deviation of features",
     paper="Huang & Belongie 2017, https://arxiv.org/abs/1703.06868",
-    task=AnyStyle(),
+    task=MomentStyle(),
     presets=PRESETS,
     build=build,
     imports=(

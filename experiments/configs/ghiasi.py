@@ -23,7 +23,9 @@ from core.errors import InputError
 from experiments.data.config import DataConfig
 from experiments.data.styles import sized
 from experiments.data.tiles import tiled
+from experiments.export.parts import Part
 from experiments.model import Model, Run
+from experiments.tasks.picture_parts import code_parts
 from experiments.tasks.stylization import AnyStyle
 from experiments.tasks.vgg import features_weights
 from experiments.training.config import RunConfig
@@ -132,6 +134,9 @@ class CodedStyle(AnyStyle):
 
     def read_style(self, name: str | os.PathLike) -> np.ndarray:
         return sized(str(name), self.style_size)
+
+    def parts(self, run: Run, **_: Any) -> list[Part]:
+        return code_parts(run)
 
 
 def _digest(network: keras.Model) -> str:

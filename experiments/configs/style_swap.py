@@ -6,8 +6,12 @@ python -m experiments.run --model=style_swap --mode=stylize --content=DIR --styl
 Without training, by optimisation of the picture: `style_swap_optimise`.
 """
 
+from typing import Any
+
 from experiments.data.config import DataConfig
-from experiments.model import Model
+from experiments.export.parts import Part
+from experiments.model import Model, Run
+from experiments.tasks.picture_parts import swap_parts
 from experiments.tasks.stylization import AnyStyle
 from experiments.tasks.vgg import features_weights
 from experiments.training.config import RunConfig
@@ -78,11 +82,18 @@ def build(config: RunConfig, epoch: int, budget: int) -> StyleSwap:
     )
 
 
+class SwappedStyle(AnyStyle):
+    """A network that takes any style, by patches of its features."""
+
+    def parts(self, run: Run, **_: Any) -> list[Part]:
+        return swap_parts(run)
+
+
 MODEL = Model(
     name="style_swap",
     summary="any style, patch by patch",
     paper="Chen & Schmidt 2016, https://arxiv.org/abs/1612.04337",
-    task=AnyStyle(),
+    task=SwappedStyle(),
     presets=PRESETS,
     build=build,
 )

@@ -18,8 +18,10 @@ from experiments.data import pictures
 from experiments.data.pipeline import test_images
 from experiments.data.styles import EMBEDDED, digest_pixels, read, stem
 from experiments.data.tiles import tiled
+from experiments.export.parts import Part
 from experiments.metrics.subject import Subject
 from experiments.model import Run
+from experiments.tasks.picture_parts import learned_parts
 from experiments.tasks.stylization import Stylised, Stylization, mean_losses, style_sheet
 from experiments.tasks.vgg import features_weights
 from experiments.training.config import RunConfig
@@ -59,6 +61,9 @@ class LearnedStyles(Stylization):
     def make_stylizer(self, run: Run) -> Stylizer:
         algorithm = run.algorithm
         return algorithm.make_stylizer(partial(tiled, channels=algorithm.width))
+
+    def parts(self, run: Run, **_: Any) -> list[Part]:
+        return learned_parts(run, self.learned_styles(run.config))
 
     def evaluate(self, run: Run, dataset: Any) -> dict[str, float]:
         """Returns mean losses, without their weights, of test contents in the trained styles."""

@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.pipeline import test_images
+from experiments.export.parts import Part
 from experiments.metrics import protocols
 from experiments.metrics.classes import (
     INTRA,
@@ -30,7 +31,9 @@ from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
 from experiments.tasks.animation import interpolate_mode, video_mode
 from experiments.tasks.editing import edit_mode
+from experiments.tasks.exporting import exporting
 from experiments.tasks.figures import mix_mode, noise_mode, truncation_mode
+from experiments.tasks.generator_parts import generator_parts
 from experiments.tasks.projection import project_mode
 from experiments.tasks.seeds import (
     TRUNCATION,
@@ -119,6 +122,7 @@ class Generation(Task):
                 takes=(*COMMON, "w", *EDITING, *TRUNCATION),
                 needs=("output",),
             ),
+            "export": exporting(*TRUNCATION),
         }
 
     def complete(
@@ -182,6 +186,12 @@ class Generation(Task):
         chosen = given_seeds(seeds)
         check_pictures(run, len(chosen), "seeds")
         return sampler(run).pictures(chosen, **controls)
+
+    def parts(
+        self, run: Run, truncation: float | None = None, cutoff: int | None = None, **_: Any
+    ) -> list[Part]:
+        self.check_ready(run)
+        return generator_parts(run, truncation, cutoff)
 
 
 class LabelledGeneration(Generation):

@@ -44,6 +44,7 @@ class Texture(Task):
         "vgg_weights": "algorithm.weights",
     }
     writes = True
+    lacks = {"export": "it trains no network, but makes one picture. Take johnson or ghiasi"}
     better = {"objective/": -1}
     benchmark = {"algorithm.optimizer": "adam"}  # an iteration of L-BFGS is one step or several
 

@@ -20,6 +20,7 @@ from experiments.metrics.features import progress
 from experiments.metrics.picture_scores import STYLING, styling_score
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Task
+from experiments.tasks.exporting import exporting
 from experiments.tasks.stylize_files import CONTROLS, stylize_mode
 from experiments.tasks.trained_ranges import trained_ranges
 from experiments.tasks.video import stylize_video, video_mode
@@ -55,6 +56,7 @@ class Stylization(Task):
                 takes=(*STYLIZING, *self.style_flags, "fps", "sound", "steady", "flow"),
                 needs=("content", "output"),
             ),
+            "export": exporting(),
         }
 
     def stylize(self, run: Run, content: Any, styles: Any = None, **controls: Any) -> np.ndarray:

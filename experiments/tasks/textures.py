@@ -13,14 +13,17 @@ from core.paths import user_path
 from experiments.data import files, pictures
 from experiments.data.styles import stem
 from experiments.data.tiles import max_pixels
+from experiments.export.parts import Part
 from experiments.metrics.sampling import check_seeds, given_seeds
 from experiments.model import Mode, Run, Say, Task
+from experiments.tasks.exporting import exporting
 from experiments.tasks.feed_forward import (
     attach_loss,
     read_styles,
     styles_fingerprint,
     styles_label,
 )
+from experiments.tasks.picture_parts import texture_parts
 from experiments.tasks.seeds import counted_seeds, parse_seeds
 from experiments.tasks.stylization import mean_losses
 from experiments.training.config import RunConfig
@@ -43,7 +46,8 @@ class TextureNetwork(Task):
                 sample_mode,
                 takes=("output", "seeds", "count", "size", "checkpoint"),
                 needs=("output",),
-            )
+            ),
+            "export": exporting(),
         }
 
     def run_name(self, config: RunConfig, preset: RunConfig) -> str:
@@ -79,6 +83,9 @@ class TextureNetwork(Task):
 
     def sample(self, run: Run, seeds: int | Sequence[int] = 16, **controls: Any) -> np.ndarray:
         return sample(run, seeds, **controls)
+
+    def parts(self, run: Run, **_: Any) -> list[Part]:
+        return texture_parts(run)
 
 
 def sample(run: Run, seeds: int | Sequence[int] = 16, *, size: int | None = None) -> np.ndarray:

@@ -16,11 +16,14 @@ from core.tensors import to_numpy
 from experiments.data import files, given_pictures, pictures
 from experiments.data.pipeline import test_images
 from experiments.data.tiles import Network, tiled
+from experiments.export.parts import Part
 from experiments.metrics import protocols
 from experiments.metrics.pairs import absolute_error, psnr, ssim
 from experiments.metrics.picture_scores import LPIPS, PAIRS, better, pair_score
 from experiments.metrics.subject import Subject
 from experiments.model import Mode, Run, Say, Task
+from experiments.tasks.exporting import exporting
+from experiments.tasks.picture_parts import translator_parts
 from experiments.tasks.side_by_side import side_by_side
 from experiments.tasks.trained_ranges import trained_ranges
 from experiments.training.config import RunConfig
@@ -48,7 +51,8 @@ class Translation(Task):
                 translate_mode,
                 takes=("input", "output", "direction", "checkpoint"),
                 needs=("input", "output"),
-            )
+            ),
+            "export": exporting("direction"),
         }
 
     def check_ready(self, run: Run) -> None:
@@ -120,6 +124,12 @@ class Translation(Task):
         ranges, channels = trained_ranges(run, direction[0]), run.algorithm.channels
         picture = given_pictures.picture(picture, "picture", channels, lambda: ranges)
         return at_own_size(run, translator, picture)
+
+    def parts(self, run: Run, direction: str | None = None, **_: Any) -> list[Part]:
+        chosen = (direction,) if direction else run.algorithm.directions
+        for each in chosen:
+            usable_translator(run, each)
+        return translator_parts(run, chosen)
 
 
 def translator_options(config: RunConfig, epoch: int, budget: int) -> dict[str, Any]:

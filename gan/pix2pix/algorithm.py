@@ -9,6 +9,7 @@ junyanz/pytorch-CycleGAN-and-pix2pix @ 9f8f61e, models/pix2pix_model.py, and tes
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -17,7 +18,7 @@ from core import engine
 from core.batch_norm import run_unchanged
 from core.phases import Stage
 from core.picture_size import Size
-from core.tensors import Batch, PhaseResult
+from core.tensors import Batch, PhaseResult, Shape, Tensor
 from gan.cyclegan.networks import discriminator
 from gan.decaying_adam import decaying_phase
 from gan.losses import discriminator_loss, generator_loss
@@ -98,6 +99,23 @@ class Pix2Pix(Translator):
             return published_translator(network, self.seed)
         return network
 
+    def exported(self, direction: str) -> Callable:
+        network = self.networks[self.translator_name(direction)]
+        return AsInTraining(network, self.seed) if self.single else network
+
+    @property
+    def single(self) -> bool:
+        return self.config.test_mode == "published"
+
+    @property
+    def draws(self) -> str:
+        if not (self.single and _dropouts(self.networks["G"])):
+            return ""
+        return (
+            "its dropout stays on, as published, and draws random numbers. Give --set "
+            "algorithm.test_mode=eval, which turns it off, or"
+        )
+
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """The discriminator's loss, halved, which slows it against the generator.
 
@@ -130,6 +148,46 @@ class Pix2Pix(Translator):
         return self.networks["D"](ops.concatenate([source, result], axis=-1), training=True)
 
 
+def _dropouts(network):
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+
+
+@keras.saving.register_keras_serializable("pix2pix")
+class AsInTraining(keras.layers.Layer):
+    """A generator that runs as in training, and changes nothing of it.
+
+    Args:
+        network: a generator with batch norm, and perhaps dropout.
+        seed: what dropout depends on; it is the same for every picture of a size.
+    """
+
+    def __init__(self, network: keras.Model, seed: int, **kwargs):
+        super().__init__(**kwargs)
+        self.network, self.seed = network, seed
+        self.built = True
+
+    def call(self, image: Tensor) -> Tensor:
+        """The translation of one picture, `[1, H, W, C]` in [-1, 1]."""
+        dropouts = enumerate(_dropouts(self.network))
+        seeds = {id(layer.seed_generator.state): (self.seed, i) for i, layer in dropouts}
+        return run_unchanged(self.network, image, seeds)
+
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        """The shape of the picture that the generator makes."""
+        return self.network.compute_output_shape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        network = keras.saving.serialize_keras_object(self.network)
+        return super().get_config() | {"network": network, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AsInTraining":
+        """The layer of a configuration."""
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**config | {"network": network})
+
+
 def published_translator(network: keras.Model, seed: int) -> Callable:
     """A translator that runs a generator as in training, and changes nothing of it.
 
@@ -142,12 +200,8 @@ def published_translator(network: keras.Model, seed: int) -> Callable:
     Returns:
         A function of `[N, H, W, C]` and `training`, which it takes as a network does and ignores.
     """
-    dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
-    seeds = {id(layer.seed_generator.state): (seed, i) for i, layer in enumerate(dropouts)}
-
-    alone = engine.compile_by_shape(
-        lambda image: run_unchanged(network, image, seeds), network.variables
-    )
+    layer = AsInTraining(network, seed)
+    alone = engine.compile_by_shape(layer.call, network.variables)
 
     def translate(images, training=False):
         return ops.concatenate([alone(images[i : i + 1]) for i in range(len(images))])

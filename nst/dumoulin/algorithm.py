@@ -28,6 +28,8 @@ class Dumoulin(PerceptualTraining):
             new styles were added to; None without such a network.
     """
 
+    conditional = True
+
     def __init__(
         self,
         config: DumoulinConfig,

@@ -50,6 +50,7 @@ class Ulyanov(PerceptualTraining):
         )
         self.size_multiple = 2 ** (config.scales - 1)
         self.width = config.scales * config.channels
+        self.noise_channels = config.scales * config.noise
         self.smallest_size = 2 * self.size_multiple  # instance norm needs two pixels or more
         super().__init__(config, network, perceptual_loss, **kwargs)
         self.random = keras.random.SeedGenerator(seed)
@@ -71,7 +72,7 @@ class Ulyanov(PerceptualTraining):
             height, width: their size, pixels.
             seed: a number, or a generator whose state advances with every call.
         """
-        shape = (count, height, width, self.config.scales * self.config.noise)
+        shape = (count, height, width, self.noise_channels)
         return keras.random.uniform(shape, seed=seed)
 
     def stylise(
@@ -121,6 +122,6 @@ class UlyanovTexture(Ulyanov):
         """
         multiple = self.size_multiple
         padded = [max(self.smallest_size, -(-n // multiple) * multiple) for n in (height, width)]
-        shape = (1, *padded, self.config.scales * self.config.noise)
+        shape = (1, *padded, self.noise_channels)
         noise = np.random.RandomState(seed).uniform(size=shape).astype(np.float32)
         return ops.convert_to_numpy(self.picture(noise))[0, :height, :width]
