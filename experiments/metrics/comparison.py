@@ -155,7 +155,7 @@ def save(path: Path, metrics: Wanted, opened: Opened, folder: Folder, cache: Pat
         raise InputError(f"--save_statistics: {opened.named['real']} is such a file already.")
     network = extractor(protocol.network, folder)
     moments = reals.moments(real, network, protocol.real, cache)
-    exchange.write(path, moments, network.name)
+    exchange.write(path, moments, network.name, opened.sides)
     kept = replace(real, given=moments, count=moments.count, key=network.name)
     return opened._replace(real=kept)
 

@@ -1,8 +1,9 @@
 """Means and covariances of features as files that other programs read and write, too.
 
 Such a file is an `.npz` with `mu` `[D]` and `sigma` `[D, D]`, as pytorch-fid keeps them. Ours have
-`count`, the number of pictures, and `network`, the name of an
-`experiments.metrics.features.Extractor`, as well, which other programs pass over.
+`count`, the number of pictures, `network`, the name of an
+`experiments.metrics.features.Extractor`, and `size`, height and width of the pictures, as well,
+which other programs pass over.
 
 Source: mseitzer/pytorch-fid, src/pytorch_fid/fid_score.py (covariances divided by N - 1).
 """
@@ -32,11 +33,13 @@ class Statistics(NamedTuple):
         moments: mean and covariance; their `count` is 2 where it is not known.
         pictures: how many they are of; `UNKNOWN` where the file does not say.
         network: the name of the network; empty where the file does not say.
+        sides: height and width of the pictures; None where the file does not say.
     """
 
     moments: Moments
     pictures: int
     network: str
+    sides: tuple[int, int] | None = None
 
 
 def read(path: str | Path, shown_as: str) -> Statistics:
@@ -78,20 +81,23 @@ def _read(path):
                 "not [D] and [D, D] of floats"
             )
         mu, covariance = mean.read().astype(np.float64), sigma.read().astype(np.float64)
-        count, network = _extra(stored)
+        count, network, sides = _extra(stored)
     _check_covariance(mu, covariance)
     known = count if count != UNKNOWN else 2
-    return Statistics(Moments(known, mu, covariance * (known - 1)), count, network)
+    return Statistics(Moments(known, mu, covariance * (known - 1)), count, network, sides)
 
 
 def _extra(stored):
-    """Returns the count and the network, as far as the file says them."""
-    count, network = UNKNOWN, ""
+    """Returns the count, the network and the size, as far as the file says them."""
+    count, network, sides = UNKNOWN, "", None
     if "count" in stored and (stored["count"].shape, stored["count"].dtype.kind) == ((), "i"):
         count = max(int(stored["count"].read()), 2)
     if "network" in stored and (stored["network"].shape, stored["network"].dtype.kind) == ((), "U"):
         network = str(stored["network"].read())
-    return count, network
+    if "size" in stored and (stored["size"].shape, stored["size"].dtype.kind) == ((2,), "i"):
+        height, width = map(int, stored["size"].read())
+        sides = (height, width) if min(height, width) >= 1 and max(height, width) < 2**16 else None
+    return count, network, sides
 
 
 def _check_covariance(mu, sigma):
@@ -121,13 +127,14 @@ def place(path: str | Path) -> Path:
     return file
 
 
-def write(path: Path, moments: Moments, network: str) -> None:
+def write(path: Path, moments: Moments, network: str, sides: tuple[int, int]) -> None:
     """Writes a file of statistics, whole or not at all.
 
     Args:
         path: where to; a file that is there is replaced.
         moments: of two pictures or more.
         network: the name of the network.
+        sides: height and width of the pictures.
 
     Raises:
         InputError: it cannot be written.
@@ -137,6 +144,7 @@ def write(path: Path, moments: Moments, network: str) -> None:
         "sigma": np.asarray(moments.covariance, np.float64),
         "count": np.int64(moments.count),
         "network": np.array(network),
+        "size": np.array(sides, np.int64),
     }
     try:
         write_whole(path, lambda file: np.savez(file, **numbers))  # type: ignore[arg-type]

@@ -185,8 +185,9 @@ def open_sets(real: Named | None, generated: Named | None, side: int, say: Say) 
     Args:
         real: the real pictures, or None.
         generated: the generated pictures, or None.
-        side: the height and width of all pictures; 0 for the usual size of the generated ones,
-            else of the real ones, else `USUAL`.
+        side: the height and width of all pictures; 0 for the size of the pictures that a file of
+            statistics is of, else the usual size of the generated ones, else of the real ones,
+            else `USUAL`.
         say: called with lines about sizes, and what is left out.
 
     Raises:
@@ -200,7 +201,9 @@ def open_sets(real: Named | None, generated: Named | None, side: int, say: Say) 
     for title, counter in seen.items():
         if not counter:
             found[title].load(0)  # says that none can be read
-    sides = (side, side) if side else _agreed(seen)
+    held = {n: exchange.read(n.given, str(n)) for n in (real, generated) if n and n.is_statistics}
+    known = next((s.sides for s in held.values() if s.sides), None)
+    sides = (side, side) if side else known or _agreed(seen)
     drawn = min(max(*sides, 32), 256)  # what all drawn sets can be
     for title, n in named.items():
         if n.is_drawn:
@@ -209,7 +212,7 @@ def open_sets(real: Named | None, generated: Named | None, side: int, say: Say) 
     _say_sizes(seen, sides, bool(side), say)
     if min(sides) < LEAST:
         raise InputError(f"pictures of {_size(sides)} pixels are too small. Give --size={LEAST}.")
-    first, second = (_opened(n, found, sides) if n else None for n in (real, generated))
+    first, second = (_opened(n, found, held, sides) if n else None for n in (real, generated))
     return Opened(first, second, sides, {n.title: n for n in (real, generated) if n})
 
 
@@ -218,10 +221,10 @@ def _agreed(seen):
     return known[0] if known else ((USUAL, USUAL) if seen else (DRAWN, DRAWN))
 
 
-def _opened(named, found, sides):
-    if named.is_statistics:
-        held = exchange.read(named.given, str(named))
-        return Reals(lambda: (), held.pictures, held.network, given=held.moments)
+def _opened(named, found, held, sides):
+    if named in held:
+        file = held[named]
+        return Reals(lambda: (), file.pictures, file.network, given=file.moments)
     size = sides[0] if sides[0] == sides[1] else sides
     config = DataConfig(size=size, load_size=size, fit="crop")
     return of_source(found[named.title], config, "pictures")

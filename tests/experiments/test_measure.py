@@ -220,6 +220,13 @@ def test_statistics_take_the_place_of_pictures(command, looked, place):
     assert got["fid"] == pytest.approx(plain["fid"], rel=1e-6)
 
 
+def test_pictures_get_the_size_that_the_statistics_are_of(command, looked, place):
+    command("--real=a", "--metrics=fid", "--save_statistics=s.npz", "--size=24")
+    looked.clear()
+    found(command, "--real=s.npz", "--generated=b", "--metrics=fid")
+    assert set(looked) == {(24, 24, 3)}
+
+
 def test_two_files_need_no_network(command, place, monkeypatch):
     monkeypatch.setitem(features.EXTRACTORS, "inception", None)
     monkeypatch.setitem(comparison.WIDTHS, "inception", 8)  # 2048 take seconds
@@ -237,7 +244,7 @@ def test_statistics_that_do_not_fit_are_refused(command, looked, place):
     np.savez("shape.npz", mu=np.zeros(6), sigma=np.eye(5))
     np.savez("tilted.npz", mu=np.zeros(6), sigma=square + np.tri(6))
     np.savez("objects.npz", mu=np.array([{}]), sigma=square)
-    exchange.write(place / "hed.npz", Moments(9, np.zeros(6), square), "toy-hed")
+    exchange.write(place / "hed.npz", Moments(9, np.zeros(6), square), "toy-hed", (16, 16))
     (place / "torn.npz").write_bytes((place / "hed.npz").read_bytes()[:90])
     for name, words in {
         "width": "are statistics of 5 numbers a picture, fid takes the 6 of inception",
@@ -263,7 +270,7 @@ def test_metrics_that_need_more_than_statistics_say_why(command, looked, place, 
 
 def test_statistics_of_another_number_of_pictures(command, looked, place, monkeypatch):
     monkeypatch.setitem(named.SETS, "fid5k", named.SETS["fid5k"]._replace(generated=12, real=10))
-    exchange.write(place / "s.npz", Moments(12, np.zeros(6), np.eye(6)), "toy-inception")
+    exchange.write(place / "s.npz", Moments(12, np.zeros(6), np.eye(6)), "toy-inception", (16, 16))
     line = refused(command, "--real=s.npz", "--generated=b", "--metrics=fid5k")
     assert "are statistics of 12 pictures, fid5k takes 10. Take fid, which takes all." in line
 
