@@ -22,8 +22,8 @@ from experiments.cli import FLAGS, say, start
 flags.DEFINE_integer("channels", 128, "Channels of the convolution.")
 flags.DEFINE_integer("group", 16, "Channels of a group.")
 flags.DEFINE_integer("side", 16, "Height and width of the features in pixels.")
-flags.DEFINE_integer("pictures", 16, "Pictures at once.")
-flags.DEFINE_integer("rounds", 5, "Turns of each form.")
+flags.DEFINE_integer("grouped_pictures", 16, "Pictures at once.")
+flags.DEFINE_integer("grouped_rounds", 5, "Turns of each form.")
 
 
 def patches_product(x: Any, kernel: Any, groups: int) -> Any:
@@ -109,10 +109,10 @@ def main() -> int:
     """Prints a line for each form; returns 0."""
     if FLAGS.group < 1 or FLAGS.channels % FLAGS.group or FLAGS.channels < 1:
         raise InputError(f"--group={FLAGS.group}: expected a divisor of {FLAGS.channels} channels.")
-    for name in ("side", "pictures", "rounds"):
+    for name in ("side", "grouped_pictures", "grouped_rounds"):
         if FLAGS[name].value < 1:
             raise InputError(f"--{name}={FLAGS[name].value}: expected a number from 1 up.")
-    found = timed(FLAGS.channels, FLAGS.group, FLAGS.side, FLAGS.pictures, FLAGS.rounds)
+    found = timed(FLAGS.channels, FLAGS.group, FLAGS.side, FLAGS.grouped_pictures, FLAGS.grouped_rounds)
     for name, value in found.items():
         say(f"{name:8} {value:8.1f} ms, {value / found['blocks']:.1f} times blocks")
     return 0

@@ -35,7 +35,7 @@ def test_milliseconds_of_each_form():
     ("flag", "message"),
     [
         ("--group=3", "--group=3: expected a divisor of 128 channels."),
-        ("--rounds=0", "--rounds=0: expected a number from 1 up."),
+        ("--grouped_rounds=0", "--grouped_rounds=0: expected a number from 1 up."),
     ],
 )
 def test_bad_input(flag, message):
