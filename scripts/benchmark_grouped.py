@@ -112,7 +112,9 @@ def main() -> int:
     for name in ("side", "grouped_pictures", "grouped_rounds"):
         if FLAGS[name].value < 1:
             raise InputError(f"--{name}={FLAGS[name].value}: expected a number from 1 up.")
-    found = timed(FLAGS.channels, FLAGS.group, FLAGS.side, FLAGS.grouped_pictures, FLAGS.grouped_rounds)
+    found = timed(
+        FLAGS.channels, FLAGS.group, FLAGS.side, FLAGS.grouped_pictures, FLAGS.grouped_rounds
+    )
     for name, value in found.items():
         say(f"{name:8} {value:8.1f} ms, {value / found['blocks']:.1f} times blocks")
     return 0
