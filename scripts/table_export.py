@@ -69,7 +69,9 @@ def _rows(run_dir: str) -> Iterator[dict[str, Any]]:
     """The rows of a run."""
     from experiments import api
 
-    model = json.loads((Path(run_dir) / "config.json").read_text())["config"]["model"]
+    model = json.loads((Path(run_dir) / "config.json").read_text(encoding="utf-8"))["config"][
+        "model"
+    ]
     run = api.load(run_dir, {"precision": "float32"} | CHANGES.get(model, {}), say)
     parts = run.task.parts(run)
     size = FIXED if any(part.fixed for part in parts) else None
@@ -156,7 +158,7 @@ def _theirs(name: str, path: Path, inputs: Sequence[dict]) -> list[dict[str, Any
             times = FLAGS.timed if i == 0 else 0
             jobs.append({"format": name, "file": str(path.resolve()), "inputs": source,
                          "outputs": target, "times": times})  # fmt: skip
-        (place / "jobs.json").write_text(json.dumps(jobs))
+        (place / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
         program = ["node", "--no-warnings"] if json_ else [sys.executable]
         script = Path(__file__).with_name("run_exported" + (".mjs" if json_ else ".py"))
         where = FLAGS.node_modules if json_ else folder
@@ -186,14 +188,14 @@ def _put(path, arrays, json_):
         name: {"shape": x.shape, "dtype": str(x.dtype), "values": x.ravel().tolist()}
         for name, x in arrays.items()
     }
-    Path(path).write_text(json.dumps(rows))
+    Path(path).write_text(json.dumps(rows), encoding="utf-8")
 
 
 def _got(path, json_):
     if not json_:
         with np.load(path) as stored:
             return {name: stored[name] for name in stored.files}
-    read = json.loads(Path(path).read_text())
+    read = json.loads(Path(path).read_text(encoding="utf-8"))
     if "result" not in read:
         return read
     made = np.reshape(np.asarray(read["result"]["values"], np.float32), read["result"]["shape"])

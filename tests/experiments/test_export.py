@@ -119,7 +119,7 @@ def test_a_file_translates_as_the_run_does(run, tmp_path, form):
             continue
         expected = run.translate(given, "AtoB")
         assert np.abs(pictures.from_unit(np.asarray(made)[0]).astype(int) - expected).max() <= 1
-    text = (tmp_path / "made" / "README.md").read_text()
+    text = (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
     assert "`picture`" in text and "from 0 (black) to 1 (white)" in text
 
 
@@ -139,7 +139,7 @@ def test_an_example_can_be_followed(run, tmp_path, monkeypatch, uint8):
     write_parts(
         run.task.parts(run), str(tmp_path), find_format("keras"), options, title="A", say=quiet
     )
-    text = (tmp_path / "example.py").read_text()
+    text = (tmp_path / "example.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 12
     made = followed(text, tmp_path, monkeypatch, picture=given)
     assert np.abs(made.astype(int) - run.translate(given, "AtoB")).max() <= 1

@@ -201,8 +201,12 @@ def test_one_position_for_all_crops():
     real = cut._patches
     cut._patches = lambda features, at: seen.append([numpy(p) for p in at]) or real(features, at)
     generator_phase(cut)
-    assert [[len(p) for p in positions] for positions in seen] == [[1, 1, 1]] * 4
-    assert seen[0] == seen[1] and seen[2] == seen[3]  # queries and keys
+    queries, keys = seen
+    count = len(BATCH["A"])
+    for at, same in zip(queries, keys, strict=True):
+        np.testing.assert_array_equal(at, same)
+        assert at.shape == (2 * count, 1)  # translations, then identities
+        assert (at[:count] == at[0]).all() and (at[count:] == at[count]).all()
 
 
 def test_parts_of_the_generators_loss():
