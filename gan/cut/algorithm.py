@@ -136,21 +136,22 @@ class CUT(Translator):
 
         Returns:
             `{"fakes"}`, the translations, with the identity loss those of the targets behind them,
-            and `{"keys", "flipped"}`: the features of the same pictures in the layers compared, as
-            constants, and whether what was translated was mirrored. What is mirrored has other
-            features, so those of the pictures then need a pass of their own.
+            and `{"keys"}`, the features of the same pictures in the layers compared, as constants.
+            With flip equivariance also `{"flipped"}`, whether what was translated was mirrored.
+            What is mirrored has other features, so those of the pictures then need a pass of
+            their own.
         """
         pictures, others = self._domains(batch)
         if self.config.nce_idt:
             pictures = ops.concatenate([pictures, others])
+        rest: dict[str, Any] = {}
         if self.config.flip_equivariance:  # one coin a step
-            flipped = self.toss()
+            rest["flipped"] = self.toss()
             keys = self._features(pictures)
-            fakes = self.networks["G"](_mirrored(pictures, flipped), training=True)
+            fakes = self.networks["G"](mirrored(pictures, rest["flipped"]), training=True)
         else:
-            flipped = ops.zeros((), "bool")
             *keys, fakes = self.generator.both(pictures, training=True)
-        return {"fakes": fakes}, {"keys": [*map(ops.stop_gradient, keys)], "flipped": flipped}
+        return {"fakes": fakes}, rest | {"keys": [*map(ops.stop_gradient, keys)]}
 
     def discriminator_phase(self, batch: Batch) -> PhaseResult:
         """The discriminator's loss, halved, which slows it against the generator.
@@ -169,7 +170,7 @@ class CUT(Translator):
         logs = {"loss/G_GAN": config.lambda_gan * generator_loss(config.gan_mode, judged)}
         queries = self._features(fakes)
         if config.flip_equivariance:
-            queries = [_mirrored(x, batch["flipped"]) for x in queries]
+            queries = [mirrored(x, batch["flipped"]) for x in queries]
         names = ("loss/NCE", "loss/NCE_Y") if config.nce_idt else ("loss/NCE",)
         terms = self._compare(queries, batch["keys"], len(names))
         logs |= {name: config.lambda_nce * term for name, term in zip(names, terms, strict=True)}
@@ -235,6 +236,11 @@ def _listed(outputs):
     return outputs if isinstance(outputs, (list, tuple)) else [outputs]
 
 
-def _mirrored(pictures, flipped):
-    """The pictures or features, left and right exchanged where `flipped` is true."""
+def mirrored(pictures: Tensor, flipped: Tensor) -> Tensor:
+    """The pictures or features `[N, H, W, C]`, left and right exchanged where `flipped` is true.
+
+    Args:
+        pictures: all are exchanged, or none.
+        flipped: a bool.
+    """
     return ops.where(flipped, ops.flip(pictures, axis=2), pictures)

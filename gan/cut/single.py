@@ -17,9 +17,8 @@ from core import sizes
 from core.phases import Stage
 from core.picture_size import Size
 from core.tensors import Batch, Tensor
-from gan.cut.algorithm import CUT
+from gan.cut.algorithm import CUT, mirrored
 from gan.cut.config import CUTConfig
-from gan.cut.nce import patch_nce
 from gan.cut.networks import Generator
 from gan.cut.single_networks import generator_width, single_discriminator, single_generator
 from gan.losses import discriminator_loss
@@ -93,11 +92,10 @@ class SinCUT(CUT):
             return {}
         _, target = self._domains(batch)
         if self.config.flip_equivariance:
-            target = ops.where(batch["flipped"], ops.flip(target, axis=2), target)
+            target = mirrored(target, batch["flipped"])
         distance = ops.mean(ops.abs(batch["fakes"][-target.shape[0] :] - target))
         return {"loss/identity": self.config.lambda_identity * distance}
 
     def _contrast(self, queries: Tensor, keys: Tensor) -> Tensor:
         """PatchNCE among the patches of all crops (`nce_includes_all_negatives_from_minibatch`)."""
-        queries, keys = (ops.reshape(x, (1, -1, x.shape[-1])) for x in (queries, keys))
-        return patch_nce(queries, keys, self.config.nce_T)
+        return super()._contrast(*(ops.reshape(x, (1, -1, x.shape[-1])) for x in (queries, keys)))

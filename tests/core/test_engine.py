@@ -189,7 +189,6 @@ def test_gradient_of_r1_of_a_nonlinear_network(compiled):
 @COMPILED
 def test_penalty_beside_a_loss_through_a_convolution(compiled):
     """Logistic loss and R1 in one loss, as StyleGAN's first discriminator step has it."""
-    keras.utils.set_random_seed(0)
     layers = keras.layers
     d = keras.Sequential(
         [keras.Input((4, 4, 1)), layers.Conv2D(2, 3, activation="tanh"), layers.Flatten(),

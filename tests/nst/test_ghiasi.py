@@ -142,7 +142,6 @@ def moved(trained, steps=1):
 @pytest.mark.thorough
 def test_an_encoder_learns_the_codes_of_a_teacher():
     """Only the encoder moves, and it comes nearer."""
-    keras.utils.set_random_seed(0)
     teacher, pupil = algorithm(loss=False), algorithm(loss=False, teacher="runs/teacher")
     pupil.learn_from(teacher)
     for own, theirs in zip(
