@@ -85,6 +85,7 @@ class Row(NamedTuple):
         published: the figures of the paper.
         words: what `{name}` stands for in the names of its scores.
         scaled: further changes, by scale.
+        model: the model that it trains, where that is not the table's.
     """
 
     title: str
@@ -93,6 +94,7 @@ class Row(NamedTuple):
     published: tuple[str, ...]
     words: dict[str, str] = {}  # noqa: RUF012 not changed
     scaled: dict[str, dict[str, Any]] = {}  # noqa: RUF012 not changed
+    model: str = ""
 
 
 class Table(NamedTuple):
@@ -100,7 +102,7 @@ class Table(NamedTuple):
 
     Attributes:
         name: the name of its files.
-        model: the model that all rows train.
+        model: the model that the rows train, unless they name another.
         head: the title of the first column.
         rows: the rows of the table.
         scales: how it is run, by name of the scale.
@@ -127,6 +129,10 @@ class Table(NamedTuple):
                 by_cell.setdefault(row.cell, []).append(row)
         return by_cell
 
+    def model_of(self, cell: str) -> str:
+        """Returns the name of the model that a cell trains."""
+        return self.cells()[cell][0].model or self.model
+
 
 def main(table: Table) -> None:
     """Runs the command of a table, with the flags of the command line."""
@@ -137,6 +143,8 @@ def run(table: Table) -> int:
     """Launches the runs if asked to, and prints the table; returns the exit status."""
     folder = user_path(FLAGS.run_dir or f"runs/tables/{table.name}")
     check_flags()
+    if FLAGS.scale not in (None, *table.scales):
+        raise InputError(f"--scale={FLAGS.scale}: this table has {' and '.join(table.scales)}.")
     manifest = Manifest(folder, table, FLAGS.scale, given(), begin=FLAGS.launch)
     if FLAGS.launch:
         launch(table, manifest)
@@ -189,7 +197,7 @@ def configuration(table: Table, cell: str, scale: str, seed: int, own: dict[str,
     changes = chosen.changes | rows[0].changes | rows[0].scaled.get(scale, {}) | own
     changes |= {"seed": seed, "metrics": metrics(table, cell, scale)}
     changes |= {"metrics_weights": FLAGS.metric_networks} if FLAGS.metric_networks else {}
-    return api.make_config(table.model, chosen.preset, changes)
+    return api.make_config(table.model_of(cell), chosen.preset, changes)
 
 
 def metrics(table: Table, cell: str, scale: str) -> list[str]:
@@ -281,7 +289,7 @@ def check_run(table: Table, manifest: Manifest, cell: str, run_dir: Path) -> Non
 
     where = f"{manifest.path}, cell {cell}"
     try:
-        stored = stored_config(run_dir, configs.find(table.model).presets)
+        stored = stored_config(run_dir, configs.find(table.model_of(cell)).presets)
         expected = configuration(table, cell, manifest.scale, stored.seed, manifest.own)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error

@@ -89,6 +89,13 @@ def test_mean_spread_n_runs_and_what_is_missing(run, tmp_path, capfd):
     assert "GAN alone & -- & -- & 0 & 0.5 & --" in (tmp_path / "toy.tex").read_text()
 
 
+def test_a_scale_that_a_table_lacks_is_refused(run, tmp_path, capfd):
+    table = TABLE._replace(scales={"small": TABLE.scales["small"]})
+    assert run(table, scale="paper", launch=True) != 0
+    assert capfd.readouterr().err.count("--scale=paper: this table has small.") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_single_run_has_no_spread(run, tmp_path, capfd):
     fabricate(tmp_path, "gan", 5, [scores(1.25)])
     assert run() == 0
