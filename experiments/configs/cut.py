@@ -28,16 +28,18 @@ from gan.cut.single import EPOCH, SinCUT
 from gan.stylegan2.blocks import sizes
 
 # `paper`, `fastcut`: as printed and as the official code runs them. `quick`: the pictures, sizes
-# and widths of CycleGAN's `quick`; its layers are those at the same places of a smaller generator.
+# and networks of CycleGAN's `quick`; its layers are those at the same places of a smaller generator.
+# At 64 pixels blurs left echoes of every edge (PSNR 18.9 in place of 20.1 dB).
 _ALGORITHM = {
     #                     paper             fastcut           quick            smoke
     "ngf":               (64,               64,               20,              4),
     "n_blocks":          (9,                9,                3,               1),
     "n_downsampling":    (2,                2,                1,               2),
+    "antialias":         (True,             True,             False,           True),
     "ndf":               (64,               64,               24,              4),
     "n_layers":          (3,                3,                2,               2),
     "lambda_nce":        (1.0,              10.0,             1.0,             1.0),
-    "nce_layers":        ((0, 4, 8, 12, 16), (0, 4, 8, 12, 16), (0, 4, 8, 9), (0, 4, 8, 12)),
+    "nce_layers":        ((0, 4, 8, 12, 16), (0, 4, 8, 12, 16), (0, 4, 7, 8), (0, 4, 8, 12)),
     "nce_width":         (256,              256,              64,              8),
     "num_patches":       (256,              256,              256,             16),
     "nce_idt":           (True,             False,            True,            True),

@@ -95,9 +95,11 @@ class CUT(Translator):
             n_blocks=config.n_blocks,
             n_downsampling=config.n_downsampling,
             channels=channels,
+            antialias=config.antialias,
             name="G",
         )
-        return made, discriminator(config, channels=channels, antialias=True, init=INIT, name="D")
+        options: dict[str, Any] = {"antialias": config.antialias, "init": INIT, "name": "D"}
+        return made, discriminator(config, channels=channels, **options)
 
     @property
     def size_multiple(self) -> int:
@@ -109,8 +111,8 @@ class CUT(Translator):
 
     @property
     def width(self) -> int:
-        config = self.config  # the first halving comes after its convolution
-        return config.ngf * (2 if config.n_downsampling else 1)
+        config = self.config  # a blur halves after the convolution
+        return config.ngf * (2 if config.antialias and config.n_downsampling else 1)
 
     def translator_name(self, direction: str) -> str:
         return "G"  # a run has one direction

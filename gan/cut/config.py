@@ -20,8 +20,8 @@ class CUTConfig:
 
     `nce_layers` are numbers in the authors' list of the generator's layers: 0 is the padded
     picture, 1, 2 and 3 the first convolution, its norm and ReLU; each halving adds four
-    (convolution, norm, ReLU, blur), each residual block one. So 4 and 8 are the convolutions of two
-    halvings, 12 and 16 the first and the fifth block. Those of a "stylegan2" generator are numbered
+    (convolution, norm, ReLU, blur; without `antialias` three), each residual block one. So 4 and 8
+    are the convolutions of two halvings, 12 and 16 the first and the fifth block. Those of a "stylegan2" generator are numbered
     one by one, see `gan.cut.single_networks.single_generator`.
     """
 
@@ -31,6 +31,7 @@ class CUTConfig:
     ngf: Channels = 64
     n_blocks: Layers = 9  # residual blocks
     n_downsampling: Levels = 2  # halvings before the blocks; image sizes are multiples of 2 ** this
+    antialias: bool = True  # halve and double by blurs; False: by strided convolutions, as CycleGAN
     discriminator: str = "patch"  # patch | pixel; stylegan2, which goes with that generator
     # channels of the discriminator after its first convolution; "stylegan2": 256 * ndf / crop size
     ndf: Channels = 64
@@ -91,12 +92,15 @@ class CUTConfig:
                 f"lambda_identity={self.lambda_identity}: needs the targets' translations; set "
                 "nce_idt=true, or lambda_identity=0"
             )
+        if self.single and not self.antialias:
+            raise ValueError("antialias=False: the layers of SinCUT's networks have blurs")
         if self.single and self.n_blocks % 2:
             raise ValueError(f"n_blocks={self.n_blocks}: expected an even number, half of them "
                              "before the features are doubled")  # fmt: skip
 
     def _check_layers(self) -> None:
-        layers, last = self.nce_layers, 3 + 4 * self.n_downsampling + self.n_blocks
+        halving = 4 if self.antialias else 3
+        layers, last = self.nce_layers, 3 + halving * self.n_downsampling + self.n_blocks
         if self.single:
             last = 1 + self.n_downsampling + self.n_blocks // 2
         rising = all(low < high for low, high in zip((-1, *layers), layers, strict=False))

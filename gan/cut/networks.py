@@ -15,7 +15,7 @@ from keras import layers, ops
 from core.layers import InstanceNorm, PaddedConv2D
 from core.tensors import Shape, Tensor
 from gan.antialias import BlurDown, BlurUp
-from gan.cyclegan.networks import residual_block
+from gan.cyclegan.networks import residual_block, upsample
 
 # Xavier's normal distribution of gain 0.02 (networks.py, `init_weights`)
 INIT = {
@@ -44,6 +44,7 @@ def generator(
     n_blocks: int = 9,
     n_downsampling: int = 2,
     channels: int = 3,
+    antialias: bool = True,
     name: str | None = None,
 ) -> keras.Model:
     """ResNet generator of CycleGAN without aliasing: blurs halve the features and double them.
@@ -53,13 +54,15 @@ def generator(
         n_blocks: residual blocks (9 in the paper).
         n_downsampling: how often the picture is halved before the blocks (2 in the paper).
         channels: channels of the picture, in and out.
+        antialias: False halves and doubles by strided convolutions, as CycleGAN does (the official
+            `--no_antialias --no_antialias_up`).
         name: name of the model.
 
     Returns:
         A model from `[N, H, W, channels]` to the same; H and W are multiples of
         `2 ** n_downsampling`. 11,378,179 parameters at 64 and 9.
     """
-    inputs, outputs = _generator(ngf, n_blocks, n_downsampling, channels)
+    inputs, outputs = _generator(ngf, n_blocks, n_downsampling, channels, antialias)
     return keras.Model(inputs, outputs[-1], name=name or "generator")
 
 
@@ -70,15 +73,16 @@ def tapped_generator(
     n_blocks: int = 9,
     n_downsampling: int = 2,
     channels: int = 3,
+    antialias: bool = True,
     name: str | None = None,
 ) -> Generator:
     """A `generator` of which features can be seen.
 
     Args:
         taps: numbers of layers in the authors' list, see `gan.cut.config.CUTConfig`.
-        ngf, n_blocks, n_downsampling, channels, name: see `generator`.
+        ngf, n_blocks, n_downsampling, channels, antialias, name: see `generator`.
     """
-    inputs, outputs = _generator(ngf, n_blocks, n_downsampling, channels)
+    inputs, outputs = _generator(ngf, n_blocks, n_downsampling, channels, antialias)
     features = [outputs[i] for i in taps]
     return Generator(
         keras.Model(inputs, outputs[-1], name=name or "generator"),
@@ -87,7 +91,7 @@ def tapped_generator(
     )
 
 
-def _generator(ngf, n_blocks, n_downsampling, channels):
+def _generator(ngf, n_blocks, n_downsampling, channels, antialias):
     """The input, and what each layer of the authors' list gives, in their order."""
     inputs = keras.Input((None, None, channels))
     made: list[Any] = [ReflectionPad(3)(inputs)]
@@ -96,29 +100,36 @@ def _generator(ngf, n_blocks, n_downsampling, channels):
         for layer in new:
             made.append(layer(made[-1]))
 
-    def conv(filters, side, pad):
-        add(_conv(filters, side, pad), InstanceNorm(), layers.ReLU())
+    def conv(filters, side, pad, strides=1):
+        add(_conv(filters, side, pad, strides), InstanceNorm(), layers.ReLU())
 
     conv(ngf, 7, 0)
     for i in range(n_downsampling):
-        conv(ngf * 2 ** (i + 1), 3, 1)
-        add(BlurDown())
+        conv(ngf * 2 ** (i + 1), 3, 1, 1 if antialias else 2)
+        if antialias:
+            add(BlurDown())
     for _ in range(n_blocks):
         made.append(residual_block(made[-1], init=INIT))
     for i in reversed(range(n_downsampling)):
-        add(BlurUp())
-        conv(ngf * 2**i, 3, 1)
+        if antialias:
+            add(BlurUp())
+            conv(ngf * 2**i, 3, 1)
+        else:
+            made.append(upsample(made[-1], ngf * 2**i, INIT))
     # tanh in float32: the losses are float32 means
     add(ReflectionPad(3), _conv(channels, 7, 0), layers.Activation("tanh", dtype="float32"))
     return inputs, made
 
 
-def _conv(filters, side, pad):
-    return PaddedConv2D(filters, side, pad=pad, kernel_initializer=INIT)
+def _conv(filters, side, pad, strides=1):
+    return PaddedConv2D(filters, side, pad=pad, strides=strides, kernel_initializer=INIT)
 
 
 def layer_width(layer: int, ngf: int, channels: int = 3, n_downsampling: int = 2) -> int:
-    """The channels of a layer up to the last residual block, by its number in the authors' list."""
+    """The channels of a layer up to the last residual block, by its number in the authors' list.
+
+    The network has blurs, see `generator`.
+    """
     return channels if layer == 0 else ngf * 2 ** min(layer // 4, n_downsampling)
 
 

@@ -48,7 +48,7 @@ def resnet_generator(
     for _ in range(n_blocks):
         x = residual_block(x, dropout)
     for i in reversed(range(n_downsampling)):
-        x = _upsample(x, ngf * 2**i)
+        x = upsample(x, ngf * 2**i)
     x = PaddedConv2D(channels, 7, pad=3, pad_mode="reflect")(x)
     # tanh in float32: the loss is a float32 mean over the picture
     x = layers.Activation("tanh", dtype="float32")(x)
@@ -87,10 +87,18 @@ def residual_block(x: Any, dropout: bool = False, init: Any = NORMAL_INIT) -> An
     return layers.Add()([x, InstanceNorm()(y)])
 
 
-def _upsample(x, filters):
-    """PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1): 'valid' gives 2n+1 rows
-    and columns, of which the first is cut ('same' would cut the last)."""
-    x = layers.Conv2DTranspose(filters, 3, 2, padding="valid", kernel_initializer=NORMAL_INIT)(x)
+def upsample(x: Any, filters: int, init: Any = NORMAL_INIT) -> Any:
+    """Twice the height and width: transposed convolution, IN, ReLU.
+
+    The convolution is PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1): 'valid'
+    gives 2n+1 rows and columns, of which the first is cut ('same' would cut the last).
+
+    Args:
+        x: the Keras tensor that goes in, `[N, H, W, C]`; `[N, 2H, 2W, filters]` comes out.
+        filters: the channels that come out.
+        init: the initializer of the kernel.
+    """
+    x = layers.Conv2DTranspose(filters, 3, 2, padding="valid", kernel_initializer=init)(x)
     x = layers.Cropping2D(((1, 0), (1, 0)))(x)
     return layers.ReLU()(InstanceNorm()(x))
 

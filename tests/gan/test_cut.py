@@ -252,6 +252,7 @@ def test_one_layer_can_be_compared_alone():
         ({"nce_layers": (-1, 4)}, "in rising order"),
         ({"nce_layers": (0, 21)}, "n_blocks=9 the last residual block is layer 20"),
         ({"n_blocks": 4}, "n_downsampling=2 and n_blocks=4 the last residual block is layer 15"),
+        ({"antialias": False, "n_blocks": 5}, "n_blocks=5 the last residual block is layer 14"),
         ({"decay_from": 1.5}, "decay_from=1.5: expected a number from 0 to 1"),
         ({"lambda_gan": 0.0, "lambda_nce": 0.0}, "nothing is left to train"),
     ],

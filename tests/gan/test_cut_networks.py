@@ -7,7 +7,7 @@ from keras import ops
 from gan.antialias import BlurDown, BlurUp
 from gan.cut.config import CUTConfig
 from gan.cut.networks import generator, layer_width, patch_mlps, tapped_generator
-from gan.cyclegan.networks import patch_discriminator
+from gan.cyclegan.networks import patch_discriminator, resnet_generator
 
 RNG = np.random.default_rng(0)
 
@@ -34,6 +34,21 @@ def test_layers_are_those_of_the_authors_list():
     smaller = tapped_generator(range(11), ngf=2, n_downsampling=1, n_blocks=3).encoder
     widths = [layer_width(i, 2, n_downsampling=1) for i in range(11)]
     assert [x.shape[-1] for x in smaller.outputs] == widths
+
+
+def test_without_antialiasing_it_is_cyclegans_generator():
+    sizes = {"ngf": 2, "n_blocks": 2, "n_downsampling": 2}
+    own, other = (
+        tapped_generator((4, 7, 10, 11), antialias=False, **sizes),
+        resnet_generator(**sizes),
+    )
+    other.set_weights([RNG.normal(size=w.shape) for w in other.get_weights()])
+    own.network.set_weights(other.get_weights())
+    x = np.float32(RNG.uniform(-1, 1, (1, 16, 20, 3)))
+    np.testing.assert_allclose(numpy(own.network(x)), numpy(other(x)), atol=1e-5)
+    # the convolutions of both halvings, then both blocks
+    shapes = own.encoder.compute_output_shape((1, 16, 20, 3))
+    assert [tuple(s) for s in shapes] == [(1, 8, 10, 4)] + 3 * [(1, 4, 5, 8)]
 
 
 def test_mlps_know_their_widths_before_a_batch():
