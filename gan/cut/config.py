@@ -21,8 +21,8 @@ class CUTConfig:
     `nce_layers` are numbers in the authors' list of the generator's layers: 0 is the padded
     picture, 1, 2 and 3 the first convolution, its norm and ReLU; each halving adds four
     (convolution, norm, ReLU, blur; without `antialias` three), each residual block one. So 4 and 8
-    are the convolutions of two halvings, 12 and 16 the first and the fifth block. Those of a "stylegan2" generator are numbered
-    one by one, see `gan.cut.single_networks.single_generator`.
+    are the convolutions of two halvings, 12 and 16 the first and the fifth block. Those of a
+    "stylegan2" generator are numbered one by one, see `gan.cut.single_networks.single_generator`.
     """
 
     direction: str = "AtoB"  # AtoB | BtoA: what is learned; the other direction is another run
