@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from core.errors import InputError, Interrupted, SettingError, one_line
-from experiments.flag_values import BACKENDS, check_values
+from experiments.flag_values import ALIASES, BACKENDS, check_values
 
 FLAGS = flags.FLAGS
 HELP = ("--help", "-help", "-h", "-?", "--helpshort")
@@ -232,7 +232,6 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "calibrate", None, "A folder of pictures by which --quantize=int8 finds the sizes of features."
 )
-ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names
 for _old, _new in ALIASES.items():
     flags.DEFINE_alias(_old, _new)
 

@@ -1,5 +1,7 @@
 """Refuses values of flags that no model and no mode takes, before anything slow or written."""
 
+from collections.abc import Mapping, Sequence
+
 from absl import flags
 
 from core.errors import InputError
@@ -8,6 +10,7 @@ from core.paths import user_path
 
 FLAGS = flags.FLAGS
 BACKENDS = ("tensorflow", "jax")
+ALIASES = {"weights": "vgg_weights", "metrics_weights": "metric_networks"}  # older names of flags
 DIRECTIONS = ("AtoB", "BtoA")
 FLOWS = ("tvl1", "dis")
 DISTANCES = ("lpips", "hed")
@@ -19,6 +22,22 @@ QUANTIZED = ("float16", "int8")
 READ = ("input", "content", "style", "mask", "w", "vgg_weights", "metric_networks", "dataset",
         "calibrate")  # fmt: skip
 WRITTEN = ("output", "run_dir")
+
+
+def refuse_others(takes: Sequence[str], program: str, older: Mapping[str, str] = ALIASES) -> None:
+    """Refuses flags of `experiments.cli` that a program does not take.
+
+    Args:
+        takes: names of the flags that it takes.
+        program: its name, for the message.
+        older: the flags that are other names of some.
+
+    Raises:
+        InputError: such a flag was given.
+    """
+    for flag in FLAGS.flags_by_module_dict()["experiments.cli"]:
+        if flag.present and older.get(flag.name, flag.name) not in takes:
+            raise InputError(f"--{flag.name}: not an option of {program}. Leave it out.")
 
 
 def check_values() -> None:

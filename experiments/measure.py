@@ -4,15 +4,15 @@
     python -m experiments.measure --real=stats.npz --generated=zip:made.zip --metrics=fid --json
     python -m experiments.measure --real=photos --metrics=fid --save_statistics=stats.npz
 
-A set is a folder, a zip archive, or any other name that --dataset of experiments.run takes. Where a
-metric needs mean and covariance alone (its name begins with fid or fd_hed), a set may be an .npz
-with mu and sigma, as pytorch-fid writes it.
+A set is a folder, a zip archive, or any other name that --dataset of experiments.run takes; a
+folder comes before a data set of the same name. Where a metric needs mean and covariance alone (its
+name begins with fid or fd_hed), a set may be an .npz with mu and sigma, as pytorch-fid writes it.
 
 Short names take all pictures of both sets: fid, kid, is, pr (published networks), fd_hed, kd_hed,
 pr_hed (HED's). The names of runs, such as fid5k, take as many as they say, the first ones. Real
 pictures get the size of the generated ones, as in a run; --size gives another.
 
-Features are kept in --features, so that a set is not looked at twice.
+Features are kept in --features: metrics of one network look at the same pictures once.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from core.errors import InputError
 from core.paths import user_path
 from experiments import cli
 from experiments.cli import FLAGS, say
+from experiments.flag_values import refuse_others
 
 flags.DEFINE_string("real", None, "The real pictures: a folder, a zip archive, an .npz, a name.")
 flags.DEFINE_string("generated", None, "The pictures that are compared with them, likewise.")
@@ -38,7 +39,6 @@ flags.DEFINE_string(
     "features", "runs/measure/features", "The folder that keeps features; empty: none are kept."
 )
 TAKES = ("backend", "metrics", "metric_networks", "size", "json")
-OWN = ("real", "generated", "real_part", "generated_part", "save_statistics", "features")
 BETTER = {1: "higher", -1: "lower", 0: ""}
 
 
@@ -49,9 +49,7 @@ def main(argv: list[str]) -> int:
 
 def _check_flags() -> None:
     """Refuses, before the slow imports, flags that can be judged without them."""
-    for flag in FLAGS.flags_by_module_dict()[cli.__name__]:
-        if flag.present and cli.ALIASES.get(flag.name, flag.name) not in TAKES:
-            raise InputError(f"--{flag.name}: not an option of experiments.measure. Leave it out.")
+    refuse_others(TAKES, "experiments.measure")
     if not FLAGS.real and not FLAGS.generated:
         raise InputError("give --real and --generated, two sets of pictures.")
     if not FLAGS.metrics:
@@ -97,24 +95,29 @@ def _measure() -> int:
     for named in (real, generated):
         if named and named.is_statistics:
             comparison.check_statistics_are_enough(metrics, named)
-    found, folder = [], FLAGS.metric_networks
+    found, folder, results = [], FLAGS.metric_networks, sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # of downloads; results alone go there
         opened = open_sets(real, generated, FLAGS.size or 0, say)
         comparison.check(metrics, opened, folder)
         if saved:
             opened = comparison.save(saved, metrics, opened, folder, cache)
             say(f"statistics of the real pictures: {saved}")
-        for measured in comparison.measure(metrics, opened, folder, cache):
-            found.append(measured)
-            if measured.note:
-                say(measured.note)
-    if found:
-        _print(found)
+        try:
+            for measured in comparison.measure(metrics, opened, folder, cache):
+                found.append(measured)
+                if measured.note:
+                    say(measured.note)
+        finally:  # what came before an error is not lost
+            found.sort(key=lambda measured: list(metrics).index(measured.name))
+            with contextlib.redirect_stdout(results):
+                _print(found)
     return 0
 
 
 def _print(found) -> None:
-    """Prints the values on standard output, as a table or as JSON."""
+    """Prints the values, if there are any, as a table or as JSON."""
+    if not found:
+        return
     if FLAGS.json:
         from experiments.training.rundir import environment
 

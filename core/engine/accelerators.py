@@ -1,17 +1,10 @@
 """GPUs that the machine has, whether a backend sees them or not."""
 
-import sys
-
 from core import machine
-
-INSTALL = {
-    "tensorflow": "pip install 'tensorflow[and-cuda]'",
-    "jax": "pip install 'jax[cuda12]'",
-}
 
 
 def unused_gpu(backend: str, title: str) -> str | None:
-    """A sentence that says that a GPU of this machine is not used, and what to do about it.
+    """Returns a sentence that says that a GPU of this machine is not used, why, and what mends it.
 
     Called where the backend sees no accelerator.
 
@@ -22,15 +15,11 @@ def unused_gpu(backend: str, title: str) -> str | None:
     Returns:
         None where there is no NVIDIA GPU, or where the environment hides it on purpose.
     """
-    found = None if machine.hidden() else machine.nvidia_gpu(machine.ROOT)
+    found = None if machine.hidden_by(backend) else machine.nvidia_gpu(machine.ROOT)
     if found is None:
         return None
-    advice = f"Install what it needs: {INSTALL[backend]}."
-    if not found.driver:
-        advice = f"It has no driver here. {machine.driver_advice()}"
-    elif sys.platform == "win32":
-        advice = "On Windows it can do so under WSL 2 alone."
+    why, fix = machine.gpu_reason(backend, found)
     return (
-        f"This machine has a GPU ({found.name}), but {title} does not use it. {advice} "
-        "python -m experiments.doctor says more."
+        f"This machine has a GPU ({found.name}), but {title} does not use it: {why}. What mends "
+        f"it: {fix}. python -m experiments.doctor says more."
     )

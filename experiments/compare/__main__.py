@@ -29,7 +29,7 @@ from core.files import write_json_whole
 from core.paths import user_path
 from experiments import cli
 from experiments.cli import FLAGS, say
-from experiments.flag_values import either
+from experiments.flag_values import either, refuse_others
 
 flags.DEFINE_list("models", [], "What to compare: models of style transfer, or of translation.")
 flags.DEFINE_list(
@@ -54,10 +54,7 @@ def main(argv: list[str]) -> int:
 
 def _check_flags():
     """Refuses, before the slow imports, flags that can be judged without them."""
-    for flag in FLAGS.flags_by_module_dict()[cli.__name__]:
-        name = OLDER.get(flag.name, flag.name)
-        if flag.present and name not in TAKES:
-            raise InputError(f"--{flag.name}: not an option of experiments.compare. Leave it out.")
+    refuse_others(TAKES, "experiments.compare", OLDER)
     if not FLAGS.output:
         raise InputError("--output: give the folder of the comparison.")
     size = either(FLAGS, "longer_side")

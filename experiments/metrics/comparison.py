@@ -163,10 +163,13 @@ def save(path: Path, metrics: Wanted, opened: Opened, folder: Folder, cache: Pat
 def measure(
     metrics: Wanted, opened: Opened, folder: Folder, cache: Path | None
 ) -> Iterator[Measured]:
-    """Yields one metric after the other; arguments and errors are those of `check` and `save`."""
+    """Yields one metric after the other; arguments and errors are those of `check` and `save`.
+
+    Fréchet distances come last: what the others keep in the cache gives their moments, too.
+    """
     if opened.generated is None:
         return
-    for name, protocol in metrics.items():
+    for name, protocol in sorted(metrics.items(), key=lambda item: item[1].statistic == "frechet"):
         real = opened.real if protocol.real != 0 else None
         taken = protocols.compare(
             name, protocol, opened.generated, real, folder=folder, cache=cache

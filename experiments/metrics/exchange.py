@@ -103,11 +103,12 @@ def _extra(stored):
 def _check_covariance(mu, sigma):
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise InputError("has numbers that are not finite")
-    if (
-        np.abs(sigma - sigma.T).max() > ASYMMETRY * np.abs(sigma).max()
-        or sigma.diagonal().min() < 0
-    ):
+    variances, slack = sigma.diagonal(), ASYMMETRY * np.abs(sigma).max()
+    if np.abs(sigma - sigma.T).max() > slack or variances.min() < 0:
         raise InputError("has a sigma that is no covariance: it is not symmetric, or negative")
+    spread = np.sqrt(variances)
+    if (np.abs(sigma) > np.outer(spread, spread) + slack).any():
+        raise InputError("has a sigma that is no covariance: entries exceed their variances")
 
 
 def place(path: str | Path) -> Path:

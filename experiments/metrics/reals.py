@@ -1,5 +1,6 @@
 """The real pictures that generated ones are compared with, and their features, computed once."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,8 @@ from core.stored import open_npz
 from experiments.data import pictures
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source
-from experiments.metrics.features import Extractor, Rows, in_batches, progress, writing
+from experiments.metrics.checks import blocks
+from experiments.metrics.features import BATCH, Extractor, Rows, in_batches, progress, writing
 from experiments.metrics.statistics import Moments
 
 
@@ -103,6 +105,8 @@ def moments(
 ) -> Moments:
     """Returns the moments of the features of the first `count` pictures, from the cache if there.
 
+    Where the cache holds the features themselves, the pictures are not looked at again.
+
     Args:
         reals: the pictures.
         extractor: the network.
@@ -119,8 +123,8 @@ def moments(
     result = _stored(path, lambda path: _read_moments(path, extractor.length))
     if result is None or not _enough(result.count, count):
         result = Moments()
-        for batch in batches(reals, count, title):
-            result.add(extractor.run(batch)["features"])
+        for rows in _rows(reals, extractor, count, cache, title):
+            result.add(rows)
         numbers = {"count": result.count, "mean": result.mean, "scatter": result.scatter}
         _store(path, lambda file: np.savez(file, **numbers))
     return result
@@ -138,8 +142,8 @@ def features(
     The arguments and errors are those of `moments`.
     """
     path = _path(reals, extractor, count, cache, "npy")
-    values = _stored(path, lambda path: _read_features(path, extractor.length))
-    if values is None or not _enough(len(values), count):
+    values = _kept_features(path, extractor, count)
+    if values is None:
         rows = Rows(path and path.parent)
         for batch in batches(reals, count, title):
             rows.add(extractor.run(batch)["features"])
@@ -148,13 +152,33 @@ def features(
     return values
 
 
+def _rows(reals, extractor, count, cache, title):
+    """Yields the features in batches `[N, D]`, from the cache if there."""
+    kept = _kept_features(_path(reals, extractor, count, cache, "npy"), extractor, count)
+    if kept is not None:
+        yield from blocks(kept, BATCH, np.float32)  # the batches that they were made in
+        return
+    for batch in batches(reals, count, title):
+        yield extractor.run(batch)["features"]
+
+
+def _kept_features(path, extractor, count):
+    values = _stored(path, lambda path: _read_features(path, extractor.length))
+    return values if values is not None and _enough(len(values), count) else None
+
+
 def _path(reals, extractor, count, cache, suffix):
-    """Returns the cached file, whose name changes with the pictures, and makes its folder."""
+    """Returns the cached file, whose name changes with the pictures, and makes its folder.
+
+    Raises InputError where that may not be written to: before the work, not after it.
+    """
     if cache is None:
         return None
     folder = user_path(cache)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     state = f"-{_digest(reals.state())}" if reals.state else ""
     return folder / f"{extractor.name}-{reals.key}{state}-{count or 'all'}.{suffix}"
 

@@ -54,12 +54,17 @@ class Named:
     @property
     def is_statistics(self) -> bool:
         """Returns whether it is a file of statistics, not of pictures."""
-        return self.given.lower().endswith(".npz") and not os.path.isdir(user_path(self.given))
+        return self.given.lower().endswith(".npz") and not self.is_folder
+
+    @property
+    def is_folder(self) -> bool:
+        """Returns whether it is a folder, which comes before a data set of the same name."""
+        return user_path(self.given, self.flag).is_dir()
 
     @property
     def is_drawn(self) -> bool:
         """Returns whether it is drawn by this code, at any size."""
-        return self.given in EMBEDDED and self.given != "photos"
+        return self.given in EMBEDDED and self.given != "photos" and not self.is_folder
 
     def source(self, size: int, say: Say) -> Source:
         """Opens the pictures.
@@ -73,6 +78,8 @@ class Named:
                 not said.
         """
         name = self._dataset_name()
+        if self.is_folder and self.given in EMBEDDED:
+            say(f"{self.title}: the folder '{self.given}' here, not the data set of that name")
 
         def reworded(text: str) -> str:
             return text.replace(f"--dataset={name}", str(self))
@@ -89,10 +96,10 @@ class Named:
     def _dataset_name(self):
         """Returns the name that `--dataset` would have."""
         path, given = user_path(self.given, self.flag), self.given
+        if self.is_folder:
+            return f"folder:{given}"
         if given in EMBEDDED or given.startswith(("folder:", "zip:")):
             return given
-        if path.is_dir():
-            return f"folder:{given}"
         if given.lower().endswith(".zip"):
             return f"zip:{given}"
         if path.exists():
@@ -210,6 +217,13 @@ def open_sets(real: Named | None, generated: Named | None, side: int, say: Say) 
             found[title] = n.source(drawn, say)
             seen[title] = Counter({(drawn, drawn): found[title].size})
     _say_sizes(seen, sides, bool(side), say)
+    for n, statistics in held.items():
+        if statistics.sides not in (None, sides):
+            say(
+                f"{n.title}: statistics of pictures of {_size(statistics.sides)} pixels are "
+                f"compared with others of {_size(sides)}: sizes that differ make a distance of "
+                "their own"
+            )
     if min(sides) < LEAST:
         raise InputError(f"pictures of {_size(sides)} pixels are too small. Give --size={LEAST}.")
     first, second = (_opened(n, found, held, sides) if n else None for n in (real, generated))

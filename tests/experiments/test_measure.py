@@ -1,6 +1,7 @@
 """Distances between two sets of pictures of any origin, without a run."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -149,6 +150,51 @@ def test_features_are_kept_and_change_with_the_pictures(command, looked, place):
     assert len(looked) == 60
 
 
+def test_no_picture_is_looked_at_twice(command, looked, monkeypatch):
+    """Whatever the order: features give the moments, which do not give the features."""
+    monkeypatch.setattr(protocols, "SUBSET", 10)
+    two = "--real=a", "--generated=b"
+    for metrics in ("--metrics=fid,kid", "--metrics=kd_hed,pr_hed,fd_hed"):
+        looked.clear()
+        got, rows, _ = found(command, *two, metrics)
+        assert len(looked) == 24
+        assert [row["metric"] for row in rows] == metrics.removeprefix("--metrics=").split(",")
+        name = next(n for n in got if n in ("fid", "fd_hed"))
+        alone, _, _ = found(command, *two, f"--metrics={name}", "--features=")
+        assert alone[name] == got[name]  # to the last bit
+
+
+def test_a_folder_of_features_that_may_not_be_written_to(command, looked, place, monkeypatch):
+    """Is refused before the work, also where the folder is there already."""
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *a: "features" not in str(path) and access(path, *a)
+    )
+    for metric in ("fid", "pr"):
+        line = refused(command, "--real=a", "--generated=b", f"--metrics={metric}")
+        assert "features cannot be kept in" in line and "Permission denied" in line and not looked
+
+
+def test_what_was_measured_before_an_error_is_printed(command, looked, monkeypatch):
+    def fail(job):
+        raise InputError("no more")
+
+    monkeypatch.setitem(protocols._STATISTICS, "precision_recall", fail)
+    monkeypatch.setattr(protocols, "SUBSET", 10)
+    metrics = "--metrics=kd_hed,pr_hed,fd_hed"
+    status, out, said = command("--real=a", "--generated=b", metrics, "--json")
+    assert status == 1 and "error: no more" in said
+    assert [row["metric"] for row in json.loads(out)["metrics"]] == ["kd_hed"]
+
+
+@pytest.mark.parametrize("name", ["faces", "photos"])
+def test_a_folder_comes_before_a_data_set_of_its_name(command, looked, place, name):
+    fill(place / name, 7, 3)
+    _, rows, said = found(command, f"--real={name}", "--generated=a", "--metrics=fd_hed")
+    assert rows[0]["pictures"] == {"real": 7, "generated": 12}
+    assert f"real: the folder '{name}' here, not the data set of that name" in said
+
+
 def test_archives_and_drawn_sets(command, looked, place):
     with zipfile.ZipFile(place / "b.zip", "w") as archive:
         for path in (place / "b").iterdir():
@@ -223,8 +269,15 @@ def test_statistics_take_the_place_of_pictures(command, looked, place):
 def test_pictures_get_the_size_that_the_statistics_are_of(command, looked, place):
     command("--real=a", "--metrics=fid", "--save_statistics=s.npz", "--size=24")
     looked.clear()
-    found(command, "--real=s.npz", "--generated=b", "--metrics=fid")
-    assert set(looked) == {(24, 24, 3)}
+    _, _, said = found(command, "--real=s.npz", "--generated=b", "--metrics=fid")
+    assert set(looked) == {(24, 24, 3)} and "sizes that differ" not in said
+    pair = "--real=s.npz", "--generated=b", "--metrics=fid"
+    assert "statistics of pictures of 24x24 pixels" in found(command, *pair, "--size=20")[2]
+    command("--real=b", "--metrics=fid", "--save_statistics=t.npz")
+    _, _, said = found(command, "--real=s.npz", "--generated=t.npz", "--metrics=fid")
+    assert (
+        "generated: statistics of pictures of 16x16 pixels are compared with others of 24" in said
+    )
 
 
 def test_two_files_need_no_network(command, place, monkeypatch):
@@ -243,6 +296,7 @@ def test_statistics_that_do_not_fit_are_refused(command, looked, place):
     np.savez("nan.npz", mu=np.full(6, np.nan), sigma=square)
     np.savez("shape.npz", mu=np.zeros(6), sigma=np.eye(5))
     np.savez("tilted.npz", mu=np.zeros(6), sigma=square + np.tri(6))
+    np.savez("beyond.npz", mu=np.zeros(6), sigma=square + 5 * np.eye(6)[::-1])
     np.savez("objects.npz", mu=np.array([{}]), sigma=square)
     exchange.write(place / "hed.npz", Moments(9, np.zeros(6), square), "toy-hed", (16, 16))
     (place / "torn.npz").write_bytes((place / "hed.npz").read_bytes()[:90])
@@ -252,6 +306,7 @@ def test_statistics_that_do_not_fit_are_refused(command, looked, place):
         "nan": "not finite",
         "shape": "has mu (6,) float64 and sigma (5, 5) float64",
         "tilted": "no covariance",
+        "beyond": "entries exceed their variances",
         "objects": "executes code",
         "torn": "damaged",
         "gone": "no such file",
