@@ -58,6 +58,11 @@ def fields(seer: Seer, taps: Iterable[str], smoothing: str = "") -> dict[str, Fi
     return {tap: features.field(seer.network, tap) for tap in taps}
 
 
+def smoothed_mean(normalise: bool, activation: float) -> float:
+    """The mean of smoothed features: 1 where features are normalised, else what is set."""
+    return 1.0 if normalise or not activation else activation
+
+
 def look(
     seer: Seer,
     taps: Iterable[str],
@@ -87,7 +92,7 @@ def look(
     taps = list(dict.fromkeys(taps))
     if isinstance(seer, Weights):
         model = feature_network(seer, taps, pooling=pooling, ceil=ceil, padding=padding)
-        inputs, outputs, name = model.inputs, model.output, seer.network
+        inputs, outputs, name = model.input, model.output, seer.network
         if not smoothing:
             return model
     else:
@@ -145,11 +150,12 @@ def rescaled(
     """
     taps = list(dict.fromkeys(taps))
     model = look(replace(backbone, factors={}), taps)
-    totals = [np.zeros(1, "float64") for _ in taps]
-    for count, image in enumerate(images, 1):
+    totals, count = [np.zeros(1, "float64") for _ in taps], 0
+    for image in images:
         outputs = model(np.asarray(image, np.float32)[None], training=False)
         means = [ops.mean(ops.abs(ops.cast(outputs[t], "float32")), (0, 1, 2)) for t in taps]
         totals = [a + ops.convert_to_numpy(b) for a, b in zip(totals, means, strict=True)]
+        count += 1
     factors = {}
     for tap, total in zip(taps, totals, strict=True):
         sizes, whole = total / count, total.mean() / count

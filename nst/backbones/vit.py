@@ -88,9 +88,7 @@ def patches(pictures: Tensor, patch: int) -> tuple[Any, Any]:
     return -(-height // patch), -(-width // patch)
 
 
-def transformer(
-    network: str, colour: Colour, weights: str | None = None, **shape: Any
-) -> Backbone:
+def transformer(network: str, colour: Colour, weights: str | None = None, **shape: Any) -> Backbone:
     """The network without its classifier.
 
     Args:
@@ -128,4 +126,3 @@ def _keras_hub(network):
             f"({reason(error)}): pip install -e '.[vit]', or take another network."
         ) from error
     return keras_hub
-

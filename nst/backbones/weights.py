@@ -115,8 +115,8 @@ def _magenta(network: str) -> Backbone:
     """The style encoder of Magenta's networks for phones, which sees RGB in [0, 1]."""
     if network != "mobilenet_v2":
         raise InputError(
-            f"weights='magenta': are of mobilenet_v2, not of {network}. Give network=mobilenet_v2, "
-            "or weights=imagenet, random or a file."
+            f"{network} has no weights='magenta', which are of mobilenet_v2: give that network, or "
+            "imagenet, random or a file."
         )
     from nst.ghiasi.bodies import same_layers
     from nst.importers import import_network
@@ -133,8 +133,10 @@ def _from_file(network: str, name: str) -> Backbone:
     if path.suffix not in SUFFIXES or not path.is_file():
         near = closest(name, NAMES, 0.6)
         advice = f" Did you mean {near!r}?" if near else ""
+        if name == "hed":
+            advice = " 'hed' is of vgg16."
         raise InputError(
-            f"weights={name!r}: {network} has imagenet, random"
+            f"{network} has no weights={name!r}: expected imagenet, random"
             f"{', magenta' if network == 'mobilenet_v2' else ''} or a file "
             f"({' '.join(SUFFIXES)}).{advice}"
         )
