@@ -13,6 +13,7 @@ from nst.backbones.seeing import Seer, rescaled
 from nst.backbones.table import NETWORKS, check_smallest
 from nst.backbones.weights import load_backbone
 from nst.features import Weights, normalise
+from nst.gatys.config import GatysConfig
 from nst.weights import digest, load_weights
 
 
@@ -71,8 +72,9 @@ def loss_weights(algorithm: Any, taps: Iterable[str], flag: str = "--vgg_weights
         InputError: weights that cannot be had.
         ValueError: a layer that the network does not have.
     """
-    if algorithm.network not in NETWORKS:
-        return features_weights(algorithm)
+    if algorithm.network not in NETWORKS:  # smoothing is of features near 1, whatever the weights
+        smoothed = bool(algorithm.smoothing)
+        return features_weights(replace(algorithm, normalise=algorithm.normalise or smoothed))
     if algorithm.convention:
         raise InputError(
             f"convention={algorithm.convention}: is for VGG; {algorithm.network} has its own "
@@ -83,17 +85,19 @@ def loss_weights(algorithm: Any, taps: Iterable[str], flag: str = "--vgg_weights
     except InputError as error:
         raise _by_flag(error, flag) from error
     backbone.check_taps(list(taps))
-    if algorithm.smoothing or not (algorithm.normalise or algorithm.activation):
+    if algorithm.smoothing:
+        return rescaled(backbone, taps, _shown(), 1.0, False)
+    if not (algorithm.normalise or algorithm.activation):
         return backbone
     mean = 1.0 if algorithm.normalise else algorithm.activation
     return rescaled(backbone, taps, _shown(), mean, algorithm.normalise)
 
 
 # what of a preset is for VGG, with what another network takes
-_VGGS: dict[str, Any] = {
+_VGGS: dict[str, Any] = {"pooling": "max"}
+_OPTIMISED: dict[str, Any] = {  # further ones where a picture is optimised
     "content_layer_weights": (),
     "style_layer_weights": (),
-    "pooling": "max",
     "padding": "zeros",
     "ceil": False,
 }
@@ -116,13 +120,10 @@ def with_usual_layers(config: RunConfig, given: Collection[str]) -> RunConfig:
     if algorithm.network not in NETWORKS:
         return config
     usual, changes = NETWORKS[algorithm.network], dict(_VGGS)
+    changes |= _OPTIMISED if isinstance(algorithm, GatysConfig) else {}
     changes |= {"style_layers": usual.style} if algorithm.style_layers else {}
     changes |= {"content_layers": usual.content} if algorithm.content_layers else {}
-    changes = {
-        key: value
-        for key, value in changes.items()
-        if hasattr(algorithm, key) and f"algorithm.{key}" not in given
-    }
+    changes = {k: value for k, value in changes.items() if f"algorithm.{k}" not in given}
     if hasattr(config.data, "sides"):  # of a data set; single pictures are checked when read
         height, width = config.data.sides
         check_smallest(algorithm.network, height, width, "data.size")

@@ -13,7 +13,7 @@ from keras import layers, ops
 from core.errors import InputError
 from nst import features
 from nst.backbones.networks import Backbone
-from nst.backbones.smoothing import Smoothed
+from nst.backbones.smoothing import SCALE, Smoothed
 from nst.backbones.table import check_smallest
 from nst.features import Field, Weights, feature_network
 from nst.weights import digest as vgg_digest
@@ -80,7 +80,8 @@ def look(
         taps: names of the layers.
         pooling, ceil, padding: of VGG, see `nst.features.feature_network`. Other networks have
             their own and take the defaults alone.
-        smoothing: "softmax" or empty, see `nst.backbones.smoothing`.
+        smoothing: "softmax" or empty, see `nst.backbones.smoothing`. Features should then have a
+            mean near 1 (`nst.features.normalise`, `rescaled`).
         mean: of smoothed features.
 
     Returns:
@@ -101,7 +102,9 @@ def look(
         outputs = {tap: _scaled(tap, seer) for tap in taps}
         inputs, name = seer.inputs, seer.network
     if smoothing:
-        outputs = {tap: Smoothed(mean, name=f"{tap}.smoothed")(x) for tap, x in outputs.items()}
+        outputs = {
+            tap: Smoothed(mean, SCALE, name=f"{tap}.smoothed")(x) for tap, x in outputs.items()
+        }
     model = keras.Model(inputs, outputs, name=name)
     model.trainable = False
     return model

