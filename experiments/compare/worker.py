@@ -252,9 +252,10 @@ class Optimised:
 def _check_pictures(config):
     """Raises `Unusable` if the model refuses the pictures, not the settings or the weights."""
     from experiments import configs
-    from experiments.tasks.vgg import features_weights
+    from experiments.tasks.vgg import loss_weights
 
-    features_weights(config.algorithm)  # missing weights are not the pictures' fault
+    taps = [tap for term in config.algorithm.terms().values() for tap in term]
+    loss_weights(config.algorithm, taps)  # missing weights are not the pictures' fault
     try:
         configs.find(config.model).build(config, 1, config.budget(1))
     except InputError as error:

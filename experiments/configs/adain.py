@@ -5,6 +5,8 @@ python -m experiments.run --model=adain --mode=stylize --content=DIR --style=DIR
 python -m experiments.run --model=adain --mode=video --content=MP4|DIR --style=FILE --output=MP4|DIR
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.errors import InputError
@@ -14,13 +16,16 @@ from experiments.export.parts import Part
 from experiments.model import Model, Run
 from experiments.tasks.picture_parts import moment_parts
 from experiments.tasks.stylization import AnyStyle
-from experiments.tasks.vgg import features_weights
+from experiments.tasks.vgg import features_weights, loss_weights
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets
+from experiments.training.rundir import check_unchanged
 from nst import importers
 from nst.adain.algorithm import AdaIN
 from nst.adain.config import AdaINConfig
+from nst.adain.networks import TAPS
+from nst.backbones.table import NETWORKS, check_smallest
 from nst.weights import NAMES
 
 # `paper`: xunhuang1995/AdaIN-style @ 6d8ac28, whose default style weight of 0.01 is that of its
@@ -79,6 +84,18 @@ def build(config: RunConfig, epoch: int, budget: int) -> AdaIN:
         raise ValueError(
             f"data.size={config.data.size}: relu4_1 sees 68 pixels; expected 68 or more"
         )
+    algorithm = rebuild(config)
+    if config.algorithm.loss_network:
+        algorithm.attach(_loss_weights(config.algorithm))
+    return algorithm
+
+
+def rebuild(config: RunConfig) -> AdaIN:
+    """The algorithm without a network that only its style loss sees.
+
+    Raises:
+        InputError: the encoder's weights cannot be had.
+    """
     return AdaIN(
         config.algorithm,
         features_weights(config.algorithm),
@@ -86,6 +103,12 @@ def build(config: RunConfig, epoch: int, budget: int) -> AdaIN:
         batch_size=config.batch_size,
         xla=config.xla,
     )
+
+
+def _loss_weights(config: AdaINConfig):
+    """The network of the style loss, where it is not the encoder."""
+    named = replace(config, network=config.loss_network, weights=config.loss_weights, convention="")
+    return loss_weights(named, config.style_layers or TAPS, "algorithm.loss_weights")
 
 
 def _decoder_settings(found, options):
@@ -112,6 +135,46 @@ def _refusal(options):
 class MomentStyle(AnyStyle):
     """A network that takes any style, described by moments of its features."""
 
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        """The usual layers of the style loss's network. The encoder is a VGG, so another network as
+        `network` is that of the style loss, too.
+
+        Raises:
+            InputError: it is named twice, or the pictures are too small for it.
+        """
+        own = config.algorithm
+        if own.network in NETWORKS:
+            if own.loss_network:
+                raise InputError(
+                    f"algorithm.network={own.network}: the encoder is vgg16 or vgg19; "
+                    f"algorithm.loss_network={own.loss_network} already names the network of the "
+                    "style loss. Give one of both."
+                )
+            own = replace(own, loss_network=own.network, network="")
+        if own.loss_network in NETWORKS:
+            height, width = config.data.sides
+            check_smallest(own.loss_network, height, width, "data.size")
+            layers = own.style_layers or NETWORKS[own.loss_network].style
+            own = replace(own, style_layers=layers)
+        return replace(config, algorithm=own)
+
+    def fingerprint(self, run: Run) -> dict[str, str]:
+        """Digests of the encoder's weights, and of the style loss's network where it is there."""
+        looks = run.algorithm.looks_digest
+        return super().fingerprint(run) | ({"loss weights": looks} if looks else {})
+
+    def check_ready(self, run: Run) -> None:
+        """Loads the network of the style loss into a run, since evaluation needs it.
+
+        Raises:
+            InputError: it is not available, or is not that of the training.
+        """
+        if run.config.algorithm.loss_network and run.algorithm.looks is None:
+            run.algorithm.attach(_loss_weights(run.config.algorithm))
+            check_unchanged(run.run_dir, self.fingerprint(run))
+
     def parts(self, run: Run, **_: Any) -> list[Part]:
         return moment_parts(run)
 
@@ -123,6 +186,7 @@ MODEL = Model(
     task=MomentStyle(),
     presets=PRESETS,
     build=build,
+    rebuild=rebuild,
     imports=(
         Import(
             "adain/decoder",

@@ -82,6 +82,7 @@ class ManyStyles(LearnedStyles):
         Raises:
             InputError: it is no run of this model, or made otherwise than the configuration wants.
         """
+        config = super().complete(config, presets, given)
         wanted, usual = config.algorithm, presets[config.preset].algorithm
         if not wanted.base:
             return config

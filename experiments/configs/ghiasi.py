@@ -27,7 +27,7 @@ from experiments.export.parts import Part
 from experiments.model import Model, Run
 from experiments.tasks.picture_parts import code_parts
 from experiments.tasks.stylization import AnyStyle
-from experiments.tasks.vgg import features_weights
+from experiments.tasks.vgg import loss_weights, with_usual_layers
 from experiments.training.config import RunConfig
 from experiments.training.imported import Import
 from experiments.training.presets import prefixed, presets
@@ -94,6 +94,7 @@ class CodedStyle(AnyStyle):
         Raises:
             InputError: it is no run of this model.
         """
+        config = with_usual_layers(config, given)
         wanted = config.algorithm
         if not (source := wanted.teacher or wanted.encoder_from):
             return config
@@ -145,7 +146,9 @@ def _digest(network: keras.Model) -> str:
 
 
 def _loss(config: RunConfig) -> FeatureLoss:
-    return FeatureLoss(config.algorithm, features_weights(config.algorithm), mean_total_variation)
+    own = config.algorithm
+    weights = loss_weights(own, (*own.content_layers, *own.style_layers))
+    return FeatureLoss(own, weights, mean_total_variation)
 
 
 def build(config: RunConfig, epoch: int, budget: int) -> Ghiasi:

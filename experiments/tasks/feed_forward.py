@@ -5,7 +5,7 @@ A trained run needs neither the style pictures nor VGG: the network itself holds
 
 import hashlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -23,7 +23,7 @@ from experiments.metrics.subject import Subject
 from experiments.model import Run
 from experiments.tasks.picture_parts import learned_parts
 from experiments.tasks.stylization import Stylised, Stylization, mean_losses, style_sheet
-from experiments.tasks.vgg import features_weights
+from experiments.tasks.vgg import loss_weights, with_usual_layers
 from experiments.training.config import RunConfig
 from experiments.training.rundir import check_unchanged
 from nst.perceptual import PerceptualConfig, PerceptualLoss, PerceptualTraining
@@ -39,6 +39,11 @@ class LearnedStyles(Stylization):
     title = "Give pictures the styles that a network has learned, fast"
     roles = ("content",)
     options = {"vgg_weights": "algorithm.weights", "style": "algorithm.style"}
+
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        return with_usual_layers(config, given)
 
     def label(self, config: RunConfig) -> str:
         return styles_label(config)
@@ -115,7 +120,8 @@ def perceptual_loss(config: PerceptualConfig) -> PerceptualLoss:
         ValueError: the network does not have a layer.
     """
     styles = read_styles(config)  # first: they are found missing sooner than weights
-    return PerceptualLoss(config, features_weights(config), styles)
+    taps = (*config.content_layers, *config.style_layers)
+    return PerceptualLoss(config, loss_weights(config, taps), styles)
 
 
 @dataclass(frozen=True)

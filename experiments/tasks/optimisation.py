@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +19,11 @@ from experiments.metrics.picture_scores import TERMS
 from experiments.metrics.subject import Subject
 from experiments.model import Run, Say, Task
 from experiments.tasks.stylization import StyledPictures
-from experiments.tasks.vgg import features_weights
+from experiments.tasks.vgg import loss_weights, with_usual_layers
 from experiments.training.config import CADENCE, RunConfig, flatten
+from nst.backbones.seeing import check_size, check_taps
 from nst.colour import match_histogram
 from nst.controls import check_masks, colour_result, colour_style, style_shares
-from nst.features import check_size, check_taps
 from nst.gatys.algorithm import Gatys
 from nst.gatys.objective import Level
 
@@ -47,6 +47,11 @@ class Texture(Task):
     lacks = {"export": "it trains no network, but makes one picture. Take johnson or ghiasi"}
     better = {"objective/": -1}
     benchmark = {"algorithm.optimizer": "adam"}  # an iteration of L-BFGS is one step or several
+
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        return with_usual_layers(config, given)
 
     def run_name(self, config: RunConfig, preset: RunConfig) -> str:
         """Returns `<preset>-<pictures>`, and a hash of the settings that differ from the preset."""
@@ -133,17 +138,17 @@ def build(config: RunConfig, epoch: int, budget: int, kind: type[Gatys] = Gatys)
     """
     algorithm = config.algorithm
     _check(config, budget)
-    weights = features_weights(algorithm)
     taps = [tap for term in algorithm.terms().values() for tap in term]
-    check_taps(weights.network, taps)
+    weights = loss_weights(algorithm, taps)
+    check_taps(weights, taps)
     scales = levels(config.data, algorithm.pyramid)
     for level in scales:
         what = f"'{config.data.content}'" if config.data.content else "the result"
-        check_size(weights.network, taps, level.height, level.width, what)
+        check_size(weights, taps, level.height, level.width, what)
         for name, style in zip(config.data.style, level.styles, strict=True):
             if seen := kind.style_taps(algorithm):
                 height, width = style.shape[:2]
-                check_size(weights.network, seen, height, width, f"'{name}'")
+                check_size(weights, seen, height, width, f"'{name}'")
     return kind(algorithm, weights, scales, seed=config.seed, xla=config.xla)
 
 

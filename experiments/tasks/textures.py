@@ -1,6 +1,6 @@
 """The task of a network that learns one texture, without a data set, and makes it by seed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from experiments.tasks.feed_forward import (
 from experiments.tasks.picture_parts import texture_parts
 from experiments.tasks.seeds import counted_seeds, parse_seeds
 from experiments.tasks.stylization import mean_losses
+from experiments.tasks.vgg import with_usual_layers
 from experiments.training.config import RunConfig
 
 SHEET = 3  # textures on a sheet, beside the style
@@ -49,6 +50,11 @@ class TextureNetwork(Task):
             ),
             "export": exporting(),
         }
+
+    def complete(
+        self, config: RunConfig, presets: Mapping[str, RunConfig], given: Collection[str] = ()
+    ) -> RunConfig:
+        return with_usual_layers(config, given)
 
     def run_name(self, config: RunConfig, preset: RunConfig) -> str:
         """Returns `<preset>-<style>[-seed<n>]`."""

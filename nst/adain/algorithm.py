@@ -1,5 +1,6 @@
 """Training of AdaIN's decoder."""
 
+import keras
 from keras import ops
 
 from core import sizes
@@ -11,6 +12,8 @@ from core.tensors import Tensor
 from nst.adain.config import CONTENT_EPSILON, AdaINConfig
 from nst.adain.networks import TAPS, decoder, encoder
 from nst.adain.stylize import AdaINStylizer
+from nst.backbones.seeing import Seer, look, smoothed_mean
+from nst.backbones.seeing import digest as digest_of
 from nst.features import Weights
 from nst.losses import moment_loss
 from nst.weights import digest
@@ -28,6 +31,8 @@ class AdaIN(Algorithm):
         encoder: VGG to relu4_1; not trained.
         network: which VGG it is, "vgg16" or "vgg19".
         digest: `nst.weights.digest` of its weights, which checkpoints do not hold.
+        looks: the network of the style loss, if it is not the encoder; not trained.
+        looks_digest: `nst.backbones.seeing.digest` of its weights; empty without it.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class AdaIN(Algorithm):
             raise ValueError(f"the weights '{weights.source}' end at {last}, AdaIN needs conv4_1")
         channels = tuple(weights.kernels[f"conv{b}_1"][1].shape[0] for b in range(1, 5))
         self.encoder, self.network = encoder(weights), weights.network
+        self.looks: keras.Model | None = None
+        self.looks_digest = ""
         networks = {"decoder": decoder(weights.network, channels, config.init)}
         frozen = {"encoder": self.encoder}
         passes = {"encoder": 4}  # content, style, result and back
@@ -65,6 +72,22 @@ class AdaIN(Algorithm):
         self.phases = [
             Phase("decoder", variables, optimizer, self.loss, learning_rate=self.learning_rate)
         ]
+
+    def attach(self, seer: Seer) -> None:
+        """Gives the style loss a network of its own, which training and evaluation need.
+
+        Args:
+            seer: its weights.
+
+        Raises:
+            ValueError: a layer that it does not have.
+        """
+        config = self.config
+        taps = config.style_layers or TAPS
+        mean = smoothed_mean(config.normalise, config.activation)
+        self.looks = look(seer, taps, smoothing=config.smoothing, mean=mean)
+        self.looks_digest = digest_of(seer)
+        self.frozen["looks"], self.passes["looks"] = self.looks, 3  # style, result and back
 
     def input_shapes(self, name: str, stage: Stage) -> list[tuple[int, ...]]:
         """See `core.phases.Algorithm.input_shapes`; the decoder takes features."""
@@ -95,22 +118,25 @@ class AdaIN(Algorithm):
         """
         config = self.config
         code = self.encoder(content, training=False)[TAPS[-1]]
-        targets = {
-            tap: moments(x, config.style_epsilon, unbiased=config.unbiased)
-            for tap, x in self.encoder(style, training=False).items()
-        }
+        seen = self.encoder(style, training=False)
+        targets = self._moments(seen, config.style_epsilon)
         mean, std = targets[TAPS[-1]]
+        if self.looks:
+            targets = self._moments(self.looks(style, training=False), config.style_epsilon)
         code = adain(code, mean, std, CONTENT_EPSILON, unbiased=config.unbiased)
         code = ops.stop_gradient(code)
         pictures = self.networks["decoder"](code, training=True)
         made = self.encoder(pictures, training=False)
-        own = (moments(made[t], config.output_epsilon, unbiased=config.unbiased) for t in TAPS)
-        style_terms = [
-            moment_loss(mine, targets[tap], config.style_reduction)
-            for tap, mine in zip(TAPS, own, strict=True)
-        ]
+        shown = self.looks(pictures, training=False) if self.looks else made
+        own = self._moments(shown, config.output_epsilon)
+        taps = (config.style_layers if self.looks else ()) or TAPS
+        style_terms = [moment_loss(own[t], targets[t], config.style_reduction) for t in taps]
         difference = ops.cast(made[TAPS[-1]], "float32") - ops.cast(code, "float32")
         return {"content": ops.mean(ops.square(difference)), "style": sum(style_terms)}
+
+    def _moments(self, features, epsilon):
+        unbiased = self.config.unbiased
+        return {tap: moments(x, epsilon, unbiased=unbiased) for tap, x in features.items()}
 
     def loss(self, batch: dict) -> tuple:
         """The weighted loss of a batch; see `core.phases.Phase.loss`."""

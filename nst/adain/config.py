@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from nst.backbones.smoothing import SMOOTHINGS
+from nst.backbones.table import CHOICES
+
 REDUCTIONS = ("sum", "mean")
 CONTENT_EPSILON = 1e-5  # added to the content's variances, in both codes
 
@@ -21,6 +24,13 @@ class AdaINConfig:
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
     network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
+    # of the style loss: vgg16 | vgg19 | another, see nst.backbones.table; empty: the encoder. The
+    # content loss compares codes, so it stays the encoder's
+    loss_network: str = ""
+    loss_weights: str = "imagenet"  # of that network
+    style_layers: tuple[str, ...] = ()  # of that network; empty: its usual ones
+    smoothing: str = ""  # softmax: smoothed features in the style loss; empty: none
+    activation: float = 100.0  # mean size of features of that network, see nst.gatys.config
     convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
     init: str = "torch"  # torch | he: initial weights of the decoder, see nst.adain.networks.INITS
@@ -42,13 +52,23 @@ class AdaINConfig:
             )
         if self.init not in ("torch", "he"):
             raise ValueError(f"init={self.init!r}: expected torch or he")
-        if self.network not in ("", "vgg16", "vgg19"):
-            raise ValueError(f"network={self.network!r}: expected vgg16, vgg19 or nothing")
+        for key, known in (
+            ("network", CHOICES), ("loss_network", CHOICES), ("smoothing", SMOOTHINGS),
+        ):  # fmt: skip
+            if getattr(self, key) not in known:
+                expected = ", ".join(choice or "nothing" for choice in known)
+                raise ValueError(f"{key}={getattr(self, key)!r}: expected one of {expected}")
+        if not self.loss_network and (self.style_layers or self.smoothing):
+            raise ValueError(
+                "style_layers, smoothing: are of loss_network, which is not given; the encoder's "
+                "style loss has its published layers"
+            )
         for key in (
             "content_weight",
             "style_weight",
             "style_epsilon",
             "output_epsilon",
+            "activation",
             "learning_rate",
             "decay",
         ):

@@ -14,11 +14,10 @@ from core import engine
 from core.optimizers import Adam
 from core.phases import Algorithm, Phase, Stage
 from core.tensors import to_numpy
-from nst.features import Weights, feature_network
+from nst.backbones.seeing import Seer, digest, fields, look, smoothed_mean
 from nst.gatys.config import GatysConfig
 from nst.gatys.lbfgs import LBFGS
 from nst.gatys.objective import Level, Objective
-from nst.weights import digest
 
 MEAN_COLOUR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # ImageNet's, RGB
 
@@ -29,7 +28,7 @@ class Gatys(Algorithm):
     Attributes:
         levels: an `Objective` for each stage, coarse to fine.
         features: the network that the losses look through; not trained.
-        digest: `nst.weights.digest` of its weights, which checkpoints do not hold.
+        digest: `nst.backbones.seeing.digest` of its weights, which checkpoints do not hold.
     """
 
     objective = Objective  # the class of the levels
@@ -37,7 +36,7 @@ class Gatys(Algorithm):
     def __init__(
         self,
         config: GatysConfig,
-        weights: Weights,
+        weights: Seer,
         levels: Sequence[Level],
         *,
         seed: int = 0,
@@ -45,7 +44,7 @@ class Gatys(Algorithm):
     ):
         """Args:
         config: what is optimised, and how.
-        weights: VGG's, for the features.
+        weights: of VGG, or another network, for the features.
         levels: the pictures at the sizes of `config.pyramid`, coarse to fine, and then at the size
             of the result.
         seed: chooses the noise that the optimisation starts from.
@@ -57,15 +56,22 @@ class Gatys(Algorithm):
         stages = _stages(config, levels)
         super().__init__(stages, {}, xla=xla)
         taps = [tap for term in config.terms().values() for tap in term]
-        self.features = feature_network(
-            weights, taps, pooling=config.pooling, ceil=config.ceil, padding=config.padding
+        self.features = look(
+            weights,
+            taps,
+            pooling=config.pooling,
+            ceil=config.ceil,
+            padding=config.padding,
+            smoothing=config.smoothing,
+            mean=smoothed_mean(config.normalise, config.activation),
         )
+        seen = fields(weights, taps, config.smoothing)
         self.frozen, self.passes = {"features": self.features}, {"features": 2}
         self.config, self.digest = config, digest(weights)
         blank = [np.zeros((level.height, level.width, 3), "float32") for level in levels[1:]]
         starts = [first_picture(config, levels[0], seed), *blank]  # `enter` fills finer levels
         self.levels = [
-            self.objective(self.features, weights.network, config, level, start)
+            self.objective(self.features, seen, config, level, start)
             for level, start in zip(levels, starts, strict=True)
         ]
         self.extra = {"picture": [level.image for level in self.levels]}

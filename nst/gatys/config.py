@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from core.bounds import AtMost, Channels, Count, Counts, Side, Sides
+from nst.backbones.smoothing import SMOOTHINGS
+from nst.backbones.table import CHOICES
 from nst.features import PADDINGS, POOLINGS
 from nst.losses import CONTENT_SCALINGS, STYLE_SCALINGS
 
@@ -22,9 +24,15 @@ class GatysConfig:
     """
 
     weights: str = "imagenet"  # imagenet | hed | random | a file, see nst.weights
-    network: str = ""  # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist
+    # vgg16 | vgg19; empty: that of the weights, VGG-19 where both exist; or another network, see
+    # nst.backbones.table
+    network: str = ""
     convention: str = ""  # caffe | torch, where a weights file leaves its colours open; else empty
     normalise: bool = True  # rescale filters to a mean activation of 1, see nst.features.normalise
+    smoothing: str = ""  # softmax: smoothed features, see nst.backbones.smoothing; empty: none
+    # mean size of features of other networks, and of smoothed ones, where normalise is off (where
+    # it is on, 1): 100 is about that of VGG; 0 keeps other networks' as they are
+    activation: float = 100.0
     pooling: str = "average"  # max | average
     padding: str = "zeros"  # zeros | reflect
     ceil: bool = False  # whether odd last rows and columns are pooled, too, or dropped
@@ -54,7 +62,7 @@ class GatysConfig:
         self._check_choices()
         for kind in ("content", "style"):
             self._check_layers(kind)
-        for key in ("content_weight", "style_weight", "tv_weight", "noise_scale"):
+        for key in ("content_weight", "style_weight", "tv_weight", "noise_scale", "activation"):
             _in_range(self, key, 0, math.inf)
         _in_range(self, "noise_ratio", 0, 1)
         for key in ("memory", "restart"):
@@ -85,7 +93,8 @@ class GatysConfig:
             "init": INITS,
             "optimizer": OPTIMIZERS,
             "noise": ("normal", "uniform"),
-            "network": ("", "vgg16", "vgg19"),
+            "network": CHOICES,
+            "smoothing": SMOOTHINGS,
         }
         for key, known in choices.items():
             if getattr(self, key) not in known:

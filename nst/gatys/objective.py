@@ -6,7 +6,7 @@ tile's part of the picture's gradient. A picture of moderate size is one tile an
 pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from keras import ops
 
 from core import engine
 from core.tensors import Tensor, to_numpy
-from nst.features import field
+from nst.features import Field
 from nst.gatys.config import GatysConfig
 from nst.losses import content_loss, gram, squared_error, style_loss, total_variation
 from nst.tiling import Grid, shrink
@@ -55,14 +55,15 @@ class Objective:
     def __init__(
         self,
         features: keras.Model,
-        network: str,
+        fields: Mapping[str, Field],
         config: GatysConfig,
         level: Level,
         start: np.ndarray,
     ):
         """Args:
         features: a feature network that returns all layers of `config`.
-        network: which VGG it is, "vgg16" or "vgg19".
+        fields: the receptive field of each layer; empty where a layer sees all of a picture, which
+            is then never taken apart.
         config: layers, and the weights and scalings of the losses.
         level: the pictures that the result is to resemble.
         start: the picture that is optimised, RGB in [0, 1], `[height, width, 3]`.
@@ -70,7 +71,7 @@ class Objective:
         self.features, self.config, self.level = features, config, level
         self.image = keras.Variable(start[None], trainable=True, dtype="float32", name="picture")
         self.terms = config.terms()
-        self.fields = {tap: field(network, tap) for taps in self.terms.values() for tap in taps}
+        self.fields = fields
         self._measure = engine.compile(self.measure, features.variables)
         self._pull = engine.compile(self._pull_back, features.variables)
         self._weigh = engine.compile(self._loss_of_sums, [])
@@ -207,6 +208,8 @@ class Objective:
 
     def _grid(self, shape):
         """The tiles of a picture; a picture of moderate size is one tile."""
+        if not self.fields:
+            return Grid(shape, max(shape), 0)
         multiple = max(f.stride for f in self.fields.values())
         edge = self.config.tile // multiple * multiple
         if shape[0] * shape[1] <= WHOLE * edge**2:
@@ -242,7 +245,7 @@ class Objective:
         for tile in grid.tiles:
             taps = self.features(picture[grid.window(tile)], training=False)
             for tap in self.terms["style"]:
-                own = grid.cut(maps[tap], tile, self.fields[tap].stride) if maps else None
+                own = self._cut(grid, maps[tap], tile, tap) if maps else None
                 totals[tap] = totals.get(tap, 0.0) + to_numpy(gram(taps[tap], own))
         return totals
 
@@ -258,6 +261,9 @@ class Objective:
             picture: RGB in [0, 1], `[H, W, 3]`; a large one goes through in tiles.
         """
         grid, whole = self._grid(picture.shape[:2]), {}
+        if grid.whole:
+            taps = self.features(picture[None], training=False)
+            return {tap: to_numpy(taps[tap]) for tap in self.terms["content"]}
         for tile in grid.tiles:
             taps = self.features(picture[None][grid.window(tile)], training=False)
             for tap in self.terms["content"]:
@@ -277,29 +283,45 @@ class Objective:
         if masks is None and grid.whole:
             return {}
         masks = np.ones((1, *grid.shape), np.float32) if masks is None else masks
-        maps = {}
+        shrunk, maps = self._shrunk(grid, masks), {}
         for tap in self.terms.get("style", ()):
-            stride = self.fields[tap].stride
-            squares = shrink(masks, stride, grid.positions(stride)) ** 2
+            squares = shrunk[tap] ** 2
             totals = squares.sum((1, 2), keepdims=True)
             if not totals.all():
                 raise ValueError(f"a mask is too small: layer '{tap}' sees nothing of it")
             maps[tap] = squares / totals
         return maps
 
+    def _shrunk(self, grid, masks):
+        """Masks at the sizes of the style layers, `{tap: [S, h, w]}`."""
+        taps = self.terms.get("style", ())
+        if self.fields:
+            strides = {tap: self.fields[tap].stride for tap in taps}
+            return {tap: shrink(masks, n, grid.positions(n)) for tap, n in strides.items()}
+        seen = self.features(np.zeros((1, *grid.shape, 3), np.float32), training=False)
+        sizes = {tap: tuple(seen[tap].shape[1:3]) for tap in taps}
+        given = masks[..., None].astype(np.float32)
+        return {
+            tap: to_numpy(ops.image.resize(given, size, "bilinear", antialias=True))[..., 0]
+            for tap, size in sizes.items()
+        }
+
+    def _cut(self, grid, array, tile, tap):
+        """A tile's part of what a layer has, `[N, h, w, …]`; all of it where one tile is all."""
+        return array if grid.whole else grid.cut(array, tile, self.fields[tap].stride)
+
     def _piece(self, tile, maps, content):
         """What `measure` reads for one tile: `{"maps/relu1_1": [S, h, w], "content/relu4_2":
         [1, h, w, C], …}`, and, if there are several tiles, `{"core/relu4_2": [1, h, w, 1], …}`,
         which is 1 in the tile's core and 0 outside."""
-        cut, piece = self.grid.cut, {}
+        piece = {}
         for tap, own in maps.items():
-            piece[f"maps/{tap}"] = cut(own, tile, self.fields[tap].stride)
+            piece[f"maps/{tap}"] = self._cut(self.grid, own, tile, tap)
         for tap, features in content.items():
-            stride = self.fields[tap].stride
-            piece[f"content/{tap}"] = cut(features, tile, stride)
+            piece[f"content/{tap}"] = self._cut(self.grid, features, tile, tap)
             if not self.grid.whole:
                 core = np.ones((*features.shape[:3], 1), np.float32)
-                piece[f"core/{tap}"] = cut(core, tile, stride)
+                piece[f"core/{tap}"] = self._cut(self.grid, core, tile, tap)
         return piece
 
 

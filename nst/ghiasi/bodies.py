@@ -12,7 +12,7 @@ mobilenet/mobilenet_v2.py; magenta/magenta @ 526d3eb, arbitrary_image_stylizatio
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 from keras import layers
@@ -193,13 +193,26 @@ def start_from_imagenet(network: keras.Model, kind: str) -> None:
 def copy_weights(network: keras.Model, theirs: keras.Model, kind: str) -> None:
     """Copies the convolutions and normalisations of a network of `keras.applications`.
 
-    Both have their layers in the same order. Inception's branches are listed otherwise, but our
-    names and the numbers in theirs tell the order in which they were made. Ours ends earlier.
-
     Args:
         network: see `start_from_imagenet`.
         theirs: of the same kind, of any weights.
         kind: "inception" or "mobilenet".
+    """
+    for layer, other in same_layers(network, theirs, kind):
+        layer.set_weights(other.get_weights())
+
+
+def same_layers(
+    network: keras.Model, theirs: keras.Model, kind: str
+) -> Iterator[tuple[keras.Layer, keras.Layer]]:
+    """The convolutions and normalisations of a style network, each with that of a network of
+    `keras.applications`, whose weights have the same shapes.
+
+    Both have their layers in the same order. Inception's branches are listed otherwise, but our
+    names and the numbers in theirs tell the order in which they were made. Ours ends earlier.
+
+    Args:
+        network, theirs, kind: see `copy_weights`.
     """
     ours = list(normalised(network).items())
     convolutions = [x for x in theirs.layers if isinstance(x, _CONVOLUTIONS)]
@@ -208,8 +221,7 @@ def copy_weights(network: keras.Model, theirs: keras.Model, kind: str) -> None:
         ours = sorted(ours)
         convolutions, norms = (sorted(found, key=_number) for found in (convolutions, norms))
     for (_, own), *given in zip(ours, convolutions, norms, strict=False):
-        for layer, other in zip(own, given, strict=True):
-            layer.set_weights(other.get_weights())
+        yield from zip(own, given, strict=True)
 
 
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from core.bounds import Positions
+from nst.backbones.table import NETWORKS
 from nst.gatys.config import GatysConfig
 
 NORMS = ("instance", "batch")
@@ -57,6 +58,11 @@ class SwapOptimisationConfig(GatysConfig):
     def __post_init__(self):
         _check_patch(self.patch)
         super().__post_init__()
+        if self.network in NETWORKS or self.smoothing:
+            raise ValueError(
+                f"network={self.network!r}, smoothing={self.smoothing!r}: patches are swapped in "
+                "VGG's features as they are; expected vgg16, vgg19 or nothing, and no smoothing"
+            )
 
 
 def _check_patch(patch):

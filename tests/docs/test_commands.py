@@ -19,7 +19,7 @@ NOT_RUN = ("--preset=paper", "runs/published", "/published", "horse2zebra", "fac
            "ghiasi/mine", "ghiasi/pupil", "stylegan2/mine", "stylegan2/ffhq", "stylegan3/ffhq",
            "mosaic", "--backend", "--devices", "--metrics", "--help", "vgg.npz", "--mode=video",
            "runs/fast", "algorithm.pyramid", "--mode=translate --dataset=folder:mine",
-           "runs/zebras", "sincut")  # fmt: skip
+           "runs/zebras", "sincut", "network=resnet50")  # fmt: skip
 RUN_PAGES = ("README.md", "docs/style_transfer.md", "docs/generation.md", "docs/translation.md")
 
 

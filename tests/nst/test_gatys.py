@@ -7,7 +7,7 @@ from keras import ops
 
 from core.errors import InputError
 from experiments.training import checkpoint
-from nst.features import feature_network
+from nst.features import feature_network, field
 from nst.gatys.algorithm import MEAN_COLOUR, Gatys, first_picture
 from nst.gatys.config import GatysConfig
 from nst.gatys.objective import Level, Objective
@@ -62,7 +62,8 @@ def objective(level, start=None, **settings):
         WEIGHTS, taps, pooling=settings.pooling, ceil=settings.ceil, padding=settings.padding
     )
     start = picture(level.height, level.width, seed=9) if start is None else start
-    return Objective(features, "vgg19", settings, level, start)
+    seen = {tap: field("vgg19", tap) for tap in taps}
+    return Objective(features, seen, settings, level, start)
 
 
 def train(algorithm, images, at=(), save=None):
