@@ -48,6 +48,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["core*", "gan*", "nst*", "experiments*", "web*"]),
     package_data={
+        "experiments.export": ["page/*"],
         "experiments.metrics": ["attributes.npz"],
         "web": [
             "templates/web/*.html",

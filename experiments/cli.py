@@ -218,7 +218,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_bool("json", False, "Print results as JSON (experiments.measure and doctor).")
 flags.DEFINE_string(
-    "format", None, "What a network is exported as: saved_model, keras, onnx, litert or tfjs."
+    "format",
+    None,
+    "What a network is exported as: saved_model, keras, onnx, litert, tfjs, or web (a page).",
 )
 flags.DEFINE_bool(
     "uint8",

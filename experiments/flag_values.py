@@ -16,7 +16,7 @@ FLOWS = ("tvl1", "dis")
 DISTANCES = ("lpips", "hed")
 METHODS = ("sefa", "ganspace")
 MOTIONS = ("circle", "turn")
-FORMATS = ("saved_model", "keras", "onnx", "litert", "tfjs")
+FORMATS = ("saved_model", "keras", "onnx", "litert", "tfjs", "web")
 QUANTIZED = ("float16", "int8")
 # flags that are paths, or may be: files of networks and styles have names, too
 READ = ("input", "content", "style", "mask", "w", "vgg_weights", "metric_networks", "dataset",

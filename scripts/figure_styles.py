@@ -7,8 +7,6 @@ Without `--run_dir` the pictures are made by `--model` with the weights that com
 (default: ghiasi). Without `--content` and `--style` they are those that come with scikit-image.
 """
 
-from pathlib import Path
-
 from core.errors import InputError
 from experiments.cli import FLAGS, say, start
 
@@ -18,15 +16,16 @@ SIDE = 192  # height and width of a picture on the sheet, pixels
 def _figure() -> int:
     from experiments import api
     from experiments.data import files, photos, pictures
-    from experiments.data.styles import EMBEDDED, read, stem
+    from experiments.data.styles import EMBEDDED, listed, read, stem
     from experiments.tasks.stylization import style_sheet
 
     if not FLAGS.output:
         raise InputError("--output: give the file of the sheet, such as sheet.png.")
     target = files.output_file(FLAGS.output, "")
     given = [FLAGS.content] if FLAGS.content else [EMBEDDED + name for name in photos.CONTENT]
-    contents = _listed("--content", given)
-    styles = _listed("--style", FLAGS.style or [EMBEDDED + name for name in photos.STYLE])
+    contents = listed("--content", given, say)
+    names = FLAGS.style or [EMBEDDED + name for name in photos.STYLE]
+    styles = listed("--style", names, say)
     model = FLAGS.model if FLAGS["model"].present else "ghiasi"
     run = api.load(FLAGS.run_dir) if FLAGS.run_dir else api.published(model)
     if run.task.learned_styles(run.config) is not None:
@@ -39,17 +38,6 @@ def _figure() -> int:
     pictures.write_png(target, style_sheet(run.stylizer, rows, shown, taken, titles))
     say(f"{len(rows)} pictures in {len(styles)} styles -> {target}")
     return 0
-
-
-def _listed(flag: str, values: list[str]) -> list[str | Path]:
-    """The files of a flag's folders, and names of embedded pictures as they are."""
-    from experiments.data import files
-    from experiments.data.styles import EMBEDDED
-
-    found: list[str | Path] = []
-    for value in values:
-        found += [value] if value.startswith(EMBEDDED) else files.inputs(flag, value, say)[0]
-    return found
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ Each part of a run is written to `--output/<run>/<variant>`, and run by `scripts
 a process that imports nothing of this project (TensorFlow.js by `run_exported.mjs`, with `node` and
 `--node_modules`). A row has bytes, milliseconds of a picture of 256 x 256 on a CPU (or of the
 network's own size), and the agreement with our network over pictures of three sizes, odd ones among
-them: the largest difference, of 1 between black and white; for quantised files PSNR in dB. The
-table goes to standard output, and a line for each row to `--export_lines`.
+them: the largest difference, in parts of the range from black to white (or of what the network's
+numbers span); for quantised files PSNR in dB. The table goes to standard output, and a line for
+each row to `--export_lines`.
 """
 
 import json
@@ -29,8 +30,9 @@ from core.errors import InputError
 from experiments.cli import say, start
 
 FLAGS = flags.FLAGS
-VARIANTS = ("saved_model", "keras", "onnx", "onnx-float16", "onnx-int8", "litert", "litert-float16",
-            "litert-int8", "tfjs")  # fmt: skip
+VARIANTS = ("saved_model", "keras", "onnx", "onnx-float16", "onnx-int8", "onnx-int8-calibrated",
+            "litert", "litert-float16", "litert-int8", "litert-int8-calibrated", "tfjs",
+            "tfjs-float16", "tfjs-int8")  # fmt: skip
 flags.DEFINE_list("exported_runs", [], "Directories of runs.")
 flags.DEFINE_list("variants", list(VARIANTS), f"Formats: {', '.join(VARIANTS)}.")
 flags.DEFINE_string("export_lines", "exports.jsonl", "The file that takes a line per row.")
@@ -95,9 +97,10 @@ def _write(run: Any, parts: Sequence, variant: str, size: int | None, folder: Pa
     from experiments.export.options import Options
     from experiments.export.writing import write_parts
 
-    name, _, quantize = variant.partition("-")
+    name, _, rest = variant.partition("-")
+    quantize, _, calibrated = rest.partition("-")
     form, calibration = find_format(name), []
-    if quantize == "int8" and form.calibrates:
+    if calibrated:
         shown = [*photos.CONTENT, *photos.STYLE][:CALIBRATING]
         calibration = [pictures.fit(photos.read(n), size or SIZES[0][0], "crop") for n in shown]
     options = Options(size, False, quantize, calibration)
@@ -129,10 +132,11 @@ def _compared(
     theirs = [result[part.output.name] for result in results]
     found["ms"] = 1000 * float(results[0]["seconds"])
     apart = [np.abs(a - b) for a, b in zip(ours, theirs, strict=True)]
-    if "-" not in variant:
-        return found | {"agreement": f"{max(float(d.max()) for d in apart):.1e}"}
-    squares = max(float(np.mean(np.square(d))) for d in apart)
+    # of numbers that are no picture, in parts of their range
     peak = 1.0 if part.output.picture else max(float(np.ptp(a)) for a in ours)
+    if "-" not in variant:
+        return found | {"agreement": f"{max(float(d.max()) for d in apart) / peak:.1e}"}
+    squares = max(float(np.mean(np.square(d))) for d in apart)
     return found | {"agreement": f"{10 * np.log10(peak**2 / max(squares, 1e-12)):.1f} dB"}
 
 

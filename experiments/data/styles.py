@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from core.bounds import Side
 from core.errors import InputError
 from core.given_numbers import whole_number
 from core.paths import user_path
-from experiments.data import photos, pictures, ranges
+from experiments.data import files, photos, pictures, ranges
 from experiments.data.ranges import FindRanges
 from nst.controls import check_colours, style_shares
 
@@ -66,6 +66,24 @@ class PictureConfig:
 def stem(name: str | Path) -> str:
     """Returns a picture's name without folder and suffix."""
     return Path(str(name).removeprefix(EMBEDDED)).stem
+
+
+def listed(
+    flag: str, values: Sequence[str], say: Callable[[str], None] | None = None
+) -> list[str | Path]:
+    """Returns the files that a flag's pictures and folders name; "photos:NAME" as it is.
+
+    Args:
+        flag, say: see `experiments.data.files.inputs`.
+        values: of the flag.
+
+    Raises:
+        InputError: see `experiments.data.files.inputs`.
+    """
+    found: list[str | Path] = []
+    for value in values:
+        found += [value] if value.startswith(EMBEDDED) else files.inputs(flag, value, say)[0]
+    return found
 
 
 def read(name: str | os.PathLike, find_ranges: FindRanges | None = None) -> np.ndarray:

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import keras
+
 from core.errors import InputError
 from core.names import nearest
 from experiments.export.litert import write_litert
 from experiments.export.onnx_writer import write_onnx
 from experiments.export.options import QUANTIZED, Options
 from experiments.export.parts import Part
+from experiments.export.runtime import archive
 from experiments.export.saved_model import write_keras, write_saved_model
 from experiments.export.tfjs import converter, write_tfjs
 
-Write = Callable[[Part, Sequence[Part], Path, Options], None]
+ONNX = ("onnx", "tf2onnx", "onnxruntime")
+Write = Callable[[keras.Model, Part, Sequence[Part], Path, Options], None]
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,15 @@ class Format:
         name: as `--format` gives it.
         runs: in what it runs, for a person.
         suffix: of its files; empty: each part is a folder.
-        write: writes a part: `(part, all parts, path, options)`.
+        write: writes a network: `(network, its part, all parts, path, options)`.
         packages: what is imported to write it.
         extra: of this project, which has these packages.
         quantizes: which of `QUANTIZED` it has.
         calibrates: whether pictures can calibrate its int8.
         whole: whether it has all operations, such as random numbers, see `Part.special`.
         single: whether networks in it take one picture at a time.
-        ready: raises InputError where a program that it needs is not there.
+        page: whether a page that uses the networks is written beside them; its pictures are bytes.
+        ready: raises InputError where something that it needs is not there.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Format:
     calibrates: bool = False
     whole: bool = False
     single: bool = False
+    page: bool = False
     ready: Callable[[], object] = lambda: None
 
     def file(self, part: Part) -> str:
@@ -62,6 +68,8 @@ class Format:
             raise InputError(
                 f"--quantize={options.quantize}: {self.name} has none; {having} do. Leave it out."
             )
+        if options.size and self.page:
+            raise InputError(f"--size={options.size}: the page offers sizes itself. Leave it out.")
         missing = [name for name in self.packages if find_spec(name) is None]
         if missing:
             raise InputError(
@@ -70,25 +78,36 @@ class Format:
             )
         self.ready()
 
-    def check_part(self, part: Part, options: Options) -> None:
-        """Refuses a network that it cannot hold.
+    def check_parts(self, parts: Sequence[Part], options: Options) -> None:
+        """Refuses networks that it cannot hold.
 
         Raises:
             InputError: says why, and what to do.
         """
+        if self.page and not any(slot.side for slot in parts[0].inputs):
+            raise InputError(
+                f"--format={self.name}: the page is for networks that take any style by numbers, "
+                "those of --model=ghiasi. Give --format=onnx, which browsers run, too."
+            )
+        for part in parts:
+            self._check_part(part, options.size)
+
+    def _check_part(self, part, size):
         if part.special and not self.whole:
             others = " or ".join(f"--format={f.name}" for f in FORMATS.values() if f.whole)
             raise InputError(f"--format={self.name}: {part.special} give {others}.")
-        if part.fixed and options.size is None:
+        if part.fixed and size is None:
             raise InputError(f"--mode=export: {part.fixed} Give --size, such as --size=256.")
-        smallest = max((slot.smallest for slot in part.inputs if slot.picture), default=1)
-        if options.size is not None and not part.sized:
+        if size is None:
+            return
+        if not part.sized:
             raise InputError(
-                f"--size={options.size}: {part.name} takes no pictures of free size. Leave it out."
+                f"--size={size}: {part.name} takes no pictures of free size. Leave it out."
             )
-        if options.size is not None and options.size < smallest:
+        smallest = max(slot.smallest for slot in part.inputs if slot.picture)
+        if size < smallest:
             raise InputError(
-                f"--size={options.size}: {part.name} takes pictures from {smallest} pixels up."
+                f"--size={size}: {part.name} takes pictures from {smallest} pixels up."
             )
 
 
@@ -102,7 +121,7 @@ FORMATS = {
             "ONNX Runtime, on computers, phones and in browsers",
             ".onnx",
             write_onnx,
-            packages=("onnx", "tf2onnx", "onnxruntime"),
+            packages=ONNX,
             extra="onnx",
             quantizes=QUANTIZED,
             calibrates=True,
@@ -123,6 +142,17 @@ FORMATS = {
             write_tfjs,
             quantizes=QUANTIZED,
             ready=converter,
+        ),
+        Format(
+            "web",
+            "browsers, on phones, too: a page that stylises pictures with ONNX Runtime Web",
+            ".onnx",
+            write_onnx,
+            packages=ONNX,
+            extra="onnx",
+            quantizes=QUANTIZED,
+            page=True,
+            ready=archive,
         ),
     )
 }

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from experiments.export.formats import Format
 from experiments.export.options import Options
 from experiments.export.parts import Part, Slot, chain
+from experiments.export.runtime import VERSION
 
 COLOURS = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by channels
+ABOUT_PAGE = (
+    "All files here are static: any web server can give them out, and none computes anything.",
+    "Browsers ask for HTTPS (or localhost) before they keep the page for times without a network.",
+    "With the headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy:",
+    "require-corp` the networks run on several threads, else on one.",
+    f"`ort.js` and `ort.wasm` are of ONNX Runtime Web {VERSION}, (c) Microsoft, MIT licence.",
+)
 DRAWN = 256  # height and width of pictures that are made of noise, in examples
 
 
@@ -74,7 +82,9 @@ PYTHON = {
 
 
 def example_file(form: Format) -> str:
-    """The name of the example."""
+    """The name of the example, or of the page."""
+    if form.page:
+        return "index.html"
     return PYTHON[form.name].file if form.name in PYTHON else "example.html"
 
 
@@ -198,7 +208,8 @@ def readme(
     run = f"python {file}" if form.name in PYTHON else "python -m http.server  # and open the page"
     install = [PYTHON[form.name].install] if form.name in PYTHON else []
     lines = [f"# {title}", "", f"For {form.runs}. `{file}` shows how it is used:", ""]
-    lines += ["```bash", *install, run, "```", "", _ranges(options), ""]
+    lines += ["```bash", *install, run, "```", "", *([*ABOUT_PAGE, ""] if form.page else [])]
+    lines += [_ranges(options), ""]
     for part in parts:
         summary = part.summary[0].upper() + part.summary[1:]
         lines += [f"## {form.file(part)}", "", f"{summary}. {sizes[part.name]:,} bytes.", ""]
@@ -232,4 +243,5 @@ def _row(way: str, slot: Slot, options: Options, count: str) -> str:
     shape = ", ".join([count, *(next(free) if side is None else str(side) for side in sides)])
     dtype = ("uint8" if options.uint8 else "float32") if slot.picture else slot.dtype
     made = f"; made by `{slot.of}`" if slot.of else ""
+    made += f"; best with a shorter side of {slot.side}" if slot.side and not options.size else ""
     return f"| {way} | `{slot.name}` | [{shape}] | {dtype} | {slot.meaning}{made} |"

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from core.errors import InputError
 from core.files import read_regular
 from core.names import reason
-from experiments.export.networks import assemble
 from experiments.export.options import Options
 from experiments.export.parts import Part
 from experiments.export.samples import calibrating
@@ -19,8 +20,10 @@ from experiments.export.samples import calibrating
 FLEX = re.compile(rb"Flex[A-Z][A-Za-z0-9]{2}")  # an operation of TensorFlow: phones have none
 
 
-def write_litert(part: Part, parts: Sequence[Part], path: Path, options: Options) -> None:
-    """Writes a `.tflite` file for one picture at a time.
+def write_litert(
+    network: keras.Model, part: Part, parts: Sequence[Part], path: Path, options: Options
+) -> None:
+    """Writes a `.tflite` file of a network for one picture at a time.
 
     float16 halves the file: weights are stored so, and computed with as the device likes. int8
     stores weights as bytes; with calibrating pictures features are bytes, too, which is what small
@@ -29,7 +32,6 @@ def write_litert(part: Part, parts: Sequence[Part], path: Path, options: Options
     Raises:
         InputError: an operation that LiteRT alone cannot run.
     """
-    network = assemble(part, size=options.size, batch=1, uint8=options.uint8)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the converter calls its own older interpreter

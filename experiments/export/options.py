@@ -18,9 +18,11 @@ class Options:
         quantize: "float16", "int8", or "" for float32.
         calibration: pictures that show between which numbers features lie, uint8 `[h, w, C]`, all
             of one size; with "int8". Empty: features stay floats, weights alone become bytes.
+        styles: names and pictures, uint8 `[h, w, 3]`, that a page offers as styles.
     """
 
     size: int | None = None
     uint8: bool = False
     quantize: str = ""
     calibration: list[np.ndarray] = field(default_factory=list)
+    styles: list[tuple[str, np.ndarray]] = field(default_factory=list)

@@ -18,6 +18,7 @@ class Slot:
         picture: whether it is a picture: floats in [0, 1], or bytes.
         dtype: of what is no picture.
         smallest: the least height and width of a picture, pixels.
+        side: its shorter side at which it shows best what it is for, pixels; 0: any.
         low, high: its numbers are drawn evenly from `low` to `high`; where both are 0, from the
             normal distribution (mean 0, variance 1). Whole numbers are below `high`.
         shares: whether its numbers are shares, of sum 1.
@@ -30,6 +31,7 @@ class Slot:
     picture: bool = False
     dtype: str = "float32"
     smallest: int = 1
+    side: int = 0
     low: float = 0.0
     high: float = 0.0
     shares: bool = False

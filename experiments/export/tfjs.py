@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
+
 from core import engine
 from core.errors import InputError
 from core.names import short
@@ -36,7 +38,9 @@ def converter() -> str:
     return found
 
 
-def write_tfjs(part: Part, parts: Sequence[Part], path: Path, options: Options) -> None:
+def write_tfjs(
+    network: keras.Model, part: Part, parts: Sequence[Part], path: Path, options: Options
+) -> None:
     """Writes a folder with `model.json` and the weights; int8 and float16 are of these alone.
 
     Raises:
@@ -45,7 +49,7 @@ def write_tfjs(part: Part, parts: Sequence[Part], path: Path, options: Options) 
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "saved"
         with engine.portable():
-            write_saved_model(part, parts, saved, options)
+            write_saved_model(network, part, parts, saved, options)
         words = [converter(), "--input_format=tf_saved_model", *QUANTIZING[options.quantize]]
         ended = subprocess.run([*words, str(saved), str(path)], capture_output=True, text=True)
     if ended.returncode or not (path / "model.json").exists():

@@ -4,8 +4,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from core.errors import InputError
@@ -17,6 +19,7 @@ from experiments.export.guide import example, example_file, readme
 from experiments.export.networks import assemble
 from experiments.export.options import Options
 from experiments.export.parts import Part
+from experiments.export.web_page import PAGE, write_page
 
 README = "README.md"
 
@@ -42,27 +45,26 @@ def check_output(output: str, names: Sequence[str]) -> Path:
 
 def names_of(parts: Sequence[Part], form: Format) -> list[str]:
     """The names of all that is written."""
-    return [*(form.file(part) for part in parts), README, example_file(form)]
+    beside = PAGE if form.page else (example_file(form),)
+    return [*(form.file(part) for part in parts), README, *beside]
 
 
-def check_weights(parts: Sequence[Part], source: str, size: int | None = None) -> None:
-    """Refuses networks with weights that are not numbers.
+def check_weights(network: keras.Model, source: str) -> None:
+    """Refuses a network with weights that are not numbers.
 
     Args:
-        parts: what will be exported.
+        network: what will be exported.
         source: where the weights are from, for the message.
-        size: see `assemble`.
 
     Raises:
         InputError: a training that diverged, or a damaged file.
     """
-    for part in parts:
-        for variable in assemble(part, size=size).variables:
-            if not np.isfinite(to_numpy(variable)).all():
-                raise InputError(
-                    f"{source}: {variable.path} of {part.name} is not finite (NaN or infinite). "
-                    "Give an earlier --checkpoint, or train again."
-                )
+    for variable in network.variables:
+        if not np.isfinite(to_numpy(variable)).all():
+            raise InputError(
+                f"{source}: {variable.path} of {network.name} is not finite (NaN or infinite). "
+                "Give an earlier --checkpoint, or train again."
+            )
 
 
 def write_parts(
@@ -72,9 +74,10 @@ def write_parts(
     options: Options,
     *,
     title: str,
+    source: str = "the run",
     say: Callable[[str], None] = print,
 ) -> None:
-    """Writes all parts into a folder, with `README.md` and an example.
+    """Writes all parts into a folder, with `README.md` and an example, or the page that uses them.
 
     Args:
         parts: what a task exports.
@@ -82,25 +85,35 @@ def write_parts(
         form: the format.
         options: how.
         title: what the networks are, for the page.
+        source: where the weights are from, for messages.
         say: takes a line for each file.
 
     Raises:
-        InputError: the format or the folder cannot take them; nothing is left behind.
+        InputError: the format or the folder cannot take them, or weights are no numbers; nothing is
+            left behind.
     """
+    options = replace(options, uint8=options.uint8 or form.page)
     form.check(options)
-    for part in parts:
-        form.check_part(part, options)
+    form.check_parts(parts, options)
     names = names_of(parts, form)
     folder = check_output(output, names)
+    batch, networks = 1 if form.single else None, []
+    for part in parts:
+        network = assemble(part, size=options.size, batch=batch, uint8=options.uint8)
+        check_weights(network, source)
+        networks.append(network)
     hidden = folder / f".{uuid.uuid4().hex}.tmp"
     hidden.mkdir()
     try:
-        for part in parts:
-            form.write(part, parts, hidden / form.file(part), options)
+        for network, part in zip(networks, parts, strict=True):
+            form.write(network, part, parts, hidden / form.file(part), options)
         sizes = {part.name: stored(hidden / form.file(part)) for part in parts}
         (hidden / README).write_text(readme(parts, form, options, title, sizes), encoding="utf-8")
-        text = example(parts, form, options)
-        (hidden / example_file(form)).write_text(text, encoding="utf-8")
+        if form.page:
+            write_page(parts, hidden, options)
+        else:
+            text = example(parts, form, options)
+            (hidden / example_file(form)).write_text(text, encoding="utf-8")
         for name in names:
             os.replace(hidden / name, folder / name)
     finally:

@@ -6,15 +6,17 @@ import keras
 from absl.flags import FlagValues
 
 from core.errors import InputError
-from experiments.data import files, pictures
+from experiments.data import files, photos, pictures
+from experiments.data.styles import EMBEDDED, listed, stem
 from experiments.export.formats import find_format
 from experiments.export.options import CALIBRATING, Options
 from experiments.export.parts import Part
-from experiments.export.writing import check_weights, write_parts
+from experiments.export.writing import write_parts
 from experiments.model import Run
 from experiments.modes import Mode, Say
 
 CALIBRATION = 100  # calibrating pictures, at most
+STYLES = 60  # styles on a page, at most
 TAKES = ("format", "output", "size", "uint8", "quantize", "calibrate", "checkpoint")
 
 
@@ -48,6 +50,12 @@ def check_flags(flags: FlagValues) -> None:
         raise InputError(
             f"--calibrate: {form.name} stores weights as bytes, never features. Leave it out."
         )
+    if flags.style and not form.page:
+        raise InputError("--style: goes with --format=web, whose page shows it. Leave it out.")
+    if flags.calibrate:
+        files.inputs("--calibrate", flags.calibrate)
+    if flags.style:
+        listed("--style", flags.style)
     form.check(_options(flags))
 
 
@@ -61,14 +69,23 @@ def export_mode(run: Run, flags: FlagValues, say: Say) -> int:
         raise InputError("--mode=export: the converters need TensorFlow. Leave out --backend.")
     form, options = find_format(flags.format), _options(flags)
     parts = run.task.parts(run, **choices(flags))
-    for part in parts:
-        form.check_part(part, options)
-    check_weights(parts, f"--run_dir={run.run_dir}", options.size)
+    form.check_parts(parts, options)
     if flags.calibrate:
         options = replace(options, calibration=_calibration(flags, parts, say))
+    if form.page:
+        options = replace(options, styles=_styles(flags, run, say))
     title = f"A run of {run.config.model}: {run.run_dir.name}"
-    write_parts(parts, flags.output, form, options, title=title, say=say)
+    source = f"--run_dir={run.run_dir}"
+    write_parts(parts, flags.output, form, options, title=title, source=source, say=say)
     return 0
+
+
+def _styles(flags, run, say):
+    """Names and pictures of the styles that a page offers."""
+    given = listed("--style", flags.style or [EMBEDDED + name for name in photos.STYLE], say)
+    if len(given) > STYLES:
+        raise InputError(f"--style: {len(given)} pictures; a page shows up to {STYLES}.")
+    return [(stem(name).replace("_", " "), run.task.read_style(name)) for name in given]
 
 
 def choices(flags: FlagValues) -> dict:

@@ -14,14 +14,17 @@ from nst.adain.networks import TAPS
 from nst.features import field
 from nst.ghiasi.bodies import SMALLEST_STYLE
 from nst.ghiasi.networks import CODE
+from nst.ghiasi.stylize import SIDE
 from nst.style_swap.export import Swapped
 from nst.style_swap.networks import TAP
 from nst.transformer import MULTIPLE, smallest_size
 
 
-def picture(name: str, meaning: str, *, channels: int = 3, smallest: int = 1) -> Slot:
+def picture(
+    name: str, meaning: str, *, channels: int = 3, smallest: int = 1, side: int = 0
+) -> Slot:
     """A picture of any size that goes in."""
-    return Slot(name, (None, None, channels), meaning, picture=True, smallest=smallest)
+    return Slot(name, (None, None, channels), meaning, picture=True, smallest=smallest, side=side)
 
 
 def result(meaning: str, channels: int = 3) -> Slot:
@@ -117,7 +120,7 @@ def moment_parts(run: Run) -> list[Part]:
         code = encoder(content, training=False)[TAPS[-1]]
         return CroppedTo()(decoder(WithMoments(config.unbiased)(code, numbers)), content)
 
-    return _pair(describe, show, numbers, smallest, smallest)
+    return _pair(describe, show, numbers, smallest, smallest, 0)
 
 
 def code_parts(run: Run) -> list[Part]:
@@ -130,13 +133,13 @@ def code_parts(run: Run) -> list[Part]:
         return CroppedTo()(transformer([large, numbers], training=False), content)
 
     smallest = SMALLEST_STYLE[algorithm.config.encoder]
-    return _pair(lambda style: encoder(style, training=False), show, CODE, 1, smallest)
+    return _pair(lambda style: encoder(style, training=False), show, CODE, 1, smallest, SIDE)
 
 
-def _pair(describe, show, count, content_from, style_from):
+def _pair(describe, show, count, content_from, style_from, style_side):
     """Two parts: `describe` makes numbers of a style, once, and `show` uses them."""
     numbers = (count,)
-    style = picture("style", "a picture in the style; 256 pixels show it well", smallest=style_from)
+    style = picture("style", "a picture in the style", smallest=style_from, side=style_side)
     content = picture("content", "what is to be shown in the style", smallest=content_from)
     made = Slot("code", numbers, "what describes the style")
     taken = Slot("numbers", numbers, "what describes the style", of="style")

@@ -56,7 +56,7 @@ class Stylization(Task):
                 takes=(*STYLIZING, *self.style_flags, "fps", "sound", "steady", "flow"),
                 needs=("content", "output"),
             ),
-            "export": exporting(),
+            "export": exporting("style"),
         }
 
     def stylize(self, run: Run, content: Any, styles: Any = None, **controls: Any) -> np.ndarray:

@@ -20,7 +20,7 @@ from experiments.export.networks import assemble
 from experiments.export.options import Options
 from experiments.export.parts import Part, Slot, chain
 from experiments.export.samples import sample
-from experiments.export.writing import check_weights, write_parts
+from experiments.export.writing import write_parts
 from experiments.flag_values import FORMATS as FORMAT_NAMES
 
 pytestmark = pytest.mark.skipif(
@@ -192,10 +192,13 @@ def test_formats_have_the_names_of_the_flag():
     ("flags", "words"),
     [
         (["--format=onx"], "Did you mean 'onnx'?"),
-        (["--format=keras", "--quantize=int8"], "keras has none; onnx, litert, tfjs do"),
+        (["--format=keras", "--quantize=int8"], "keras has none; onnx, litert, tfjs, web do"),
         (["--format=keras", "--calibrate=."], "goes with --quantize=int8"),
         (["--format=saved_model", "--precision=mixed_bfloat16"], "compute in float32"),
         (["--format=keras", "--size=-2"], "expected a number of pixels"),
+        (["--format=tfjs", "--quantize=int8", "--calibrate=."], "tfjs stores weights as bytes"),
+        (["--format=onnx", "--quantize=int8", "--calibrate=nowhere"], "nowhere: does not exist"),
+        (["--format=onnx", "--quantize=int4"], "--quantize=int4: unknown"),
         ([], "give --format"),
     ],
 )
@@ -221,26 +224,28 @@ def test_a_missing_converter_is_named(monkeypatch):
 def test_what_draws_random_numbers_is_refused():
     slot = Slot("z", (4,), "numbers")
     part = Part("a", "b", (slot,), Slot("r", (4,), "c"), lambda z: z, special="it draws:")
-    find_format("saved_model").check_part(part, Options())
+    find_format("saved_model").check_parts([part], Options())
     with pytest.raises(InputError, match="it draws: give --format=saved_model or --format=keras"):
-        find_format("onnx").check_part(part, Options())
+        find_format("onnx").check_parts([part], Options())
     fixed = Part("a", "b", (slot,), slot, lambda z: z, fixed="Patches are counted.")
     with pytest.raises(InputError, match="Patches are counted. Give --size"):
-        find_format("onnx").check_part(fixed, Options())
+        find_format("onnx").check_parts([fixed], Options())
 
 
-def test_weights_that_are_not_numbers_are_refused(finished):
+def test_weights_that_are_not_numbers_are_refused(finished, tmp_path):
     broken = api.load(finished, say=quiet)
     variable = broken.algorithm.translator("AtoB").trainable_variables[0]
     variable.assign(variable * np.nan)
-    with pytest.raises(InputError, match="not finite"):
-        check_weights(broken.task.parts(broken), "mine")
+    parts, form = broken.task.parts(broken), find_format("keras")
+    with pytest.raises(InputError, match="^mine: .*not finite"):
+        write_parts(parts, str(tmp_path), form, Options(), title="A", source="mine", say=quiet)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_left_of_an_export_that_fails(run, tmp_path, monkeypatch):
     form = find_format("keras")
 
-    def fails(part, parts, path, options):
+    def fails(network, part, parts, path, options):
         path.write_text("half")
         raise InputError("no")
 
@@ -307,7 +312,7 @@ def test_every_model_as_a_saved_model(name, tmp_path, monkeypatch):
     for known in FORMATS.values():
         for options in (Options(size), Options(size, uint8=True)):
             text = example(parts, known, options)
-            if known.name != "tfjs":
+            if known.name not in ("tfjs", "web"):
                 compile(text, "example.py", "exec")
     result = followed(
         example(parts, form, Options(size)),
