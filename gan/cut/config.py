@@ -93,7 +93,7 @@ class CUTConfig:
                 "nce_idt=true, or lambda_identity=0"
             )
         if self.single and not self.antialias:
-            raise ValueError("antialias=False: the layers of SinCUT's networks have blurs")
+            raise ValueError("antialias=False: SinCUT's networks always have blurs; leave it out")
         if self.single and self.n_blocks % 2:
             raise ValueError(f"n_blocks={self.n_blocks}: expected an even number, half of them "
                              "before the features are doubled")  # fmt: skip

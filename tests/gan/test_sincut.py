@@ -271,6 +271,7 @@ def test_networks_at_a_known_size():
         ({"lambda_r1": -1.0}, "lambda_r1=-1.0: expected a number from 0 up"),
         ({"lambda_identity": float("nan")}, "lambda_identity=nan: expected a number from 0 up"),
         ({"nce_idt": False}, "lambda_identity=1.0: needs the targets' translations"),
+        ({"antialias": False}, "antialias=False: SinCUT.s networks always have blurs"),
         ({"n_blocks": 5}, "n_blocks=5: expected an even number"),
         ({"nce_layers": (0, 6)}, "the last residual block is layer 5"),
     ],
