@@ -60,7 +60,7 @@ def one(browser, selector):
     return browser.find_element("css selector", selector)
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=60):  # machines may be slow
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end

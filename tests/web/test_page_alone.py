@@ -191,6 +191,21 @@ def test_large_photos_are_scaled_down_and_it_says_so(browser, served, tmp_path):
     assert abs(int(result(browser)[-1, -1, 0]) - 50) <= 1  # nothing dark comes in at the border
 
 
+def test_a_photo_chosen_while_the_page_loads_is_not_lost(browser, served, tmp_path):  # noqa: F811
+    script = """
+      const got = fetch
+      globalThis.fetch = async (...given) => {
+        const late = String(given[0]).endsWith("styles.json")
+        if (late) await new Promise((go) => setTimeout(go, 3000))
+        return got(...given)
+      }"""
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    opened(browser, served.address)
+    assert not browser.execute_script("return document.querySelector('#styles').childElementCount")
+    choose(browser, saved(tmp_path, "early.png", 10))
+    assert result(browser).shape == (64, 64, 3)
+
+
 def test_problems_are_said(browser, served, tmp_path):  # noqa: F811
     opened(browser, served.address)
     (tmp_path / "text.jpg").write_text("no picture")

@@ -199,15 +199,17 @@ async function open() {
   state.side = side
   at("styles").append(...styles.map((style, i) => tileOf(style, i === 0)), ownTile())
   state.style = styles[0]
-  for (const id of ["content-file", "camera-file"]) {
-    at(id).onchange = () => choosePhoto(at(id).files[0])
-  }
   at("strength").oninput = () => (at("strength-shown").textContent = `${at("strength").value} %`)
   at("strength").onchange = make
   at("size").onchange = make
   at("compare").onclick = () => show(at("photo").hidden)
   at("photo").setAttribute("aria-label", "Your photo")
   navigator.serviceWorker?.register("offline.js").catch(() => {}) // not over plain HTTP
+  for (const id of ["content-file", "camera-file"]) {
+    const choose = () => choosePhoto(at(id).files[0])
+    at(id).onchange = choose
+    choose() // what was chosen while the page was loading
+  }
 }
 
 at("problem").hidden = true
