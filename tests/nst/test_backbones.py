@@ -128,7 +128,7 @@ def test_usual_layers_of_every_network(network):
     outputs = model(np.tile(PICTURE, (1, 2, 3, 1))[:, :128, :128], training=False)
     sides = [outputs[tap].shape[1] for tap in entry.style]
     strides = (2, 4, 8, 16, 32)[-len(entry.style) :]
-    tolerance = 3 if network == "inception_v3" else 0
+    tolerance = 4 if network == "inception_v3" else 0  # its convolutions are not padded
     assert all(0 <= 128 // n - s <= tolerance for n, s in zip(strides, sides, strict=True))
     assert all(np.abs(numpy(x)).mean() > 0 for x in outputs.values())
     assert not model.trainable_variables
