@@ -17,7 +17,7 @@ from core.bounds import Side
 from core.optimizers import Adam, built
 from core.phases import Algorithm, Phase, Stage
 from core.tensors import Tensor
-from nst.backbones.seeing import Seer, check_size, check_taps, digest, look, smoothed_mean
+from nst.backbones.seeing import Seer, check_size, check_taps, digest, look, mean_of_features
 from nst.backbones.smoothing import SMOOTHINGS
 from nst.backbones.table import CHOICES
 from nst.features import POOLINGS
@@ -134,7 +134,7 @@ class FeatureLoss:
             taps,
             pooling=config.pooling,
             smoothing=config.smoothing,
-            mean=smoothed_mean(config.normalise, config.activation),
+            mean=mean_of_features(config.normalise, config.activation),
         )
         known = {tap: self.features.output[tap] for tap in config.content_layers}
         # it ends at the last content layer: contents need not go as deep as the style layers

@@ -4,10 +4,12 @@
 and "random" weights for a trial. Any other name is that of a file (`nst.vgg_files`).
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,20 +159,28 @@ def imagenet_file(network: str) -> Path | None:
 def _imagenet(network: str) -> Weights:
     """The weights of keras.applications, whose colours are those of its `preprocess_input`."""
     build = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[network]
-    talks = keras.config.is_interactive_logging_enabled()
-    keras.config.disable_interactive_logging()  # no progress bar
     try:
-        model = build(include_top=False, weights="imagenet")
+        with no_progress_bar():
+            model = build(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception if a download fails
         raise InputError(_not_downloaded(network, error)) from error
-    finally:
-        if talks:
-            keras.config.enable_interactive_logging()
     kernels = {}
     for name in convolutions(network):
         kernel, bias = model.get_layer(f"block{name[4]}_conv{name[6]}").get_weights()
         kernels[name] = (np.asarray(kernel, "float32"), np.asarray(bias, "float32"))
     return Weights("imagenet", network, kernels, vgg_files.COLOURS["caffe"])
+
+
+@contextlib.contextmanager
+def no_progress_bar() -> Iterator[None]:
+    """Keras shows no progress of downloads within."""
+    talks = keras.config.is_interactive_logging_enabled()
+    keras.config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        if talks:
+            keras.config.enable_interactive_logging()
 
 
 def _not_downloaded(network, error):

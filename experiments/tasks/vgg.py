@@ -9,7 +9,7 @@ import numpy as np
 from core.errors import InputError
 from experiments.data import photos, pictures
 from experiments.training.config import RunConfig
-from nst.backbones.seeing import Seer, rescaled
+from nst.backbones.seeing import Seer, mean_of_features, rescaled
 from nst.backbones.table import NETWORKS, check_smallest
 from nst.backbones.weights import load_backbone
 from nst.features import Weights, normalise
@@ -89,7 +89,7 @@ def loss_weights(algorithm: Any, taps: Iterable[str], flag: str = "--vgg_weights
         return rescaled(backbone, taps, _shown(), 1.0, False)
     if not (algorithm.normalise or algorithm.activation):
         return backbone
-    mean = 1.0 if algorithm.normalise else algorithm.activation
+    mean = mean_of_features(algorithm.normalise, algorithm.activation)
     return rescaled(backbone, taps, _shown(), mean, algorithm.normalise)
 
 

@@ -1,6 +1,5 @@
 """Run directories: each has one configuration, and one process trains in it at a time."""
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import filelock
 
+from core import machine
 from core.errors import InputError
 from core.files import (
     file_id,
@@ -358,15 +358,8 @@ def environment() -> dict[str, Any]:
         "device": engine.describe_devices(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
-        "versions": {p: v for p in _PACKAGES if (v := _version(p))},
+        "versions": {p: v for p in _PACKAGES if (v := machine.version(p))},
     }
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _commit():

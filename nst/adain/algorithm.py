@@ -12,7 +12,7 @@ from core.tensors import Tensor
 from nst.adain.config import CONTENT_EPSILON, AdaINConfig
 from nst.adain.networks import TAPS, decoder, encoder
 from nst.adain.stylize import AdaINStylizer
-from nst.backbones.seeing import Seer, look, smoothed_mean
+from nst.backbones.seeing import Seer, look, mean_of_features
 from nst.backbones.seeing import digest as digest_of
 from nst.features import Weights
 from nst.losses import moment_loss
@@ -84,7 +84,7 @@ class AdaIN(Algorithm):
         """
         config = self.config
         taps = config.style_layers or TAPS
-        mean = smoothed_mean(config.normalise, config.activation)
+        mean = mean_of_features(config.normalise, config.activation)
         self.looks = look(seer, taps, smoothing=config.smoothing, mean=mean)
         self.looks_digest = digest_of(seer)
         self.frozen["looks"], self.passes["looks"] = self.looks, 3  # style, result and back

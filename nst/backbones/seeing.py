@@ -58,8 +58,9 @@ def fields(seer: Seer, taps: Iterable[str], smoothing: str = "") -> dict[str, Fi
     return {tap: features.field(seer.network, tap) for tap in taps}
 
 
-def smoothed_mean(normalise: bool, activation: float) -> float:
-    """The mean of smoothed features: 1 where features are normalised, else what is set."""
+def mean_of_features(normalise: bool, activation: float) -> float:
+    """The mean of the features of other networks than VGG, and of smoothed ones: 1 where features
+    are normalised or nothing is set, else what is set."""
     return 1.0 if normalise or not activation else activation
 
 

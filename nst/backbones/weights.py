@@ -16,6 +16,7 @@ from core.names import closest, reason
 from core.paths import user_path
 from nst.backbones.networks import Backbone, application
 from nst.backbones.table import COLOURS, NETWORKS, Colour
+from nst.weights import no_progress_bar
 
 NAMES = ("imagenet", "random", "magenta")
 SUFFIXES = (".keras", ".h5")
@@ -94,10 +95,9 @@ def _fans(shape):
 
 
 def _imagenet(network: str) -> Backbone:
-    talks = keras.config.is_interactive_logging_enabled()
-    keras.config.disable_interactive_logging()  # no progress bar
     try:
-        return _build(network, COLOURS[NETWORKS[network].colour], "imagenet")
+        with no_progress_bar():
+            return _build(network, COLOURS[NETWORKS[network].colour], "imagenet")
     except InputError:
         raise
     except Exception as error:  # Keras raises a bare Exception if a download fails
@@ -106,9 +106,6 @@ def _imagenet(network: str) -> Backbone:
             "or copy their file here and give weights=FILE; or give weights=random for a trial"
             + (", or weights=magenta." if network == "mobilenet_v2" else ".")
         ) from error
-    finally:
-        if talks:
-            keras.config.enable_interactive_logging()
 
 
 def _magenta(network: str) -> Backbone:

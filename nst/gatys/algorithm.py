@@ -14,7 +14,7 @@ from core import engine
 from core.optimizers import Adam
 from core.phases import Algorithm, Phase, Stage
 from core.tensors import to_numpy
-from nst.backbones.seeing import Seer, digest, fields, look, smoothed_mean
+from nst.backbones.seeing import Seer, digest, fields, look, mean_of_features
 from nst.gatys.config import GatysConfig
 from nst.gatys.lbfgs import LBFGS
 from nst.gatys.objective import Level, Objective
@@ -63,7 +63,7 @@ class Gatys(Algorithm):
             ceil=config.ceil,
             padding=config.padding,
             smoothing=config.smoothing,
-            mean=smoothed_mean(config.normalise, config.activation),
+            mean=mean_of_features(config.normalise, config.activation),
         )
         seen = fields(weights, taps, config.smoothing)
         self.frozen, self.passes = {"features": self.features}, {"features": 2}
