@@ -19,6 +19,7 @@ COUNTS = {
     ("stylegan", "paper", 32): {"G": 22_841_356, "D": 20_726_785},
     ("stylegan", "paper", 64): {"G": 25_137_935, "D": 22_498_049},
     ("stylegan", "paper", 256): {"G": 26_086_229, "D": 23_052_353},
+    ("stylegan2", "paper", 64): {"G": 23_819_544, "D": 23_407_361},
     ("stylegan2", "paper", 256): {"G": 24_767_458, "D": 24_001_089},
     ("stylegan2", "paper", 512): {"G": 30_276_583, "D": 28_982_849},
     ("stylegan2", "paper", 1024): {"G": 30_370_060, "D": 29_012_513},
@@ -47,7 +48,7 @@ def ours(model, preset, size):
         return {"G_A": generator, "D_A": discriminator(config)}
     if model == "stylegan":
         return {"G": Generator(size), "D": Discriminator(size, blur=True)}
-    base = find("stylegan2").presets[f"paper{size}"].algorithm.channel_base
+    base = find("stylegan2").presets[f"paper{max(size, 256)}"].algorithm.channel_base
     return {"G": Generator2(size, channel_base=base), "D": Discriminator2(size, channel_base=base)}
 
 
