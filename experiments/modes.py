@@ -6,6 +6,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
+from core.errors import InputError
 from experiments.tables import print_table
 
 Say = Callable[[str], None]
@@ -36,7 +37,13 @@ class Mode:
 
 def _evaluate_mode(run: Any, flags: FlagValues, say: Say) -> int:
     names, folder = flags.metrics, flags.metric_networks
-    print_table(run.measure(names, folder=folder, say=say) if names else run.evaluate(say=say))
+    scores = run.measure(names, folder=folder, say=say) if names else run.evaluate(say=say)
+    if not scores:
+        raise InputError(
+            f"--mode=evaluate: {run.config.model} is scored on test pairs, which this data has not. "
+            "Give --metrics (such as fd_hed_test), or train on data that has pairs."
+        )
+    print_table(scores)
     return 0
 
 

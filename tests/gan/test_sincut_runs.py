@@ -1,5 +1,7 @@
 """Training, resuming and translating with SinCUT, through the api."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from core.phases import Algorithm
 from experiments import api, configs
 from experiments.data import pictures
 from experiments.dry_run import describe
+from experiments.modes import EVALUATE
 from experiments.training import checkpoint
 
 TINY = {"algorithm.ngf": 1, "algorithm.n_blocks": 2, "algorithm.ndf": 1, "algorithm.nce_width": 4,
@@ -47,6 +50,8 @@ def test_trains_draws_and_translates_at_any_size(tmp_path, folder):
     train(tmp_path / "run", folder, images=4, sample_every=4)
     run = api.load(tmp_path / "run", say=[].append)
     assert run.evaluate(say=[].append) == {}  # no truth, no scores
+    with pytest.raises(InputError, match="scored on test pairs, which this data has not"):
+        EVALUATE.work(run, SimpleNamespace(metrics=[], metric_networks=None), print)
     sheet = run.sheets(say=[].append)["translation"]
     scale = 128 // 30
     assert sheet.shape[1] >= 3 * 30 * scale and sheet.shape[0] >= 20 * scale
