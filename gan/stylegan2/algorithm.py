@@ -21,6 +21,7 @@ from core import engine
 from core.optimizers import Adam
 from core.phases import Stage
 from core.picture_size import Size
+from core.schedules import cosine
 from core.tensors import Batch, PhaseResult, Tensor
 from gan.augment.blur import blurred
 from gan.augment.training import Augmentation
@@ -132,19 +133,26 @@ class StyleGAN2(LatentGAN):
             *updates(
                 "G",
                 self.generator_phase,
-                learning_rate=config.g_learning_rate,
+                learning_rate=self._rate(config.g_learning_rate),
                 penalty=self.path_length_phase if config.pl_weight else None,
                 penalty_interval=config.pl_interval,
             ),
             *updates(
                 "D",
                 self.discriminator_phase,
-                learning_rate=config.d_learning_rate,
+                learning_rate=self._rate(config.d_learning_rate),
                 penalty=self.r1_phase if config.r1_gamma else None,
                 penalty_interval=config.r1_interval,
                 variables=discriminator.trained_after(config.freeze_d),
             ),
         ]
+
+    def _rate(self, start):
+        """A learning rate, or how it falls with the images seen."""
+        config = self.config
+        if not config.decay_images:
+            return start
+        return lambda images: cosine(start, config.decay_to * start, images, config.decay_images)
 
     # --- what the runner uses
 

@@ -13,7 +13,8 @@ from gan.stylegan2.blocks import ARCHITECTURES
 class StyleGAN2Config:
     """Hyper-parameters of networks, losses, augmentation and optimizers.
 
-    The blur is StyleGAN3's, see `gan.augment.blur`; published networks of StyleGAN2 had none.
+    The blur is StyleGAN3's, see `gan.augment.blur`, and the falling learning rates are R3GAN's, see
+    `core.schedules.cosine`; published networks of StyleGAN2 had neither.
 
     Sources: NVlabs/stylegan2-ada-pytorch @ d72cc7d, train.py:154-192 (the column "stylegan2"),
     training/loss.py, training/training_loop.py; Karras et al. 2020
@@ -37,6 +38,8 @@ class StyleGAN2Config:
     conv_clamp: float = 256.0  # activations stay within it; 0: not clamped
     g_learning_rate: float = 2e-3
     d_learning_rate: float = 2e-3
+    decay_images: Count = 0  # images in which both fall, along half a cosine; 0: they do not
+    decay_to: float = 0.1  # the part of them that is left then
     beta_1: float = 0.0
     beta_2: float = 0.99
     epsilon: float = 1e-8
@@ -71,15 +74,16 @@ class StyleGAN2Config:
             check_at_least(self, key, 1)
         for key in ("classes", "num_fp16_res", "conv_clamp", "g_learning_rate", "d_learning_rate",
                     "epsilon", "r1_gamma", "pl_weight", "ema_half_life", "ema_ramp_up",
-                    "blur_sigma", "freeze_d"):  # fmt: skip
+                    "blur_sigma", "freeze_d", "decay_images"):  # fmt: skip
             check_at_least(self, key, 0)
         for key in ("beta_1", "beta_2", "w_avg_beta", "pl_decay"):
             check_fraction(self, key)
         for key in ("style_mixing", "p"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to 1")
-        if not 0 < self.mapping_lrmul <= 1:
-            raise ValueError(f"mapping_lrmul={self.mapping_lrmul}: expected above 0, at most 1")
+        for key in ("mapping_lrmul", "decay_to"):
+            if not 0 < getattr(self, key) <= 1:
+                raise ValueError(f"{key}={getattr(self, key)}: expected above 0, at most 1")
         if self.classes == 1:
             raise ValueError("classes=1: expected 2 or more, or 0 for an unconditional GAN")
         if (self.augment == "fixed") != (self.p > 0) and self.augment != "ada":

@@ -77,6 +77,19 @@ def test_number_of_parameters_is_the_published_one(channel_base, generator, disc
         assert sum(int(np.prod(v.shape)) for v in network.trainable_variables) == count
 
 
+@both
+def test_learning_rates_fall():
+    """Along half a cosine to `decay_to`, where they stay; each times its network's lazy share."""
+    algorithm = tiny(decay_images=80, decay_to=0.2)
+    rates = {phase.name: phase.learning_rate for phase in algorithm.phases}
+    assert {phase.learning_rate for phase in tiny().phases} == {None}  # as published
+    for names, share in ((("G", "G_reg"), 4 / 5), (("D", "D_reg"), 16 / 17)):
+        for name in names:
+            found = [float(rates[name](ops.convert_to_tensor(n))) for n in (0.0, 40.0, 80.0, 1e6)]
+            expected = np.multiply(share * 1e-2, [1, 0.6, 0.2, 0.2])
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("up", [False, True])
 def test_scaling_features_is_a_kernel_for_each_picture(up):
     """Equations 1 and 3 of the paper, with the kernels written out."""
