@@ -40,8 +40,8 @@ def _evaluate_mode(run: Any, flags: FlagValues, say: Say) -> int:
     scores = run.measure(names, folder=folder, say=say) if names else run.evaluate(say=say)
     if not scores:
         raise InputError(
-            f"--mode=evaluate: {run.config.model} is scored on test pairs, which this data has not. "
-            "Give --metrics (such as fd_hed_test), or train on data that has pairs."
+            f"--mode=evaluate: {run.config.model} is scored on test pairs, which this data has "
+            "not. Give --metrics (such as fd_hed_test), or train on data that has pairs."
         )
     print_table(scores)
     return 0
