@@ -35,10 +35,10 @@ from scripts.paper_tables import (
 from scripts.records import Manifest, curve, spread
 
 SIZES = {"small": (200, 1_000, 5_000), "paper": (1_000, 5_000, 10_000, 30_000, 0)}  # 0: all
-# half as many features as `quick` at most, and p can rise in a short run
+# half as many features as `quick` at most, rates that do not fall, p can rise in a short run
 SMALL = {"algorithm.channel_max": 32, "algorithm.ada_images": 10_000,
-         "algorithm.blur_images": 6_000, "images": 20_000, "metrics_every": 4_000,
-         "eval_every": 20_000, "sample_every": 10_000}  # fmt: skip
+         "algorithm.decay_images": 0, "algorithm.blur_images": 6_000, "images": 20_000,
+         "metrics_every": 4_000, "eval_every": 20_000, "sample_every": 10_000}  # fmt: skip
 END = 0.1  # the part of the training whose signs are averaged
 
 
