@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from core import engine
+from core import engine, resample
 from core.resample import blur, box, downsample, nearest, upfirdn2d, upsample
 
 pytestmark = pytest.mark.backends
@@ -25,6 +25,24 @@ def nhwc(x):
 def test_upfirdn2d_is_the_official_one(name, function):
     found = ops.convert_to_numpy(function(nhwc(ORACLE["x"]), TAPS))
     np.testing.assert_allclose(found, nhwc(ORACLE[name]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("taps", [(1, 2, 1), (1, 3, 3, 1)])
+@pytest.mark.parametrize(
+    "options", [{"padding": (2, 1)}, {"up": 2, "padding": (2, 1), "gain": 4}, {"down": 2}]
+)
+def test_both_forms_are_the_same_filter(taps, options, monkeypatch):
+    """A matrix product, and shifted copies; their gradients as well."""
+    x = np.random.default_rng(3).normal(size=(2, 70, 66, 3)).astype("float32")
+    found = []
+    for product in (True, False):
+        monkeypatch.setattr(resample, "_small_on_cpu", lambda *_, form=product: form)
+        gradient = engine.input_grad(
+            lambda x: ops.square(upfirdn2d(x, taps, **options)), ops.convert_to_tensor(x)
+        )
+        found.append([ops.convert_to_numpy(y) for y in (upfirdn2d(x, taps, **options), gradient)])
+    for product, shifts in zip(*found, strict=True):
+        np.testing.assert_allclose(product, shifts, rtol=0, atol=2e-5)
 
 
 def test_the_filter_is_a_true_convolution_padded_on_both_sides():
