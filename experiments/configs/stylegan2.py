@@ -215,7 +215,7 @@ MODEL = Model(
         ),
     ),
     costs={
-        "quick": "some 10 minutes on two CPU cores",
+        "quick": "7 to 10 minutes on two CPU cores",
         "stylegan2": "published: 9.8 days on 8 V100, 70 on one",
     },
 )
