@@ -22,9 +22,20 @@ def check_fraction(config: Any, key: str) -> None:
         raise ValueError(f"{key}={getattr(config, key)}: expected 0 or more and below 1")
 
 
+def check_probability(config: Any, key: str) -> None:
+    """Raises a ValueError if the field `key` is outside of [0, 1]."""
+    if not 0 <= getattr(config, key) <= 1:
+        raise ValueError(f"{key}={getattr(config, key)}: expected a number from 0 to 1")
+
+
+def check_factor(config: Any, key: str) -> None:
+    """Raises a ValueError if the field `key` is outside of (0, 1]."""
+    if not 0 < getattr(config, key) <= 1:
+        raise ValueError(f"{key}={getattr(config, key)}: expected above 0, at most 1")
+
+
 def check_adam(config: Any) -> None:
     """Raises a ValueError if a beta of Adam is outside of [0, 1), or `decay_from` of [0, 1]."""
     for key in ("beta_1", "beta_2"):
         check_fraction(config, key)
-    if not 0 <= config.decay_from <= 1:
-        raise ValueError(f"decay_from={config.decay_from}: expected a number from 0 to 1")
+    check_probability(config, "decay_from")

@@ -7,6 +7,7 @@ on TensorFlow (tapes and `tf.function`) and on JAX (a `keras.StatelessScope` ove
     setup(devices, deterministic)        before anything is built
     describe_devices()                   what the networks run on, in words
     on_cpu()                             whether the networks run on CPUs
+    fuses()                              whether a compiler joins operations on elements
     missing_accelerator()                a sentence where a GPU of the machine is not used
     value_and_grad(loss_fn, variables)   loss_fn() -> (loss, aux); returns ((loss, aux), gradients)
     forward(fn, variables)               the first half of a loss, kept for its gradients
@@ -61,6 +62,7 @@ separate = _engine.separate
 describe_devices = _engine.describe_devices
 missing_accelerator = _engine.missing_accelerator
 on_cpu = _engine.on_cpu
+fuses = _engine.fuses
 
 
 _PORTABLE: list[bool] = []  # not empty within `portable`
@@ -148,6 +150,7 @@ __all__ = [
     "compile_by_shape",
     "describe_devices",
     "forward",
+    "fuses",
     "give_all",
     "input_grad",
     "instance_norm",

@@ -374,6 +374,11 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def fuses() -> bool:
+    """Whether a compiler makes one operation of several on elements."""
+    return True
+
+
 def describe_devices() -> str:
     """What the networks run on, such as "CPU (JAX)" or "4 x NVIDIA H100 (JAX)"."""
     distribution = keras.distribution.distribution()

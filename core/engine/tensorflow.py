@@ -263,6 +263,11 @@ def on_cpu() -> bool:
     return _accelerator() is None
 
 
+def fuses() -> bool:
+    """Whether a compiler makes one operation of several on elements: not without XLA."""
+    return False
+
+
 def describe_devices() -> str:
     """What the networks run on, such as "CPU (TensorFlow)" or "NVIDIA H100 (TensorFlow)"."""
     return f"{_accelerator() or 'CPU'} (TensorFlow)"

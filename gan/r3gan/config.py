@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.bounds import Channels, Classes, Count, Layers, ManyChannels, ManyLayers
 from gan.augment.draws import chosen
-from gan.checks import check_at_least, check_fraction
+from gan.checks import check_at_least, check_factor, check_fraction, check_probability
 
 COLOURS = ("brightness", "contrast", "lumaflip", "hue", "saturation")
 
@@ -55,9 +55,7 @@ class R3GANConfig:
         for key in ("beta_1", "beta_2", "beta_2_end"):
             check_fraction(self, key)
         for key in ("p", "p_end"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to 1")
-        if not 0 < self.colour_rate <= 1:
-            raise ValueError(f"colour_rate={self.colour_rate}: expected above 0, at most 1")
+            check_probability(self, key)
+        check_factor(self, "colour_rate")
         if self.classes == 1:
             raise ValueError("classes=1: expected 2 or more, or 0 for an unconditional GAN")

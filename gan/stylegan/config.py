@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.bounds import Channels, Layers, Side
-from gan.checks import check_at_least, check_fraction
+from gan.checks import check_at_least, check_factor, check_fraction, check_probability
 from gan.progan.config import ProGANConfig
 
 
@@ -43,10 +43,8 @@ class StyleGANConfig(ProGANConfig):
         check_at_least(self, "mapping_layers", 0)
         for key in ("w_dim", "mapping_fmaps"):
             check_at_least(self, key, 1)
-        if not 0 < self.mapping_lrmul <= 1:
-            raise ValueError(f"mapping_lrmul={self.mapping_lrmul}: expected above 0, at most 1")
-        if not 0 <= self.style_mixing <= 1:
-            raise ValueError(f"style_mixing={self.style_mixing}: expected a number from 0 to 1")
+        check_factor(self, "mapping_lrmul")
+        check_probability(self, "style_mixing")
         check_fraction(self, "w_avg_beta")
         if self.mapping_layers == 0 and self.w_dim != self.latent_size:
             raise ValueError(

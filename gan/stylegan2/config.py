@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from core.bounds import Blur, Channels, Classes, Count, Layers
 from gan.augment.draws import chosen
 from gan.augment.training import KINDS
-from gan.checks import check_at_least, check_fraction, check_one_of
+from gan.checks import (
+    check_at_least,
+    check_factor,
+    check_fraction,
+    check_one_of,
+    check_probability,
+)
 from gan.stylegan2.blocks import ARCHITECTURES
 
 
@@ -79,11 +85,9 @@ class StyleGAN2Config:
         for key in ("beta_1", "beta_2", "w_avg_beta", "pl_decay"):
             check_fraction(self, key)
         for key in ("style_mixing", "p"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected a number from 0 to 1")
+            check_probability(self, key)
         for key in ("mapping_lrmul", "decay_to"):
-            if not 0 < getattr(self, key) <= 1:
-                raise ValueError(f"{key}={getattr(self, key)}: expected above 0, at most 1")
+            check_factor(self, key)
         if self.classes == 1:
             raise ValueError("classes=1: expected 2 or more, or 0 for an unconditional GAN")
         if (self.augment == "fixed") != (self.p > 0) and self.augment != "ada":

@@ -44,12 +44,7 @@ class Preset:
 
 
 # by size; for CPUs also the networks of 256 pixels without their last blocks
-_SMALL = Preset(16384, 8, 2.5e-3, 1.0, 20_000.0)
-PRESETS = {
-    32: _SMALL,
-    64: _SMALL,
-    128: _SMALL,
-    256: _SMALL,
+PRESETS = dict.fromkeys((32, 64, 128, 256), Preset(16384, 8, 2.5e-3, 1.0, 20_000.0)) | {
     512: Preset(32768, 8, 2.5e-3, 0.5, 20_000.0),
     1024: Preset(32768, 4, 2e-3, 2.0, 10_000.0),
 }
