@@ -93,31 +93,44 @@ def test_units_for_bfloat16(tmp_path, text, units):
 @pytest.mark.parametrize(
     "script",
     ["exit 9", "echo no driver >&2; exit 1", "exit 0", "printf 'a\\033[2J\\n'",
-     "head -c 99999 /dev/zero | tr '\\0' x", "exec sleep 30", "sleep 30"],
+     "head -c 99999 /dev/zero | tr '\\0' x", "exec sleep 600", "sleep 600"],
     ids=["fails", "no driver", "says nothing", "no name", "long", "hangs", "its child hangs"],
 )  # fmt: skip
 def test_a_driver_that_does_not_answer_is_passed_over(machine, script):
     nvidia_smi(machine, script)
     start = time.monotonic()
     assert engine.missing_accelerator() is None
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 300
 
 
 def test_what_a_program_started_is_ended_with_it(machine, monkeypatch):
-    nvidia_smi(machine, f"sleep 60 & echo $! > {machine}/child; wait")
-    monkeypatch.setattr(machine_facts, "PATIENCE", 1.0)
+    nvidia_smi(machine, f"sleep 600 & echo $! > {machine}/number; "
+               f"mv {machine}/number {machine}/child; wait")  # fmt: skip
+    kill = machine_facts.kill
+
+    def kill_later(process):
+        wait_until((machine / "child").exists)
+        kill(process)
+
+    monkeypatch.setattr(machine_facts, "kill", kill_later)
+    monkeypatch.setattr(machine_facts, "PATIENCE", 0.2)
     assert engine.missing_accelerator() is None
     child = int((machine / "child").read_text())
-    for _ in range(100):  # the system needs a moment
-        if not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie":
-            return
+    wait_until(  # the system needs a moment
+        lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+    )
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
         time.sleep(0.05)
-    raise AssertionError("the child still runs")
 
 
 def test_a_driver_that_cannot_be_ended_is_left_behind(machine, monkeypatch):
     """It may wait in the system for a GPU, where no signal reaches it."""
-    nvidia_smi(machine, "exec sleep 60")
+    nvidia_smi(machine, "exec sleep 600")
     kept, end = [], machine_facts.kill
     monkeypatch.setattr(machine_facts, "kill", lambda process: kept.append(process))
     monkeypatch.setattr(machine_facts, "PATIENCE", 0.2)
@@ -126,7 +139,7 @@ def test_a_driver_that_cannot_be_ended_is_left_behind(machine, monkeypatch):
     took = time.monotonic() - start
     end(kept[0])
     kept[0].wait()
-    assert took < 20
+    assert took < 300
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_what_is_no_regular_file_is_refused_at_once(kind, tmp_path):
     code = "import sys; from core.files import *; exec(sys.argv[1])"
     for call in ("read_regular", "check_regular", "sha256", "read_json_lines"):
         command = [sys.executable, "-c", code, f"{call}({str(path)!r})"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         (line,) = done.stderr.splitlines()[-1:]
         assert line.startswith("core.errors.InputError: ") and "expected a regular file" in line
 

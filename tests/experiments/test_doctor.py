@@ -304,7 +304,7 @@ def python(code):
 
 def test_processes_that_hang_are_ended_and_what_they_said_counts():
     code = "import time\nprint('a word', flush=True)\nprint('{\"device\": \"X\"}', flush=True)\n"
-    answers = backends.ask(["jax"], command=python(code + "time.sleep(60)"), limit=2)
+    answers = backends.ask(["jax"], command=python(code + "time.sleep(60)"), limit=5)
     assert answers["jax"]["device"] == "X" and answers["jax"]["late"] is True
 
 
@@ -315,13 +315,13 @@ def test_processes_that_cannot_be_ended_are_left_behind(monkeypatch):
     monkeypatch.setattr(backends, "_start", lambda *a: kept.append(begin(*a)) or kept[-1])
     monkeypatch.setattr(os, "killpg", lambda *a: None)
     start = time.monotonic()
-    command = python("import time; time.sleep(60)")
+    command = python("import time; time.sleep(600)")
     answers = backends.ask(["tensorflow", "jax"], command=command, limit=0.5)
     took = time.monotonic() - start
     for process, _ in kept:
         end(process.pid, 9)
         process.wait()
-    assert took < 20 and all(answer["late"] for answer in answers.values())
+    assert took < 300 and all(answer["late"] for answer in answers.values())
 
 
 @pytest.mark.parametrize(("code", "ended"), [("raise SystemExit(3)", "status 3"), ("", None)])
