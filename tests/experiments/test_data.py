@@ -1,60 +1,24 @@
 """Sources and the input pipeline: every batch a function of the seed and the image count alone."""
 
-import itertools
-
 import numpy as np
 import pytest
 import tiny
 import toy
+from feeding import assert_equal, levels, paired, ramps, take
 from PIL import Image
 
 from core.errors import InputError
 from experiments.data import pictures, seasons
 from experiments.data.config import DataConfig
 from experiments.data.dataset import Dataset, Source, check_domains
-from experiments.data.pipeline import batches
 from experiments.data.pipeline import test_images as images_for_tests
 from experiments.data.sources import open_dataset
-
-PLAIN = {"size": 8, "load_size": 8, "flip": False}
-
-
-def take(dataset, count, *, batch_size=1, start=0, seed=0, level=None, share=(0, 1), **options):
-    """The first batches, each role -> numpy; at the size `level`, where it is given."""
-    config = DataConfig(**PLAIN | options)
-    size = level or config.size
-    found = batches(
-        dataset, config, size=size, batch_size=batch_size, start=start, seed=seed, share=share
-    )
-    return [{r: x.numpy() for r, x in b.items()} for b in itertools.islice(found, count)]
 
 
 def shown(dataset, count, role="A", base=0, **options):
     """Which images of `toy.dataset` come, by their grey."""
     greys = [b[role][:, 0, 0, 0] for b in take(dataset, count, **options)]
     return [round(((g + 1) * 127.5 - base) / 10) for g in np.concatenate(greys)]
-
-
-def ramps(count=6, size=16):
-    """Pictures in which every pixel is different: columns in red, rows in green, index in blue."""
-    y, x = np.mgrid[:size, :size]
-
-    def read(i):
-        return np.stack([x, y, 0 * x + i], -1).astype(np.uint8)
-
-    source = Source("ramps", count, read)
-    return Dataset("ramps", {"image": source}, {"image": source})
-
-
-def levels(image):
-    return np.rint((image + 1) * 127.5).astype(int)
-
-
-def assert_equal(one, two):
-    for a, b in zip(one, two, strict=True):
-        assert a.keys() == b.keys()
-        for role in a:
-            np.testing.assert_array_equal(a[role], b[role])
 
 
 def test_every_epoch_is_a_permutation_of_the_first_domain():
@@ -280,13 +244,6 @@ def test_paired_seasons_are_the_same_scenes():
             np.testing.assert_array_equal(dataset.train[role].load(index), picture)
 
 
-def paired(count=6, read_b=None):
-    """Ramps, and in B the same with 100 added to the index."""
-    a = ramps(count).train["image"]
-    b = Source("b", count, read_b or (lambda i: a.read(i) + np.uint8([0, 0, 100])), report=str)
-    return Dataset("pairs", {"A": a, "B": b}, {"A": a, "B": b}, truth=True, paired=True)
-
-
 def test_pairs_stay_pairs_through_crop_and_flip():
     found = take(paired(), 40, size=12, load_size=16, flip=True, batch_size=2)
     for batch in found:
@@ -449,123 +406,3 @@ def test_photos_are_content_and_style():
         for i in range(source.size):
             picture = source.load(i)
             assert picture.dtype == np.uint8 and picture.shape[2] == 3
-
-
-def box_average(images, factor):
-    n, size = len(images), images.shape[1] // factor
-    return images.reshape(n, size, factor, size, factor, 3).mean((2, 4))
-
-
-@pytest.mark.parametrize("level", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("fit", ["stretch", "side"])
-def test_a_level_is_the_box_average_of_the_whole_picture(tmp_path, level, fit):
-    """The same crops and flips, averaged: as ProGAN's and StyleGAN's data sets."""
-    tiny.noise(tmp_path, 5, 0, size=(20, 31))
-    options = {"size": 16, "load_size": 20, "fit": fit, "flip": True, "batch_size": 5}
-    dataset = open_dataset(f"folder:{tmp_path}", size=0)
-    whole = take(dataset, 3, **options)
-    for one, reduced in zip(whole, take(dataset, 3, level=level, **options), strict=True):
-        assert reduced["image"].shape == (5, level, level, 3)
-        expected = box_average(levels(one["image"]).astype(np.float64), 16 // level) / 127.5 - 1
-        np.testing.assert_allclose(reduced["image"], expected, atol=2e-7)
-        assert reduced["image"].dtype == np.float32
-
-
-def test_a_level_of_pairs_stays_paired():
-    for batch in take(paired(), 12, size=8, load_size=16, level=4, flip=True):
-        a, b = ((batch[role] + 1) * 127.5 for role in "AB")
-        np.testing.assert_allclose(a + [0, 0, 100], b, atol=1e-3)
-
-
-@pytest.mark.parametrize("level", [2, 4, 5, 8, 16, 24])
-def test_a_level_that_the_pictures_cannot_be_halved_to(level):
-    with pytest.raises(InputError, match=f"data.size=12: cannot be halved to {level} pixels"):
-        take(ramps(), 1, size=12, load_size=12, level=level)
-    assert take(ramps(), 1, size=12, load_size=12, level=6)[0]["image"].shape == (1, 6, 6, 3)
-
-
-def test_a_later_stage_loads_nothing_again():
-    reads = []
-    source = ramps().train["image"]
-    dataset = Dataset(
-        "x", {"image": Source("x", 6, lambda i: reads.append(i) or source.read(i))}, {}
-    )
-    for level in (4, 8):
-        take(dataset, 12, size=16, load_size=16, level=level, threads=1)
-    assert sorted(reads) == list(range(6))
-
-
-def greys(label=lambda i: i % 3, damaged=()):
-    """Constant pictures whose grey is their index, in classes."""
-
-    def read(i):
-        if i in damaged:
-            raise InputError(f"Cannot read {i}")
-        return np.full((8, 8, 3), i, np.uint8)
-
-    source = Source("greys", 12, read, report=str, label=label, classes=("a", "b", "c"))
-    return Dataset("greys", {"image": source}, {"image": source})
-
-
-@pytest.mark.parametrize("damaged", [(), (1, 4, 5)])
-@pytest.mark.parametrize("cached", [True, False])
-def test_labels_are_those_of_the_images_shown(damaged, cached, monkeypatch):
-    if not cached:
-        monkeypatch.setattr("experiments.data.pipeline.CACHE_BYTES", 0)
-    seen = []
-    for batch in take(greys(damaged=damaged), 12, labels=True, batch_size=4):
-        assert set(batch) == {"image", "label"}
-        assert batch["label"].dtype == np.int32 and batch["label"].shape == (4,)
-        index = levels(batch["image"])[:, 0, 0, 0]
-        np.testing.assert_array_equal(batch["label"], index % 3)
-        seen += index.tolist()
-    assert set(seen) == set(range(12)) - set(damaged)
-
-
-def test_labels_come_only_when_asked_for():
-    (batch,) = take(greys(), 1)
-    assert set(batch) == {"image"}
-    one, two = take(greys(), 8), take(greys(), 8, labels=True)
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_array_equal(a["image"], b["image"])
-
-
-def test_labels_start_at_k_and_at_a_level():
-    options = {"labels": True, "batch_size": 2, "flip": True}
-    whole = take(greys(), 12, **options)
-    assert_equal(whole[3:], take(greys(), 9, start=6, **options))
-    small = take(greys(), 12, level=4, **options)
-    assert [b["label"].tolist() for b in small] == [b["label"].tolist() for b in whole]
-
-
-def test_class_folders(tmp_path):
-    for name, count in (("dog", 2), ("cat", 3), ("ant/small", 1)):
-        tiny.noise(tmp_path / name, count, 0)
-    source = open_dataset(f"folder:{tmp_path}", size=0, labels=True).train["image"]
-    assert source.classes == ("ant", "cat", "dog")
-    assert [source.label(i) for i in range(source.size)] == [0, 1, 1, 1, 2, 2]
-    tiny.noise(tmp_path, 1, 0)  # one beside the folders: of no class
-    dataset = open_dataset(f"folder:{tmp_path}", size=0)
-    assert dataset.train["image"].label is None and dataset.train["image"].classes == ()
-    with pytest.raises(InputError, match="data.labels needs images of one domain in classes"):
-        open_dataset(f"folder:{tmp_path}", size=0, labels=True)
-
-
-def test_class_folders_of_a_split(tmp_path):
-    for name in ("train/cat", "train/dog", "test/cat", "test/dog"):
-        tiny.noise(tmp_path / name, 1, 0)
-    dataset = open_dataset(f"folder:{tmp_path}", size=0, labels=True)
-    assert dataset.train["image"].classes == dataset.test["image"].classes == ("cat", "dog")
-
-
-def test_labels_of_a_set_without_are_refused(tmp_path, pictures_of_two):
-    tiny.noise(tmp_path / "all", 2, 0)
-    for name, found in (
-        (f"folder:{tmp_path}", "has none"),
-        (f"folder:{pictures_of_two}", "has the domains A, B"),
-        ("seasons", "has the domains A, B"),
-    ):
-        with pytest.raises(InputError, match=f"data.labels needs.*this {found}. Give a folder"):
-            open_dataset(name, size=32, labels=True)
-    with pytest.raises(InputError, match="data.labels needs"):
-        take(ramps(), 1, labels=True)

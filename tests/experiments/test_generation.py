@@ -1,148 +1,24 @@
-"""Sheets, scores, pictures by seed and figures of generators; DCGAN through the runner."""
+"""Sheets, scores, pictures by seed and figures of generators."""
 
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
+import fakes
 import numpy as np
 import pytest
-import tiny
-from commands import PowerCut
+from fakes import LAYERS, SIZE, Mapping, Plain, Synthesis, styled, use
 from keras import ops
 from PIL import Image
-from test_runner import error, main
-from tiny import assert_same_state
 
 from core.errors import InputError
-from core.phases import Stage
-from experiments import api, configs
+from experiments import api
 from experiments.data import pictures
-from experiments.dry_run import describe
 from experiments.metrics import sampling
-from experiments.model import Run
 from experiments.tasks import animation, figures, generation
 from experiments.tasks.seeds import parse_seeds
-from gan.latent import LatentGAN
-
-SMOKE = {"data.size": 16, "data.load_size": 16, "images": 16, "log_every": 4, "sample_every": 16,
-         "eval_every": 16, "eval_images": 4, "checkpoint_every": 4, "batch_size": 4}  # fmt: skip
-SIZE, LAYERS = 64, 10
-
-
-@pytest.fixture(scope="session")
-def noise_pictures(tmp_path_factory):
-    """Three classes of noise; not to be changed."""
-    root = tmp_path_factory.mktemp("classes") / "pictures"
-    for i in range(3):
-        tiny.noise(root / f"class{i}", 3, i)
-    return root
-
-
-def config(folder, **changes):
-    changes = {key.replace("__", "."): value for key, value in changes.items()}
-    return api.make_config("dcgan", "smoke", SMOKE | {"data.dataset": f"folder:{folder}"} | changes)
-
-
-def train(folder, run_dir, **changes):
-    return api.train_config(config(folder, **changes), run_dir, say=lambda line: None)
-
-
-@pytest.fixture(scope="session")
-def trained(noise_pictures, tmp_path_factory):
-    """The directory of a finished DCGAN; to be copied, not changed."""
-    path = tmp_path_factory.mktemp("runs") / "dcgan"
-    train(noise_pictures, path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def conditional(noise_pictures, tmp_path_factory):
-    """The same with three classes."""
-    path = tmp_path_factory.mktemp("runs") / "conditional"
-    train(noise_pictures, path, algorithm__classes=3, data__labels=True)
-    return path
-
-
-# --- a style-based generator by hand: z is w; a picture is grey as the mean of the ws of its layers
-
-
-class Mapping:
-    def __call__(self, z, truncation_psi=1.0, truncation_cutoff=None):
-        return ops.repeat((0.5 + truncation_psi * (z - 0.5))[:, None], LAYERS, axis=1)
-
-
-class Synthesis:
-    def __call__(self, ws, noise="const", seed=None):
-        """Columns 0 to 9 show the layers, the lower right corner the noise."""
-        row = ops.pad(ws[:, None, :, :1] / 8, ((0, 0), (0, 0), (0, SIZE - LAYERS), (0, 0)))
-        images = ops.tile(row, (1, SIZE, 1, 3))
-        if noise == "random":
-            drawn = keras.random.randint((ws.shape[0], 16, 16, 1), 0, 2, seed=seed)
-            corner = ((0, 0), (48, 0), (48, 0), (0, 0))
-            images += ops.pad(ops.cast(drawn, "float32") - 0.5, corner)
-        return images
-
-
-class Generator:
-    def __init__(self):
-        self.mapping, self.synthesis = Mapping(), Synthesis()
-
-    def __call__(self, z, training=True):
-        assert training is False
-        return self.synthesis(self.mapping(z))
-
-
-class Styled(LatentGAN):
-    generator = Generator()
-    has_mapping, has_styles, has_noise = True, True, True
-
-    def __init__(self):
-        nothing = keras.Sequential([keras.Input((4,)), keras.layers.Identity()])
-        super().__init__([Stage(1, SIZE)], {"G": nothing, "D": nothing}, latent_size=4)
-
-
-class Plain(Styled):
-    """Without styles, noise and a mapping."""
-
-    has_mapping, has_styles, has_noise = False, False, False
-
-
-def styled(model="stylegan", kind=Styled, **changes):
-    """A run of it; `changes` are attributes of the algorithm."""
-    algorithm = type("Changed", (kind,), changes)()
-    return Run(SimpleNamespace(model=model), Path("nowhere"), algorithm, configs.find(model))
-
-
-def flags(output, **given):
-    names = (
-        "count",
-        "seeds",
-        "seeds_b",
-        "truncation",
-        "truncation_cutoff",
-        "label",
-        "translate",
-        "rotate",
-        "motion",
-        "frames",
-        "fps",
-        "input",
-        "strength",
-        "steps",
-        "w",
-    )
-    return SimpleNamespace(output=str(output), **(dict.fromkeys(names) | given))
-
 
 # what makes pictures; files of networks have tests of their own
 MODES = tuple(mode for mode in generation.Generation().uses if mode != "export")
-
-
-def use(mode, run, output, **given):
-    said = []
-    assert run.task.modes[mode].work(run, flags(output, **given), said.append) == 0
-    return said
 
 
 def first(seed):
@@ -186,18 +62,6 @@ def test_a_seed_is_a_z():
         sampling.latents(algorithm, [-1])
 
 
-@pytest.mark.backends
-def test_same_seed_same_picture(trained):
-    run = api.load(trained, say=lambda line: None)
-    many = run.sample(20)
-    assert many.shape == (20, 16, 16, 3) and many.dtype == np.uint8
-    for seeds in ([7], [19, 7], [3, 4, 5, 7]):
-        np.testing.assert_array_equal(run.sample(seeds)[-1], many[seeds[-1]])
-    assert (many[0] != many[1]).any()
-    with pytest.raises(InputError, match="expected at least one"):
-        run.sample(0)
-
-
 # --- scores
 
 
@@ -214,18 +78,6 @@ def test_colour_distance():
     assert generation.colour_distance(a, b) == 0
     b[..., 1] = 40  # 30 levels in one of three
     assert generation.colour_distance(a, b) == pytest.approx(10)
-
-
-def test_sheet_and_scores(trained, noise_pictures):
-    run = api.load(trained, say=lambda line: None)
-    scores = run.evaluate()
-    assert set(scores) == {"diversity/generated", "diversity/real", "colour_distance"}
-    sheet = run.sheets()["samples"]
-    rows = (128 + 2) * 9 + 2
-    assert sheet.shape[0] == rows and sheet.shape[1] > (128 + 2) * 8
-    np.testing.assert_array_equal(sheet, run.sheets()["samples"])  # of the same z every time
-    top_left = sheet[2 : 2 + 128 : 8, -(130 * 8) : -(130 * 8) + 128 : 8]
-    np.testing.assert_array_equal(top_left, run.sample([0])[0])
 
 
 # --- modes
@@ -261,7 +113,7 @@ def test_mix(tmp_path):
 def test_mix_adapts_to_the_layers(tmp_path, monkeypatch):
     heights = {}
     for layers in (4, 8, 10):
-        monkeypatch.setitem(globals(), "LAYERS", layers)
+        monkeypatch.setattr(fakes, "LAYERS", layers)
         use("mix", styled(), tmp_path / f"{layers}.png", seeds="0", seeds_b="1")
         heights[layers] = len(pictures.read(tmp_path / f"{layers}.png"))
     assert heights[8] - heights[4] == heights[10] - heights[8] == 130
@@ -444,83 +296,6 @@ def test_generators_without_styles_or_noise(tmp_path):
         use("mix", styled(has_styles=False), tmp_path)
 
 
-# --- DCGAN through the runner
-
-
-def test_the_smoke_preset_and_its_modes(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    assert main("--model=dcgan", "--preset=smoke") == 0
-    assert "diversity/generated" in capfd.readouterr().out
-    for mode, name in (("sample", "grid.png"), ("interpolate", "interpolation.gif")):
-        arguments = ["--frames=6"] if mode == "interpolate" else []
-        assert main("--model=dcgan", "--preset=smoke", f"--mode={mode}", "--output=out",
-                    *arguments) == 0  # fmt: skip
-        assert (tmp_path / "out" / name).exists()
-    capfd.readouterr()
-    for bad, message in (
-        (["--mode=mix", "--output=out"], "--mode=mix: this dcgan has no styles"),
-        (["--mode=sample"], "--mode=sample: give --output. dcgan: "),
-        (["--mode=sample", "--output=out", "--fps=3"], "--fps: not an option of"),
-        (["--mode=translate", "--input=x", "--output=y"], "not a mode of dcgan"),
-    ):
-        assert main("--model=dcgan", "--preset=smoke", *bad) == 1
-        assert message in error(capfd)
-
-
-@pytest.mark.parametrize("classes", [0, 3])
-def test_dry_run(classes, noise_pictures, tmp_path):
-    changes = {"algorithm__classes": classes, "data__labels": classes > 0}
-    text = describe(config(noise_pictures, **changes), tmp_path / "run")
-    assert "memory (estimate)" in text and "G  " in text
-
-
-@pytest.mark.backends
-@pytest.mark.parametrize("classes", [pytest.param(0, marks=pytest.mark.thorough), 3])
-def test_resumed_equals_uninterrupted(
-    classes, trained, conditional, noise_pictures, tmp_path, monkeypatch
-):
-    """Stopped after two steps by a crash, and gone on with."""
-    changes = {"algorithm__classes": 3, "data__labels": True} if classes else {}
-
-    from gan.dcgan.algorithm import DCGAN
-
-    def step(self, batch, number, old=DCGAN.step):
-        if number == 2:
-            raise PowerCut
-        return old(self, batch, number)
-
-    with monkeypatch.context() as context:
-        context.setattr(DCGAN, "step", step)
-        with pytest.raises(PowerCut):
-            train(noise_pictures, tmp_path / "run", **changes)
-    train(noise_pictures, tmp_path / "run", **changes)
-    assert_same_state(tmp_path / "run", conditional if classes else trained)
-
-
-def test_labels(conditional, tmp_path):
-    run = api.load(conditional, say=lambda line: None)
-    mixed, zeros = run.sample(6), run.sample(6, label=0)
-    np.testing.assert_array_equal(mixed[[0, 3]], zeros[[0, 3]])  # seeds modulo 3
-    assert (mixed[[1, 2]] != zeros[[1, 2]]).any()
-    with pytest.raises(InputError, match="--label=3: this model has the classes 0 to 2"):
-        run.sample(1, label=3)
-    assert run.sheets()["samples"].shape[1] < 600  # a column for each class
-    in_turn = run.sample([4, 4, 4, 4], label=[2, 0])
-    np.testing.assert_array_equal(in_turn[[0, 2]], run.sample([4, 4], label=2))
-    use("interpolate", run, tmp_path, frames=3, label="1")
-    with pytest.raises(InputError, match="--label=0,2: a walk from class to class goes through w"):
-        use("interpolate", run, tmp_path, frames=3, label="0,2")
-
-
-def test_classes_in_turn_do_not_depend_on_batches(conditional, tmp_path):
-    run = api.load(conditional, say=lambda line: None)
-    use("sample", run, tmp_path, seeds="0-9", label="2,0,1")
-    for seed in (0, 4, 8, 9):  # 8 are made at a time
-        expected = run.sample([seed], label=(2, 0, 1)[seed % 3])[0]
-        found = pictures.read(tmp_path / f"seed{seed:04}.png")
-        assert np.abs(found.astype(int) - expected).max() <= 1
-
-
 def styled_classes():
     """An untrained StyleGAN2 with three classes."""
     changes = {"algorithm.classes": 3, "data.labels": True, "data.size": 16, "data.load_size": 16}
@@ -541,28 +316,6 @@ def test_a_seed_walks_from_class_to_class_and_back(tmp_path):
     assert 0 < steps.max() < 5 * steps.mean()
     said = use("interpolate", run, tmp_path, seeds="7", label="0,2,1", frames=6)
     assert "6 frames" in said[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"algorithm__classes": 3}, "algorithm.classes=3 needs the labels of the images"),
-        (
-            {"algorithm__classes": 4, "data__labels": True},
-            "has 3 classes, algorithm.classes is 4. Give --set algorithm.classes=3",
-        ),
-        ({"data__size": 18, "data__load_size": 18}, "size=18: expected 4, 5, 6 or 7 times"),
-    ],
-)
-def test_configurations_that_do_not_fit(changes, message, noise_pictures, tmp_path):
-    with pytest.raises(InputError, match=message):
-        train(noise_pictures, tmp_path / "run", **changes)
-
-
-def test_classes_of_a_folder_without_classes(noise_pictures, tmp_path):
-    shutil.copytree(noise_pictures / "class0", tmp_path / "plain")
-    with pytest.raises(InputError, match="data.labels needs images of one domain in classes"):
-        train(tmp_path / "plain", tmp_path / "run", algorithm__classes=3, data__labels=True)
 
 
 def test_other_models_do_not_sample(tmp_path):
