@@ -57,6 +57,11 @@ def _run() -> int:
     first = hosts is None or hosts.process == 0
     if first:
         say(f"training in {run_dir}")
+    if hosts:
+        say(
+            f"process {hosts.process} of {hosts.processes}: waiting for the others at "
+            f"{hosts.coordinator}, {hosts.patience:g} s at most"
+        )
     run = api.train_config(
         config,
         run_dir,

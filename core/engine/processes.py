@@ -98,11 +98,12 @@ def given(coordinator: str | None, processes: int | None, process: int | None) -
     if len(missing) == len(settings):
         return _found() if jax else None
     if not jax:
+        name = next(name for name in reversed(settings) if name not in missing)
         raise SettingError(
-            "processes",
-            processes,
-            "1, as several processes need the JAX backend",
-            "Give --backend=jax.",
+            name,
+            settings[name],
+            "no value, as several processes need the JAX backend",
+            "Give --backend=jax, or leave it out.",
         )
     if coordinator is None or processes is None or process is None:
         raise SettingError(

@@ -49,8 +49,10 @@ def test_other_backends_take_none(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     monkeypatch.setenv("SLURM_NTASKS", "4")
     assert processes.given(None, None, None) is None
-    with pytest.raises(SettingError, match="need the JAX backend"):
-        processes.given("a:1", 2, 1)
+    for values, name in ((("a:1", 2, 1), "process=1"), ((None, 2, None), "processes=2"),
+                         (("a:1", None, None), "coordinator=a:1")):  # fmt: skip
+        with pytest.raises(SettingError, match=f"{name}: expected no value, .* the JAX backend"):
+            processes.given(*values)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -119,11 +120,14 @@ def assert_same_state(run_dir, other):
 
 
 def assert_two_train_as_one(train, folder, flags, bound=LOSSES):
-    """The first process alone says something, and writes."""
+    """The first process alone tells of the training, and writes."""
     alone = ended(train(1, *flags, f"--run_dir={folder}/one"))[0]
     assert alone[0] == 0, alone
     first, second = ended(train(2, *flags, f"--run_dir={folder}/two"))
-    assert first[0] == 0 and second == (0, "", ""), (first, second)
+    assert first[0] == second[0] == 0 and not second[1], (first, second)
+    assert re.fullmatch(
+        r"process 1 of 2: waiting for the others at 127.0.0.1:\d+, 300 s at most\n", second[2]
+    )
     assert "device: 2 x CPU in 2 processes (JAX)" in first[2]
     assert first[1].split()[::2] == alone[1].split()[::2]  # the names of the scores
     assert_same_losses(folder / "one", folder / "two", bound)
