@@ -365,7 +365,7 @@ def _find(folder):
     if not names:
         raise InputError(
             f"'{folder}' holds no pictures ({', '.join(sorted(pictures.EXTENSIONS))})"
-            ". Put some in, or give another folder."
+            ". Put some in, or give another one."
         )
     return names
 
