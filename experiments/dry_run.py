@@ -16,7 +16,8 @@ _ADAM_COPIES = 4  # a weight, its gradient, two moments
 def describe(config: RunConfig, run_dir: Path) -> str:
     """Returns the text that `--dry_run` prints.
 
-    Nothing is written or downloaded; a data set is opened if it is there.
+    No run is made and no data set is downloaded; one that is there is opened. VGG's weights are
+    downloaded where a style model needs them.
 
     Args:
         config: the RunConfig.

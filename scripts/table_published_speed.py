@@ -6,7 +6,7 @@
 Every method makes the same picture at each size, in turns, after one call that is not timed; the
 style was described beforehand. AdaIN has the paper's networks with random weights, which take as
 long as trained ones. The published `arbitrary_transform.onnx` takes pictures of 384 x 384 pixels
-only. The medians go to standard output, and as a line each to `--results`.
+only. The medians go to standard output, and as a line each to `--times`.
 """
 
 import json

@@ -183,6 +183,7 @@ MODEL = Model(
     name="adain",
     summary="any style, by the mean and deviation of features",
     paper="Huang & Belongie 2017, https://arxiv.org/abs/1703.06868",
+    costs={"quick": "some 30 minutes of one CPU core"},
     task=MomentStyle(),
     presets=PRESETS,
     build=build,

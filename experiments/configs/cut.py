@@ -157,6 +157,7 @@ MODEL = Model(
     name="cut",
     summary="one kind of picture into another, learned without pairs, one way",
     paper="Park et al. 2020, https://arxiv.org/abs/2007.15651",
+    costs=dict.fromkeys(("quick", "sincut_quick"), "4 minutes on two CPU cores"),
     task=SinglesOrSets(),
     presets=PRESETS,
     build=build,

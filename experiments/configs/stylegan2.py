@@ -216,6 +216,6 @@ MODEL = Model(
     ),
     costs={
         "quick": "7 to 10 minutes on two CPU cores",
-        "stylegan2": "published: 9.8 days on 8 V100, 70 on one",
+        **dict.fromkeys(("stylegan2", "paper"), "published: 9.8 days on 8 V100, 70 on one"),
     },
 )

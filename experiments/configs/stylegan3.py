@@ -113,6 +113,7 @@ MODEL = Model(
     name="stylegan3",
     summary="StyleGAN3: pictures whose details move and turn with them",
     paper="Karras et al. 2021, https://arxiv.org/abs/2106.12423",
+    costs={"quick": "20 minutes on two CPU cores"},
     task=StyledGeneration(),
     presets=PRESETS,
     build=build,
