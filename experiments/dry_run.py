@@ -10,6 +10,7 @@ from core.picture_size import as_text
 from experiments import api
 from experiments.training.config import RunConfig, flatten
 
+_LIBRARIES = ", and about 1 GiB for the libraries"
 _ADAM_COPIES = 4  # a weight, its gradient, two moments
 
 
@@ -54,7 +55,12 @@ def describe(config: RunConfig, run_dir: Path) -> str:
         if len(algorithm.stages) > 1
     ]
     return "\n".join(
-        [*lines, "", f"{'length':28} {length}", f"{'memory (estimate)':28} {estimate:.1f} GiB"]
+        [
+            *lines,
+            "",
+            f"{'length':28} {length}",
+            f"{'memory (estimate)':28} {estimate:.2f} GiB" + _LIBRARIES,
+        ]
     )
 
 
