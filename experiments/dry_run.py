@@ -10,7 +10,6 @@ from core.picture_size import as_text
 from experiments import api
 from experiments.training.config import RunConfig, flatten
 
-_LIBRARIES = ", and about 1 GiB for the libraries"
 _ADAM_COPIES = 4  # a weight, its gradient, two moments
 
 
@@ -54,14 +53,12 @@ def describe(config: RunConfig, run_dir: Path) -> str:
         for stage in algorithm.stages
         if len(algorithm.stages) > 1
     ]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"{'length':28} {length}",
-            f"{'memory (estimate)':28} {estimate:.2f} GiB" + _LIBRARIES,
-        ]
-    )
+    lines += [
+        "",
+        f"{'length':28} {length}",
+        f"{'memory (estimate)':28} {estimate:.2f} GiB, and about 1 GiB for the libraries",
+    ]
+    return "\n".join(lines)
 
 
 def _shown(key, value):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import psutil
 import pytest
+from patience import wait_until
 
 from core import engine
 from core import machine as machine_facts
@@ -119,13 +120,6 @@ def test_what_a_program_started_is_ended_with_it(machine, monkeypatch):
     wait_until(  # the system needs a moment
         lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
     )
-
-
-def wait_until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_driver_that_cannot_be_ended_is_left_behind(machine, monkeypatch):

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import tiny
-from commands import PowerCut
+from commands import cut_power
 from fakes import use
 from test_runner import error, main
 from tiny import assert_same_state
@@ -14,6 +14,7 @@ from core.errors import InputError
 from experiments import api
 from experiments.data import pictures
 from experiments.dry_run import describe
+from gan.dcgan.algorithm import DCGAN
 
 SMOKE = {"data.size": 16, "data.load_size": 16, "images": 16, "log_every": 4, "sample_every": 16,
          "eval_every": 16, "eval_images": 4, "checkpoint_every": 4, "batch_size": 4}  # fmt: skip
@@ -106,23 +107,10 @@ def test_dry_run(classes, noise_pictures, tmp_path):
 
 @pytest.mark.backends
 @pytest.mark.parametrize("classes", [pytest.param(0, marks=pytest.mark.thorough), 3])
-def test_resumed_equals_uninterrupted(
-    classes, trained, conditional, noise_pictures, tmp_path, monkeypatch
-):
+def test_resumed_equals_uninterrupted(classes, trained, conditional, noise_pictures, tmp_path):
     """Stopped after two steps by a crash, and gone on with."""
     changes = {"algorithm__classes": 3, "data__labels": True} if classes else {}
-
-    from gan.dcgan.algorithm import DCGAN
-
-    def step(self, batch, number, old=DCGAN.step):
-        if number == 2:
-            raise PowerCut
-        return old(self, batch, number)
-
-    with monkeypatch.context() as context:
-        context.setattr(DCGAN, "step", step)
-        with pytest.raises(PowerCut):
-            train(noise_pictures, tmp_path / "run", **changes)
+    cut_power(lambda: train(noise_pictures, tmp_path / "run", **changes), DCGAN, 2)
     train(noise_pictures, tmp_path / "run", **changes)
     assert_same_state(tmp_path / "run", conditional if classes else trained)
 

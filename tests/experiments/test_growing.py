@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from commands import PowerCut
+from commands import cut_power
 from tiny import assert_same_state, noise
 
 from experiments import api
@@ -31,20 +31,10 @@ def pictures(tmp_path_factory):
         pytest.param("stylegan", marks=pytest.mark.thorough),
     ],
 )
-def test_resumed_inside_a_fade_equals_uninterrupted(model, pictures, tmp_path, monkeypatch):
+def test_resumed_inside_a_fade_equals_uninterrupted(model, pictures, tmp_path):
     """Stages begin at 0, 8 and 16 images; the fade is from 8 to 16."""
     whole = train(model, pictures, tmp_path / "whole")
-    algorithm = type(whole.algorithm)
-
-    def step(self, batch, number, old=algorithm.step):
-        if number == 3:
-            raise PowerCut
-        return old(self, batch, number)
-
-    with monkeypatch.context() as context:
-        context.setattr(algorithm, "step", step)
-        with pytest.raises(PowerCut):
-            train(model, pictures, tmp_path / "run")
+    cut_power(lambda: train(model, pictures, tmp_path / "run"), type(whole.algorithm), 3)
     stopped = api.load(tmp_path / "run", say=lambda line: None).algorithm
     assert stopped.lod() == 0.5  # 12 images: in the middle of the fade
     assert stopped.generator.lod == 0.5

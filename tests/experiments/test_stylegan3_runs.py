@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import PowerCut
+from commands import cut_power
 from test_runner import error, main
 from tiny import assert_same_state, noise
 
@@ -87,20 +87,11 @@ def train(folder, run_dir, **changes):
     )  # fmt: skip
 
 
-def test_resumed_equals_uninterrupted(tmp_path, monkeypatch):
+def test_resumed_equals_uninterrupted(tmp_path):
     """Also the mean squares of features and the blur; then another training begins from it."""
     noise(tmp_path / "pictures", 5, 0)
     whole = train(tmp_path / "pictures", tmp_path / "whole")
-
-    def step(self, batch, number, old=StyleGAN3.step):
-        if number == 3:
-            raise PowerCut
-        return old(self, batch, number)
-
-    with monkeypatch.context() as context:
-        context.setattr(StyleGAN3, "step", step)
-        with pytest.raises(PowerCut):
-            train(tmp_path / "pictures", tmp_path / "run")
+    cut_power(lambda: train(tmp_path / "pictures", tmp_path / "run"), StyleGAN3, 3)
     train(tmp_path / "pictures", tmp_path / "run")
     assert_same_state(tmp_path / "run", tmp_path / "whole")
     magnitudes = [b.magnitude for b in whole.algorithm.sampling_network.synthesis.blocks]

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+import patience
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PATIENCE = 120  # seconds: TensorFlow is imported on machines that are busy
+wait_until = partial(patience.wait_until, seconds=PATIENCE)
 
 
 @contextmanager
@@ -29,13 +32,6 @@ def serving(folder, **options):
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until(condition, patience=PATIENCE):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def get(address):

@@ -1,11 +1,11 @@
 """The page in a real browser, as a person uses it."""
 
 import shutil
-import time
 
 import numpy as np
 import pytest
 from orders import picture, save
+from patience import wait_until
 from processes import serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -60,14 +60,6 @@ def one(browser, selector):
     return browser.find_element("css selector", selector)
 
 
-def wait(condition, seconds=60):  # machines may be slow
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
-
-
 def state(browser):
     return one(browser, "#stage").get_attribute("data-state")
 
@@ -80,8 +72,10 @@ def fill(browser, content, *styles):
 
 def make(browser):
     one(browser, ".go").click()
-    wait(lambda: state(browser) == "done")
-    wait(lambda: browser.execute_script("return document.querySelector('.after').naturalWidth"))
+    wait_until(lambda: state(browser) == "done")
+    wait_until(
+        lambda: browser.execute_script("return document.querySelector('.after').naturalWidth")
+    )
 
 
 def keys(browser, *typed):
@@ -136,7 +130,7 @@ def test_a_photograph_becomes_a_picture(browser, address, tmp_path):
 
     one(browser, ".download").click()
     folder = tmp_path / "downloads"
-    file = wait(lambda: next(iter(folder.glob("*.png")), None) if folder.exists() else None)
+    file = wait_until(lambda: next(iter(folder.glob("*.png")), None) if folder.exists() else None)
     result = picture(file.read_bytes())
     assert result.shape == (24, 40, 3)
     assert np.array_equal(result[0, 0], (95, 60, 30))  # shares of a half each
@@ -148,13 +142,13 @@ def test_a_closed_page_goes_on_and_remembers(browser, address, tmp_path):
     browser.get(address)
     fill(browser, content, save(tmp_path / "b.png", (30, 0, 0), (16, 16)))
     one(browser, ".go").click()
-    wait(lambda: "#" in browser.current_url)
+    wait_until(lambda: "#" in browser.current_url)
     browser.get("about:blank")
     browser.get(address)
-    wait(lambda: state(browser) == "done")
-    wait(lambda: len(browser.find_elements("css selector", "#gallery li")) == 1)
+    wait_until(lambda: state(browser) == "done")
+    wait_until(lambda: len(browser.find_elements("css selector", "#gallery li")) == 1)
     one(browser, "#gallery .remove").click()
-    wait(lambda: not browser.find_elements("css selector", "#gallery li"))
+    wait_until(lambda: not browser.find_elements("css selector", "#gallery li"))
     assert not one(browser, "#gallery").is_displayed()
     browser.get(address)
     assert state(browser) == "empty"
@@ -177,7 +171,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(browser, address, tmp_path):
     assert complaint() == "Choose a painting first."
     one(browser, "#style-file").send_keys(str(style))
     one(browser, ".go").click()
-    wait(lambda: "Photograph: not a picture that can be read" in complaint())
+    wait_until(lambda: "Photograph: not a picture that can be read" in complaint())
     assert state(browser) == "empty"
     (tmp_path / "notes.txt").write_text("no picture")
     one(browser, "#content-file").send_keys(str(tmp_path / "notes.txt"))
@@ -192,7 +186,7 @@ def test_a_failure_is_shown(browser, address, tmp_path):
     browser.get(address)
     fill(browser, save(tmp_path / "a.png", (2, 0, 0)), save(tmp_path / "b.png", (9, 0, 0)))
     one(browser, ".go").click()
-    wait(lambda: state(browser) == "failed")
+    wait_until(lambda: state(browser) == "failed")
     assert "too few for this network" in one(browser, ".failure .status").text
 
 
@@ -206,16 +200,16 @@ def test_everything_works_with_the_keyboard_alone(browser, address, tmp_path):
     outline = "return getComputedStyle(arguments[0]).outlineStyle"
     assert browser.execute_script(outline, focus(browser)) == "solid"
     keys(browser, Keys.ENTER)
-    wait(lambda: one(browser, "#content .name").text == "chelsea.jpg")
+    wait_until(lambda: one(browser, "#content .name").text == "chelsea.jpg")
     tab_to(browser, "#styles [data-name=brick]")
     keys(browser, Keys.SPACE)
-    wait(lambda: browser.find_elements("css selector", ".chosen li"))
+    wait_until(lambda: browser.find_elements("css selector", ".chosen li"))
     tab_to(browser, "[name=alpha]")
     keys(browser, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     assert one(browser, ".slider output").text == "90%"
     tab_to(browser, ".go")
     keys(browser, Keys.ENTER)
-    wait(lambda: state(browser) == "done")
+    wait_until(lambda: state(browser) == "done")
     tab_to(browser, ".compare input")
     keys(browser, Keys.END)
     tab_to(browser, ".download")
@@ -237,7 +231,7 @@ def test_nothing_is_wider_than_a_phone(browser, address, tmp_path, language):
     size(browser, PHONE)
     browser.get(address)
     one(browser, f".language [value={language}]").click()
-    wait(lambda: browser.execute_script("return document.documentElement.lang") == language)
+    wait_until(lambda: browser.execute_script("return document.documentElement.lang") == language)
     width = "return document.documentElement.scrollWidth"
     for path in ("/m/learned", "/m/seasons", "/m/faces", "/models", "/api/", "/nothing", "/"):
         browser.get(address + path)

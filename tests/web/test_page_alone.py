@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+from patience import wait_until
 from PIL import Image
 from test_browser import (  # noqa: F401 browser is a fixture
     CHROMIUM,
@@ -19,7 +20,6 @@ from test_browser import (  # noqa: F401 browser is a fixture
     one,
     size,
     tab_to,
-    wait,
 )
 
 from experiments.data import pictures
@@ -125,7 +125,7 @@ def text(browser, selector):  # noqa: F811
 def ready(browser):  # noqa: F811
     """Waits until nothing is being made."""
     done = "return document.querySelector('#busy').hidden"
-    wait(lambda: browser.execute_script(done) and text(browser, "#status"), 120)
+    wait_until(lambda: browser.execute_script(done) and text(browser, "#status"), 120)
     assert text(browser, "#problem") == ""
 
 
@@ -169,7 +169,7 @@ def test_a_photo_in_styles(browser, served, tmp_path):  # noqa: F811
     choose(browser, saved(tmp_path, "mine.png", 40, 200, 100), "#style-file")
     assert (result(browser) == 70).all()
     one(browser, "#download").click()
-    wait(lambda: list((tmp_path / "downloads").glob("*.png")))
+    wait_until(lambda: list((tmp_path / "downloads").glob("*.png")))
     (file,) = (tmp_path / "downloads").glob("*.png")
     assert file.name == "한라산-mine.png"
     assert (pictures.read(file) == flat(70, 30, 50)).all()
@@ -213,7 +213,7 @@ def test_problems_are_said(browser, served, tmp_path):  # noqa: F811
         huge.truncate(101_000_000)
     for name, words in (("text.jpg", "cannot be read as a picture"), ("huge.jpg", "101 MB; up to")):
         one(browser, "#content-file").send_keys(str(tmp_path / name))
-        wait(lambda words=words: words in text(browser, "#problem"))
+        wait_until(lambda words=words: words in text(browser, "#problem"))
     choose(browser, saved(tmp_path, "good.png", 10))  # and it goes on
     assert result(browser).shape == (64, 64, 3)
 
@@ -222,12 +222,12 @@ def test_a_browser_without_webassembly_is_told(browser, served):  # noqa: F811
     script = {"source": "delete globalThis.WebAssembly"}
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
     opened(browser, served.address)
-    wait(lambda: "no WebAssembly" in text(browser, "#problem"))
+    wait_until(lambda: "no WebAssembly" in text(browser, "#problem"))
 
 
 def test_a_page_opened_as_a_file_says_what_it_needs(browser, folder):  # noqa: F811
     opened(browser, (folder / "index.html").as_uri())
-    wait(lambda: "python -m http.server" in text(browser, "#problem"))
+    wait_until(lambda: "python -m http.server" in text(browser, "#problem"))
 
 
 def test_a_runtime_that_does_not_load_is_said(browser, folder, tmp_path):  # noqa: F811
@@ -236,7 +236,7 @@ def test_a_runtime_that_does_not_load_is_said(browser, folder, tmp_path):  # noq
     served = Served(tmp_path / "broken")
     opened(browser, served.address)
     one(browser, "#content-file").send_keys(saved(tmp_path, "a.png", 100))
-    wait(lambda: "This did not work" in text(browser, "#problem"))
+    wait_until(lambda: "This did not work" in text(browser, "#problem"))
     assert not one(browser, "#busy").is_displayed()
     served.end()
 

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from fake_site import make_site
 from orders import ask, made, order
+from patience import wait_until
 
 from web import service
 from web.jobs import Store
@@ -101,17 +102,15 @@ def test_uploads_of_killed_processes_are_deleted(tmp_path):
 def test_of_two_processes_one_works_and_the_other_takes_over(tmp_path):
     first, second = (make_site(tmp_path / "state", rate=0) for _ in range(2))
     first.worker.start()
-    deadline = time.monotonic() + 60
-    while not first.worker._lock.is_locked and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: first.worker._lock.is_locked)
     second.worker.start()
     service.use(second)
     client = Client(SERVER_NAME="localhost")
     try:
-        assert _done(client, order(client).json()["job"])
+        _wait_for(client, order(client).json()["job"])
         assert (first.opened, second.opened) == (["any"], [])
         first.worker.stop()
-        assert _done(client, order(client).json()["job"])
+        _wait_for(client, order(client).json()["job"])
         assert second.opened == ["any"]
     finally:
         first.worker.stop()
@@ -119,12 +118,8 @@ def test_of_two_processes_one_works_and_the_other_takes_over(tmp_path):
         service.use(None)
 
 
-def _done(client, job):
-    for _ in range(1200):
-        if ask(client, job)["state"] == "done":
-            return True
-        time.sleep(0.05)
-    return False
+def _wait_for(client, job):
+    wait_until(lambda: ask(client, job)["state"] == "done")
 
 
 def test_the_worker_survives_what_cannot_be_written(site, monkeypatch, capfd):
